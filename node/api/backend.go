@@ -1,0 +1,72 @@
+package api
+
+import "context"
+
+// Backends is what a node gives to its API. All are needed; a role that is off
+// answers with an Error of CodeNotReady.
+type Backends struct {
+	Node    Node
+	Jobs    Jobs
+	Results Results
+	Content Library
+	Market  Market
+	Money   Money
+}
+
+// Node tells how the node is and ends it.
+type Node interface {
+	Status(ctx context.Context) (Status, error)
+	Peers(ctx context.Context) ([]Peer, error)
+	// Stop begins a clean shutdown and returns at once.
+	Stop(ctx context.Context) error
+}
+
+// Jobs is the life of jobs. Unknown ids answer CodeNotFound; ids may be
+// shortened as long as one job fits.
+type Jobs interface {
+	// Submit checks the description, stores the job and returns before any
+	// work is done. A faulty description answers CodeInvalidSpec with Problems.
+	Submit(ctx context.Context, req SubmitRequest) (Job, error)
+	// List returns all jobs, newest first.
+	List(ctx context.Context) ([]Job, error)
+	Get(ctx context.Context, id string) (Job, error)
+	// Cancel asks for the end; a job that has ended already is returned as it is.
+	Cancel(ctx context.Context, id, reason string) (Job, error)
+	Explain(ctx context.Context, id string) (Explanation, error)
+	// Events calls fn for each event, one at a time, oldest first, and returns
+	// nil after EventEnd, or when what is known was sent and q.Follow is not
+	// set. It returns fn's error, or ctx's, as soon as there is one.
+	Events(ctx context.Context, id string, q EventQuery, fn func(Event) error) error
+}
+
+// Results is what is left of jobs that have ended.
+type Results interface {
+	// Export writes the merged result to dest, a file or a folder, which must
+	// not exist. CodeConflict when the job has no result.
+	Export(ctx context.Context, id, dest string) (JobResult, error)
+	Receipts(ctx context.Context, id string) ([]Receipt, error)
+}
+
+// Library is the content store as its owner sees it.
+type Library interface {
+	Add(ctx context.Context, kind ContentKind, req AddRequest) (Content, error)
+	List(ctx context.Context, kind ContentKind) ([]Content, error)
+	// Get makes sure the node has the content whole and verified, and exports
+	// it when req.Dest is set.
+	Get(ctx context.Context, kind ContentKind, req GetRequest) (Content, error)
+	Pin(ctx context.Context, kind ContentKind, ref string, pinned bool) (Content, error)
+	GC(ctx context.Context, kind ContentKind, dryRun bool) (GCReport, error)
+}
+
+// Market is who can be hired and what is known of them.
+type Market interface {
+	Providers(ctx context.Context, q ProviderQuery) (ProviderList, error)
+	// Reputation answers for every npub, with no receipts for a stranger.
+	Reputation(ctx context.Context, npub string) (Reputation, error)
+}
+
+// Money is balances and the journal, newest entry first.
+type Money interface {
+	Balances(ctx context.Context) ([]Balance, error)
+	Payments(ctx context.Context) ([]Payment, error)
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Status asks how the node is.
+func (c *Client) Status(ctx context.Context) (out Status, err error) {
+	return out, c.get(ctx, "/api/status", &out)
+}
+
+// Peers lists the connected nodes.
+func (c *Client) Peers(ctx context.Context) (out []Peer, err error) {
+	return out, c.get(ctx, "/api/peers", &out)
+}
+
+// Stop asks the node to shut down cleanly; it does not wait for the end.
+func (c *Client) Stop(ctx context.Context) error {
+	return c.post(ctx, "/api/stop", struct{}{}, nil)
+}
+
+// Submit hands a job to the node.
+func (c *Client) Submit(ctx context.Context, req SubmitRequest) (out Job, err error) {
+	return out, c.post(ctx, "/api/jobs", req, &out)
+}
+
+// Jobs lists all jobs, newest first.
+func (c *Client) Jobs(ctx context.Context) (out []Job, err error) {
+	return out, c.get(ctx, "/api/jobs", &out)
+}
+
+// Job returns one job.
+func (c *Client) Job(ctx context.Context, id string) (out Job, err error) {
+	return out, c.get(ctx, jobPath(id, ""), &out)
+}
+
+// Cancel asks for the end of a job.
+func (c *Client) Cancel(ctx context.Context, id, reason string) (out Job, err error) {
+	return out, c.post(ctx, jobPath(id, "/cancel"), CancelRequest{Reason: reason}, &out)
+}
+
+// Explain tells why a job waits or ended as it did.
+func (c *Client) Explain(ctx context.Context, id string) (out Explanation, err error) {
+	return out, c.get(ctx, jobPath(id, "/explain"), &out)
+}
+
+// Export copies a job's result to an absolute path on this machine.
+func (c *Client) Export(ctx context.Context, id, dest string) (out JobResult, err error) {
+	return out, c.post(ctx, jobPath(id, "/results"), ResultsRequest{Dest: dest}, &out)
+}
+
+// Receipts returns the signed receipts of a job.
+func (c *Client) Receipts(ctx context.Context, id string) (out []Receipt, err error) {
+	return out, c.get(ctx, jobPath(id, "/receipts"), &out)
+}
+
+// Events calls fn for each event of a job but pings. It returns nil after
+// EventEnd, or when q.Follow is not set and all was sent; ErrStreamCut when
+// the node went away before; fn's error as soon as there is one.
+func (c *Client) Events(ctx context.Context, id string, q EventQuery, fn func(Event) error) error {
+	v := url.Values{}
+	v.Set("after", strconv.FormatUint(q.After, 10))
+	v.Set("follow", strconv.FormatBool(q.Follow))
+	v.Set("logs", strconv.FormatBool(q.Logs))
+	resp, err := c.do(ctx, http.MethodGet, jobPath(id, "/events")+"?"+v.Encode(), "application/json", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	dec := json.NewDecoder(resp.Body)
+	for {
+		var ev Event
+		if err := dec.Decode(&ev); err != nil {
+			return streamEnd(ctx, q, err)
+		}
+		if ev.Type == EventPing {
+			continue
+		}
+		if err := fn(ev); err != nil {
+			return err
+		}
+		if ev.Type == EventEnd {
+			return nil
+		}
+	}
+}
+
+// streamEnd tells an end that was due from one that was not.
+func streamEnd(ctx context.Context, q EventQuery, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.EOF) && !q.Follow:
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrStreamCut, err)
+}
+
+// Wait follows a job to its end and returns the final document.
+func (c *Client) Wait(ctx context.Context, id string, q EventQuery, fn func(Event) error) (Job, error) {
+	q.Follow = true
+	var final *Job
+	err := c.Events(ctx, id, q, func(ev Event) error {
+		if ev.Type == EventEnd {
+			final = ev.Job
+		}
+		if fn == nil {
+			return nil
+		}
+		return fn(ev)
+	})
+	if err != nil {
+		return Job{}, err
+	}
+	if final != nil {
+		return *final, nil
+	}
+	return c.Job(ctx, id)
+}
+
+// Add takes a path of this machine into the node's store.
+func (c *Client) Add(ctx context.Context, kind ContentKind, req AddRequest) (out Content, err error) {
+	return out, c.post(ctx, kindPath(kind, ""), req, &out)
+}
+
+// AddBytes stores at most MaxPrompt bytes as data.
+func (c *Client) AddBytes(ctx context.Context, body io.Reader) (out Content, err error) {
+	resp, err := c.do(ctx, http.MethodPost, kindPath(Data, ""), "application/octet-stream", body)
+	if err != nil {
+		return out, err
+	}
+	defer drain(resp.Body)
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, fmt.Errorf("read the node's answer: %w", err)
+	}
+	return out, nil
+}
+
+// List returns what stands on one shelf.
+func (c *Client) List(ctx context.Context, kind ContentKind) (out []Content, err error) {
+	return out, c.get(ctx, kindPath(kind, ""), &out)
+}
+
+// Get fetches content and exports it when req.Dest is set.
+func (c *Client) Get(ctx context.Context, kind ContentKind, req GetRequest) (out Content, err error) {
+	return out, c.post(ctx, kindPath(kind, "/get"), req, &out)
+}
+
+// Pin keeps content at collection, or no longer does.
+func (c *Client) Pin(ctx context.Context, kind ContentKind, ref string, pinned bool) (out Content, err error) {
+	verb := "/pin"
+	if !pinned {
+		verb = "/unpin"
+	}
+	return out, c.post(ctx, kindPath(kind, verb), PinRequest{Ref: ref}, &out)
+}
+
+// GC removes what nothing needs.
+func (c *Client) GC(ctx context.Context, kind ContentKind, dryRun bool) (out GCReport, err error) {
+	return out, c.post(ctx, kindPath(kind, "/gc"), GCRequest{DryRun: dryRun}, &out)
+}
+
+// Providers looks at the market.
+func (c *Client) Providers(ctx context.Context, q ProviderQuery) (out ProviderList, err error) {
+	v := url.Values{"key": q.Keys}
+	v.Set("quotes", strconv.FormatBool(q.Quotes))
+	if q.Max > 0 {
+		v.Set("max", strconv.Itoa(q.Max))
+	}
+	return out, c.get(ctx, "/api/providers?"+v.Encode(), &out)
+}
+
+// Reputation tells what this node's receipts say of another.
+func (c *Client) Reputation(ctx context.Context, npub string) (out Reputation, err error) {
+	return out, c.get(ctx, "/api/reputation/"+url.PathEscape(npub), &out)
+}
+
+// Balances lists how this node stands with its peers.
+func (c *Client) Balances(ctx context.Context) (out []Balance, err error) {
+	return out, c.get(ctx, "/api/balance", &out)
+}
+
+// Payments lists the journal, newest first.
+func (c *Client) Payments(ctx context.Context) (out []Payment, err error) {
+	return out, c.get(ctx, "/api/payments", &out)
+}
+
+func jobPath(id, rest string) string { return "/api/jobs/" + url.PathEscape(id) + rest }
+
+func kindPath(kind ContentKind, rest string) string { return "/api/" + string(kind) + rest }

@@ -1,0 +1,27 @@
+// Package api is the local HTTP interface of a running node: the types it
+// speaks, the server inside the node and the client the command line uses.
+//
+// The server listens on loopback only and answers nobody without the bearer
+// token that it wrote, readable by its owner alone, into HOME/api.json. It
+// refuses requests whose Host is not a loopback name (DNS rebinding) and
+// requests sent by a web page of another origin. It opens before the node has
+// joined its network, so that a person can ask why the node is not ready yet.
+//
+// The package decides nothing about jobs, content or money: node hands it a
+// Backends value and it translates HTTP to calls and back. It knows no libp2p
+// and no containerd, and keeps nothing between requests.
+//
+// Paths, all under /api:
+//
+//	GET  status            GET  peers              POST stop
+//	GET  jobs              POST jobs               GET  jobs/ID
+//	GET  jobs/ID/events    POST jobs/ID/cancel     GET  jobs/ID/explain
+//	POST jobs/ID/results   GET  jobs/ID/receipts
+//	GET  {data,models,images}          POST {data,models,images}
+//	POST {data,models,images}/{get,pin,unpin,gc}
+//	GET  providers         GET  reputation/NPUB
+//	GET  balance           GET  payments
+//
+// Errors are {"error":{"code","message","hint"}}. Programs branch on the code,
+// never on the text.
+package api

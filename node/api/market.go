@@ -1,0 +1,70 @@
+package api
+
+import "time"
+
+// ProviderQuery narrows a look at the market.
+type ProviderQuery struct {
+	Keys   []string // attribute keys as the DHT has them, e.g. "cpu", "vram>=24"; empty: any
+	Quotes bool     // also ask each for a quote
+	Max    int      // providers to look at; 0: the node's default
+}
+
+// ProviderList is who offers what, and who was left out and why.
+type ProviderList struct {
+	Providers []Provider  `json:"providers"`
+	Dropped   []Candidate `json:"dropped"`
+}
+
+// Provider is one signed offer. Its texts are a stranger's.
+type Provider struct {
+	NPub      string   `json:"npub"`
+	Class     string   `json:"class"`
+	OS        string   `json:"os"`
+	Arch      string   `json:"arch"`
+	CPU       string   `json:"cpu"`
+	Cores     int      `json:"cores"`
+	Memory    uint64   `json:"memory"` // bytes
+	Disk      uint64   `json:"disk"`   // bytes
+	GPUs      []GPU    `json:"gpus"`
+	Isolation []string `json:"isolation"`
+	Rates     []Rate   `json:"rates"`
+	Slots     int      `json:"slots"`
+	Models    []string `json:"models"`
+	Images    []string `json:"images"`
+	Version   string   `json:"version"`
+	Via       string   `json:"via"` // how it was found: dht, book, peer
+	Score     float64  `json:"score"`
+	Quote     *Quote   `json:"quote,omitempty"`
+}
+
+// GPU is one graphics card of an offer.
+type GPU struct {
+	Name string `json:"name"`
+	VRAM uint64 `json:"vram"` // bytes
+}
+
+// Rate is a price: base for a shard, and per unit of work.
+type Rate struct {
+	Rail    string `json:"rail"`
+	Base    uint64 `json:"base"`
+	PerUnit uint64 `json:"per_unit"`
+	Unit    string `json:"unit"`
+}
+
+// Quote is a provider's answer to a concrete question.
+type Quote struct {
+	Rate    Rate      `json:"rate"`
+	Slots   int       `json:"slots"`
+	ETAMS   int64     `json:"eta_ms"`
+	Expires time.Time `json:"expires"`
+}
+
+// Reputation is what this node's own receipts say of another.
+type Reputation struct {
+	NPub     string  `json:"npub"`
+	Score    float64 `json:"score"` // 0 to 1, a lower bound
+	Receipts int     `json:"receipts"`
+	Good     int     `json:"good"`
+	Bad      int     `json:"bad"`
+	Explain  string  `json:"explain,omitempty"` // how the score came about
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"net/http"
+)
+
+// handler is the whole API behind its guard.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	s.nodeRoutes(mux)
+	s.jobRoutes(mux)
+	for _, kind := range []ContentKind{Data, Models, Images} {
+		s.contentRoutes(mux, kind)
+	}
+	s.marketRoutes(mux)
+	// What no route matched answers as JSON too, method mismatches included.
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, Errorf(CodeNotFound, "see infernet help api", "nothing at %s %q", cut(r.Method), cut(r.URL.Path)))
+	})
+	return s.guard(mux)
+}
+
+func (s *Server) nodeRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/status", answer(func(r *http.Request) (Status, error) {
+		return s.b.Node.Status(r.Context())
+	}))
+	mux.HandleFunc("GET /api/peers", answer(func(r *http.Request) ([]Peer, error) {
+		return s.b.Node.Peers(r.Context())
+	}))
+	mux.HandleFunc("POST /api/stop", answer(func(r *http.Request) (struct{}, error) {
+		// The node ends this request's context with itself; stopping must go on.
+		return struct{}{}, s.b.Node.Stop(context.WithoutCancel(r.Context()))
+	}))
+}
+
+func (s *Server) jobRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/jobs", answer(func(r *http.Request) ([]Job, error) {
+		return s.b.Jobs.List(r.Context())
+	}))
+	mux.HandleFunc("POST /api/jobs", answerTo(func(r *http.Request, req SubmitRequest) (Job, error) {
+		return s.b.Jobs.Submit(r.Context(), req)
+	}))
+	mux.HandleFunc("GET /api/jobs/{id}", answer(func(r *http.Request) (Job, error) {
+		return s.b.Jobs.Get(r.Context(), r.PathValue("id"))
+	}))
+	mux.HandleFunc("GET /api/jobs/{id}/events", s.events)
+	mux.HandleFunc("POST /api/jobs/{id}/cancel", answerTo(func(r *http.Request, req CancelRequest) (Job, error) {
+		return s.b.Jobs.Cancel(r.Context(), r.PathValue("id"), req.Reason)
+	}))
+	mux.HandleFunc("GET /api/jobs/{id}/explain", answer(func(r *http.Request) (Explanation, error) {
+		return s.b.Jobs.Explain(r.Context(), r.PathValue("id"))
+	}))
+	mux.HandleFunc("POST /api/jobs/{id}/results", answerTo(func(r *http.Request, req ResultsRequest) (JobResult, error) {
+		if err := wantAbs("dest", req.Dest); err != nil {
+			return JobResult{}, err
+		}
+		return s.b.Results.Export(r.Context(), r.PathValue("id"), req.Dest)
+	}))
+	mux.HandleFunc("GET /api/jobs/{id}/receipts", answer(func(r *http.Request) ([]Receipt, error) {
+		return s.b.Results.Receipts(r.Context(), r.PathValue("id"))
+	}))
+}
+
+func (s *Server) contentRoutes(mux *http.ServeMux, kind ContentKind) {
+	at := "/api/" + string(kind)
+	lib := s.b.Content
+	mux.HandleFunc("GET "+at, answer(func(r *http.Request) ([]Content, error) {
+		return lib.List(r.Context(), kind)
+	}))
+	mux.HandleFunc("POST "+at, s.add(kind))
+	mux.HandleFunc("POST "+at+"/get", answerTo(func(r *http.Request, req GetRequest) (Content, error) {
+		if req.Dest != "" {
+			if err := wantAbs("dest", req.Dest); err != nil {
+				return Content{}, err
+			}
+		}
+		return lib.Get(r.Context(), kind, req)
+	}))
+	mux.HandleFunc("POST "+at+"/pin", answerTo(func(r *http.Request, req PinRequest) (Content, error) {
+		return lib.Pin(r.Context(), kind, req.Ref, true)
+	}))
+	mux.HandleFunc("POST "+at+"/unpin", answerTo(func(r *http.Request, req PinRequest) (Content, error) {
+		return lib.Pin(r.Context(), kind, req.Ref, false)
+	}))
+	mux.HandleFunc("POST "+at+"/gc", answerTo(func(r *http.Request, req GCRequest) (GCReport, error) {
+		return lib.GC(r.Context(), kind, req.DryRun)
+	}))
+}
+
+func (s *Server) marketRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/providers", answer(func(r *http.Request) (ProviderList, error) {
+		q, err := providerQuery(r.URL.Query())
+		if err != nil {
+			return ProviderList{}, err
+		}
+		return s.b.Market.Providers(r.Context(), q)
+	}))
+	mux.HandleFunc("GET /api/reputation/{npub}", answer(func(r *http.Request) (Reputation, error) {
+		return s.b.Market.Reputation(r.Context(), r.PathValue("npub"))
+	}))
+	mux.HandleFunc("GET /api/balance", answer(func(r *http.Request) ([]Balance, error) {
+		return s.b.Money.Balances(r.Context())
+	}))
+	mux.HandleFunc("GET /api/payments", answer(func(r *http.Request) ([]Payment, error) {
+		return s.b.Money.Payments(r.Context())
+	}))
+}
