@@ -1,0 +1,42 @@
+package image
+
+// Limits bound what a stranger's image may cost to read and unpack. Zero means
+// the default.
+type Limits struct {
+	ManifestBytes   int64 // of the index, the manifest and the config, each
+	Layers          int
+	CompressedBytes int64 // of all layers as they lie in the layout
+	Bytes           int64 // of all layers, uncompressed
+	Entries         int   // files, folders and links of all layers
+	Ratio           int64 // uncompressed to compressed bytes, beyond the first 16 MiB
+}
+
+// DefaultLimits allow large model-serving images and no bombs.
+func DefaultLimits() Limits {
+	return Limits{
+		ManifestBytes:   4 << 20,
+		Layers:          64,
+		CompressedBytes: 20 << 30,
+		Bytes:           60 << 30,
+		Entries:         1_000_000,
+		Ratio:           200,
+	}
+}
+
+// WithDefaults returns l with every zero replaced by that of d.
+func (l Limits) WithDefaults(d Limits) Limits {
+	l.ManifestBytes = orDefault(l.ManifestBytes, d.ManifestBytes)
+	l.Layers = orDefault(l.Layers, d.Layers)
+	l.CompressedBytes = orDefault(l.CompressedBytes, d.CompressedBytes)
+	l.Bytes = orDefault(l.Bytes, d.Bytes)
+	l.Entries = orDefault(l.Entries, d.Entries)
+	l.Ratio = orDefault(l.Ratio, d.Ratio)
+	return l
+}
+
+func orDefault[T int | int64](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
