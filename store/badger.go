@@ -2,12 +2,14 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -26,6 +28,9 @@ var schemaKey = []byte("s/version")
 // optimisticTries is how often an Update runs beside others before it is given
 // the store to itself, which makes sure that it ends.
 const optimisticTries = 8
+
+// reclaimEvery is how often Run looks for space to give back.
+const reclaimEvery = 10 * time.Minute
 
 // Badger is the on-disk Store, held by one process at a time. Its memory use
 // is a few MiB whatever the size of the database.
@@ -57,8 +62,8 @@ func Open(dir string, log *slog.Logger) (*Badger, error) {
 func smallMemory(dir string, log *slog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(logger{log}).
-		WithSyncWrites(true). // an acknowledged payment record survives a power cut
-		WithMemTableSize(4 << 20).
+		WithSyncWrites(true).      // an acknowledged payment record survives a power cut
+		WithMemTableSize(8 << 20). // 15% of it is the most one transaction may hold
 		WithNumMemtables(2).
 		WithBaseTableSize(2 << 20).
 		WithBaseLevelSize(4 << 20).
@@ -114,6 +119,24 @@ func (b *Badger) try(fn func(Txn) error) error {
 		return translate(err)
 	}
 	return nil
+}
+
+// Run gives the space of overwritten large values back to the disk, every now
+// and then, until ctx is done. A store works without it and only grows.
+func (b *Badger) Run(ctx context.Context) error {
+	tick := time.NewTicker(reclaimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			// One file a call; an error means that nothing was worth rewriting.
+			for ctx.Err() == nil && b.db.RunValueLogGC(0.5) == nil {
+				continue
+			}
+		}
+	}
 }
 
 // Close implements Store.

@@ -139,18 +139,40 @@ func (t *memTxn) Delete(key []byte) error {
 // merged returns the entries that begin with prefix, with the writes applied.
 func (t *memTxn) merged(prefix []byte) []entry {
 	p := string(prefix)
-	out := make([]entry, 0, len(t.over))
-	lo, _ := t.base.find(p)
-	for i := lo; i < len(t.base) && strings.HasPrefix(t.base[i].key, p); i++ {
-		if _, changed := t.over[t.base[i].key]; !changed {
-			out = append(out, t.base[i])
-		}
-	}
+	over := make([]entry, 0, len(t.over))
 	for k, v := range t.over {
-		if v != nil && strings.HasPrefix(k, p) {
-			out = append(out, entry{k, v})
+		if strings.HasPrefix(k, p) {
+			over = append(over, entry{k, v})
 		}
 	}
-	slices.SortFunc(out, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(over, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+
+	lo, _ := t.base.find(p)
+	base := t.base[lo:]
+	out := make([]entry, 0, len(base)+len(over))
+	for len(base) > 0 && strings.HasPrefix(base[0].key, p) {
+		for len(over) > 0 && over[0].key < base[0].key {
+			out = appendLive(out, over[0])
+			over = over[1:]
+		}
+		if len(over) > 0 && over[0].key == base[0].key {
+			out = appendLive(out, over[0])
+			over = over[1:]
+		} else {
+			out = append(out, base[0])
+		}
+		base = base[1:]
+	}
+	for _, e := range over {
+		out = appendLive(out, e)
+	}
 	return out
+}
+
+// appendLive appends e unless it marks a deletion.
+func appendLive(out []entry, e entry) []entry {
+	if e.value == nil {
+		return out
+	}
+	return append(out, e)
 }
