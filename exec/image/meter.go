@@ -1,0 +1,81 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+
+	"infernet.tech/infernet/exec"
+)
+
+// ratioSlack is unpacked freely before the ratio is looked at: a small layer
+// of zeros is common and harmless.
+const ratioSlack = 16 << 20
+
+// meter counts what one image costs over all its layers. Compressed is what
+// was read from disk; stream is the archives' own bytes; content is what the
+// files in them claim, which a sparse archive makes larger than the stream.
+type meter struct {
+	lim        Limits
+	compressed int64
+	stream     int64
+	content    int64
+	entries    int
+}
+
+func (m *meter) addStream(n int64) error {
+	m.stream += n
+	return m.check()
+}
+
+// addEntry counts a file before any of it is written.
+func (m *meter) addEntry(size int64) error {
+	m.entries++
+	if m.entries > m.lim.Entries {
+		return fmt.Errorf("%w: more than %d entries", exec.ErrImageTooBig, m.lim.Entries)
+	}
+	if size < 0 || size > m.lim.Bytes {
+		return fmt.Errorf("%w: an entry of %d bytes", exec.ErrImageTooBig, size)
+	}
+	m.content += size
+	return m.check()
+}
+
+func (m *meter) check() error {
+	n := max(m.stream, m.content)
+	if n > m.lim.Bytes {
+		return fmt.Errorf("%w: unpacks to more than %d bytes", exec.ErrImageTooBig, m.lim.Bytes)
+	}
+	if n > ratioSlack+m.compressed*m.lim.Ratio {
+		return fmt.Errorf("%w: unpacks to more than %d times its size", exec.ErrImageTooBig, m.lim.Ratio)
+	}
+	return nil
+}
+
+// tap is a reader that hashes and reports what passes through it.
+type tap struct {
+	ctx  context.Context // ends a long read; a tap lives for one layer
+	r    io.Reader
+	hash hash.Hash
+	seen func(n int64) error
+}
+
+func newTap(ctx context.Context, r io.Reader, seen func(int64) error) *tap {
+	return &tap{ctx: ctx, r: r, hash: sha256.New(), seen: seen}
+}
+
+func (t *tap) Read(p []byte) (int, error) {
+	if err := t.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := t.r.Read(p)
+	t.hash.Write(p[:n])
+	if serr := t.seen(int64(n)); serr != nil {
+		return n, serr
+	}
+	return n, err
+}
+
+func (t *tap) digest() string { return fmt.Sprintf("sha256:%x", t.hash.Sum(nil)) }
