@@ -1,0 +1,190 @@
+package payments
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/store"
+)
+
+// Journal keeps the entries of one rail in a store. Its writes take the
+// caller's transaction, so that an entry and the rail's own state change
+// together or not at all.
+type Journal struct {
+	rail  string
+	s     store.Store
+	clock func() time.Time
+}
+
+// NewJournal returns the journal of the rail in s; clock gives the times of
+// entries.
+func NewJournal(rail string, s store.Store, clock func() time.Time) *Journal {
+	return &Journal{rail: rail, s: s, clock: clock}
+}
+
+// Keys: "entry/RAIL/DIRECTION/REF" holds the entry; "open/…" beside it exists
+// while the state is open, so that reconciling costs what is open and not what
+// ever was.
+func (j *Journal) key(d Direction, ref string) []byte {
+	return []byte("entry/" + j.rail + "/" + string(d) + "/" + ref)
+}
+
+func (j *Journal) openKey(d Direction, ref string) []byte {
+	return []byte("open/" + j.rail + "/" + string(d) + "/" + ref)
+}
+
+// Get returns the entry, or ErrNoEntry.
+func (j *Journal) Get(r store.Reader, d Direction, ref Ref) (Entry, error) {
+	if err := errors.Join(d.Validate(), ref.Validate()); err != nil {
+		return Entry{}, err
+	}
+	raw, err := r.Get(j.key(d, string(ref)))
+	if errors.Is(err, store.ErrNotFound) {
+		return Entry{}, fmt.Errorf("%s: %w", ref, ErrNoEntry)
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return decodeEntry(raw)
+}
+
+// Put writes e over what is there after checking the step between the two
+// states. Created, Updated and Tries are the journal's to set; peer and amount
+// may change only when a released payment is begun anew.
+func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
+	if err := e.Payment().Validate(e.Amount.Unit); err != nil {
+		return Entry{}, err
+	}
+	old, err := j.Get(tx, e.Direction, e.Ref)
+	if err != nil && !errors.Is(err, ErrNoEntry) {
+		return Entry{}, err
+	}
+	if err := old.State.Step(e.State); err != nil {
+		return Entry{}, fmt.Errorf("%s: %w", e.Ref, err)
+	}
+	anew := old.State == "" || old.State == StateReleased
+	if !anew {
+		if err := old.Same(e.Payment()); err != nil {
+			return Entry{}, err
+		}
+	}
+	now := j.clock().UTC().Truncate(time.Millisecond)
+	e.Rail, e.Created, e.Updated, e.Tries = j.rail, old.Created, now, old.Tries
+	if old.State == "" {
+		e.Created = now
+	}
+	if e.State == StateHeld {
+		e.Tries++
+	}
+	return e, j.write(tx, e)
+}
+
+func (j *Journal) write(tx store.Txn, e Entry) error {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if e.State.Open() {
+		err = tx.Set(j.openKey(e.Direction, string(e.Ref)), []byte{1})
+	} else {
+		err = tx.Delete(j.openKey(e.Direction, string(e.Ref)))
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Set(j.key(e.Direction, string(e.Ref)), raw)
+}
+
+// Status returns the entry for ref, what was paid before what was received,
+// or ErrNoEntry.
+func (j *Journal) Status(ref Ref) (e Entry, err error) {
+	err = j.s.View(func(r store.Reader) error {
+		if e, err = j.Get(r, Out, ref); errors.Is(err, ErrNoEntry) {
+			e, err = j.Get(r, In, ref)
+		}
+		return err
+	})
+	return e, err
+}
+
+// List returns the entries that f selects, those paid before those received,
+// each ordered by ref.
+func (j *Journal) List(f Filter) (out []Entry, err error) {
+	err = j.s.View(func(r store.Reader) error {
+		out = nil
+		return j.Each(r, f, func(e Entry) error { out = append(out, e); return nil })
+	})
+	return out, err
+}
+
+// errEnough ends a scan early.
+var errEnough = errors.New("enough")
+
+// Each calls fn for what List would return, in one snapshot and without
+// holding it all.
+func (j *Journal) Each(r store.Reader, f Filter, fn func(Entry) error) error {
+	n := 0
+	count := func(e Entry) error {
+		if !f.match(e) {
+			return nil
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+		if n++; n == f.Limit {
+			return errEnough
+		}
+		return nil
+	}
+	for _, d := range []Direction{Out, In} {
+		if f.Direction != "" && f.Direction != d {
+			continue
+		}
+		if err := j.scan(r, d, f, count); err != nil {
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) scan(r store.Reader, d Direction, f Filter, fn func(Entry) error) error {
+	if !f.Open {
+		return r.Scan(j.key(d, f.Prefix), func(_, raw []byte) error {
+			e, err := decodeEntry(raw)
+			if err != nil {
+				return err
+			}
+			return fn(e)
+		})
+	}
+	// Scans do not nest, so the open refs are gathered first.
+	var refs []Ref
+	err := r.Scan(j.openKey(d, f.Prefix), func(k, _ []byte) error {
+		refs = append(refs, Ref(bytes.TrimPrefix(k, j.openKey(d, ""))))
+		return nil
+	})
+	for i := 0; err == nil && i < len(refs); i++ {
+		var e Entry
+		if e, err = j.Get(r, d, refs[i]); err == nil {
+			err = fn(e)
+		}
+	}
+	return err
+}
+
+func decodeEntry(raw []byte) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return Entry{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if err := e.State.Validate(); err != nil {
+		return Entry{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,75 @@
+package payments
+
+import (
+	"fmt"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// Ref is the idempotency key of a payment: "job/shard/attempt". The same Ref
+// never charges twice, on either side.
+type Ref string
+
+// MaxRef is the longest Ref in bytes.
+const MaxRef = 256
+
+// NewRef returns the ref of one attempt at one shard; job is the job's id in
+// hex.
+func NewRef(job string, shard, attempt uint32) Ref {
+	return Ref(fmt.Sprintf("%s/%d/%d", job, shard, attempt))
+}
+
+// Validate returns ErrSyntax unless r is 1 to MaxRef bytes of printable ASCII
+// without spaces, so that it can be a key and be shown as it is.
+func (r Ref) Validate() error {
+	if r == "" || len(r) > MaxRef {
+		return fmt.Errorf("ref of %d bytes: %w", len(r), ErrSyntax)
+	}
+	for _, c := range []byte(r) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("ref %.40q: %w", string(r), ErrSyntax)
+		}
+	}
+	return nil
+}
+
+// MaxMemo is the longest memo in bytes.
+const MaxMemo = 1024
+
+// Payment is one amount for one ref, to Peer when paid and from Peer when
+// expected.
+type Payment struct {
+	Ref    Ref
+	Peer   identity.PubKey
+	Amount Amount
+	Memo   string // the reason of the charge, for people; stays on this node
+}
+
+// Validate returns an error for a payment that no rail would carry; unit is
+// the rail's own.
+func (p Payment) Validate(unit Unit) error {
+	if err := p.Ref.Validate(); err != nil {
+		return err
+	}
+	if err := p.Amount.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case p.Amount.Unit != unit:
+		return fmt.Errorf("%s on a rail of %s: %w", p.Amount, unit, ErrUnit)
+	case p.Amount.IsZero():
+		return ErrZero
+	case p.Peer.IsZero():
+		return fmt.Errorf("no peer: %w", ErrSyntax)
+	case len(p.Memo) > MaxMemo:
+		return fmt.Errorf("memo of %d bytes: %w", len(p.Memo), ErrSyntax)
+	}
+	return nil
+}
+
+// Proof shows that a payment was made, to anyone.
+type Proof struct {
+	Ref  Ref    `json:"ref"`
+	Rail string `json:"rail"`
+	Doc  []byte `json:"doc"` // the rail's own evidence; on credit a countersigned note as JSON
+}
