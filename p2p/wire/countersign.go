@@ -1,0 +1,121 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// The parties that countersign.
+const (
+	RoleProvider = "provider"
+	RolePayee    = "payee"
+	RoleClient   = "client"
+)
+
+// Countersign is a second party's signature over a document. Being a document
+// itself it needs no other format and can be checked with any NOSTR tool.
+type Countersign struct {
+	Of   ID     // id of the document
+	Role string // one of the Role constants
+}
+
+// Kind returns KindCountersign.
+func (Countersign) Kind() Kind { return KindCountersign }
+
+func (m Countersign) write(c codec) { m.walk(c) }
+
+func (m *Countersign) walk(c codec) {
+	c.id("e", &m.Of)
+	c.str("role", &m.Role)
+}
+
+// Validate checks every field.
+func (m Countersign) Validate() error {
+	var c checks
+	c.id("of", m.Of)
+	c.oneOf("role", m.Role, RoleProvider, RolePayee, RoleClient)
+	return c.err()
+}
+
+// Countersigned is a document with the other party's Countersign beside it. As
+// JSON it is {"doc":…,"countersignature":…}.
+type Countersigned struct {
+	Doc Event `json:"doc"`
+	By  Event `json:"countersignature"`
+}
+
+// SignBeside countersigns a document that the caller has read and agrees to.
+func SignBeside(k *identity.Key, doc Event, role string, now time.Time) (Countersigned, error) {
+	by, err := Seal(k, Countersign{Of: doc.ID, Role: role}, now)
+	return Countersigned{Doc: doc, By: by}, err
+}
+
+// Verify returns nil when both documents are whole and signed, and the second
+// is the Countersign of the first by the party expected, who is not its author.
+// It does not judge what the document says. Errors are ErrBadID,
+// ErrBadSignature or ErrCountersign.
+func (d Countersigned) Verify(expect identity.PubKey) error {
+	if err := d.Doc.Verify(); err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	if err := d.By.Verify(); err != nil {
+		return fmt.Errorf("countersignature: %w", err)
+	}
+	m, err := Decode[Countersign](d.By)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrCountersign, err)
+	case m.Of != d.Doc.ID:
+		return fmt.Errorf("%w: it is of another document", ErrCountersign)
+	case d.By.PubKey != expect:
+		return fmt.Errorf("%w: it is by %s", ErrCountersign, d.By.PubKey.Short())
+	case d.By.PubKey == d.Doc.PubKey:
+		return fmt.Errorf("%w: it is by the document's own author", ErrCountersign)
+	}
+	return nil
+}
+
+// Bytes returns the JSON, each event in it exactly as Event.Bytes.
+func (d Countersigned) Bytes() []byte {
+	b := append([]byte(`{"doc":`), d.Doc.Bytes()...)
+	b = append(append(b, `,"countersignature":`...), d.By.Bytes()...)
+	return append(b, '}')
+}
+
+// ParseCountersigned reads the JSON of a Countersigned as strictly as Parse
+// reads an event: both events are checked. Who countersigned is for Verify.
+func ParseCountersigned(raw []byte) (Countersigned, error) {
+	var d Countersigned
+	if len(raw) > 2*MaxEvent {
+		return d, fmt.Errorf("%w: %d bytes", ErrTooBig, len(raw))
+	}
+	if !json.Valid(raw) {
+		return d, fmt.Errorf("%w: not JSON", ErrSyntax)
+	}
+	p := parser{buf: raw}
+	seen := 0
+	err := p.object(func(name string) error {
+		var err error
+		switch name {
+		case "doc":
+			seen |= 1
+			d.Doc, err = p.event()
+		case "countersignature":
+			seen |= 2
+			d.By, err = p.event()
+		default:
+			return p.fail("unknown field %.32q", name)
+		}
+		return err
+	})
+	if err == nil {
+		err = p.end()
+	}
+	if err == nil && seen != 3 {
+		err = p.fail("missing field")
+	}
+	return d, err
+}

@@ -1,0 +1,68 @@
+package wire
+
+import "fmt"
+
+// Kind is the NIP-01 kind of a document.
+type Kind int
+
+// The kinds of documents. 20000-29999 are ephemeral (NIP-01): they are said
+// once on a stream, carry an expiration and a nonce, and nobody republishes
+// them. The others are kept as evidence.
+const (
+	KindReceipt       Kind = 1580
+	KindCreditNote    Kind = 1582
+	KindCountersign   Kind = 1583
+	KindJobOffer      Kind = 25580
+	KindQuote         Kind = 25581
+	KindAccept        Kind = 25582
+	KindCommit        Kind = 25583
+	KindReveal        Kind = 25584
+	KindVerdict       Kind = 25585
+	KindCancel        Kind = 25586
+	KindError         Kind = 25587
+	KindRevealRequest Kind = 25588
+	KindProgress      Kind = 25589
+	KindDelegate      Kind = 25590
+	KindProviderOffer Kind = 30580
+)
+
+// Ephemeral reports whether documents of the kind are said once and then
+// forgotten by everyone but the parties.
+func (k Kind) Ephemeral() bool { return k >= 20000 && k < 30000 }
+
+// String returns the name of the kind's Go type, or kind(N) for one not known.
+func (k Kind) String() string {
+	switch k {
+	case KindReceipt:
+		return "Receipt"
+	case KindCreditNote:
+		return "CreditNote"
+	case KindCountersign:
+		return "Countersign"
+	case KindJobOffer:
+		return "JobOffer"
+	case KindQuote:
+		return "Quote"
+	case KindAccept:
+		return "Accept"
+	case KindCommit:
+		return "Commit"
+	case KindReveal:
+		return "Reveal"
+	case KindVerdict:
+		return "Verdict"
+	case KindCancel:
+		return "Cancel"
+	case KindError:
+		return "Error"
+	case KindRevealRequest:
+		return "RevealRequest"
+	case KindProgress:
+		return "Progress"
+	case KindDelegate:
+		return "Delegate"
+	case KindProviderOffer:
+		return "ProviderOffer"
+	}
+	return fmt.Sprintf("kind(%d)", int(k))
+}

@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+const (
+	// version is the value of the tag v of every document.
+	version = "1"
+	// TTL is how long an ephemeral document holds unless it says otherwise.
+	TTL = 120 * time.Second
+	// nonceLen is the bytes in the tag n of ephemeral documents; with it two
+	// documents that say the same in the same second have different ids.
+	nonceLen = 16
+)
+
+// Message is the content of a document; each kind is one Go type of this
+// package, and only they are messages. Both the type and its pointer are.
+type Message interface {
+	// Kind returns the kind of document the message travels in.
+	Kind() Kind
+	// Validate returns nil or errors that are ErrInvalid, one for each field
+	// that is missing, malformed or over its limit.
+	Validate() error
+
+	write(codec)
+}
+
+// Seal makes the signed document of a message, dated now. It fails with what
+// Validate returns, or ErrTooBig.
+func Seal(k *identity.Key, m Message, now time.Time) (Event, error) {
+	var nonce [nonceLen]byte
+	rand.Read(nonce[:])
+	return seal(k, m, now, nonce)
+}
+
+func seal(k *identity.Key, m Message, now time.Time, nonce [nonceLen]byte) (Event, error) {
+	if err := m.Validate(); err != nil {
+		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
+	}
+	c := codec{tape: &tape{write: true}}
+	v := version
+	c.str("v", &v)
+	m.write(c)
+	if m.Kind().Ephemeral() {
+		if !hasTag(c.tags, tagExpiration) {
+			c.put(tagExpiration, false, strconv.FormatInt(now.Add(TTL).Unix(), 10))
+		}
+		c.put(tagNonce, false, hex.EncodeToString(nonce[:]))
+	}
+	e := Event{PubKey: k.PubKey(), CreatedAt: now.Unix(), Kind: m.Kind(), Tags: c.tags, Content: c.content}
+	if err := e.sign(k); err != nil {
+		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
+	}
+	return e, nil
+}
+
+// Decode returns the message in a document. The document must be of the kind
+// of T and of version 1 and the message must be valid: ErrKind, ErrVersion,
+// ErrInvalid. The caller already knows that the signature is good, as all that
+// Parse and ReadEvent return is, and asks a Guard about time.
+func Decode[T any, PT interface {
+	*T
+	Message
+	walk(codec)
+}](e Event) (T, error) {
+	var m T
+	p := PT(&m)
+	if e.Kind != p.Kind() {
+		return *new(T), fmt.Errorf("%w: %s, want %s", ErrKind, e.Kind, p.Kind())
+	}
+	if err := decode(e, p.walk); err != nil {
+		return *new(T), fmt.Errorf("decode %s: %w", e.Kind, err)
+	}
+	if err := p.Validate(); err != nil {
+		return *new(T), fmt.Errorf("decode %s: %w", e.Kind, err)
+	}
+	return m, nil
+}
+
+func decode(e Event, walk func(codec)) error {
+	if err := e.checkLimits(); err != nil {
+		return err
+	}
+	c := codec{tape: &tape{tags: e.Tags, content: e.Content}}
+	var v string
+	if c.str("v", &v); c.err == nil && v != version {
+		return ErrVersion
+	}
+	walk(c)
+	if e.Kind.Ephemeral() {
+		var nonce string
+		var until int64
+		c.str(tagNonce, &nonce)
+		c.i64(tagExpiration, &until)
+		var raw [nonceLen]byte
+		if c.err == nil && parseHex(raw[:], nonce) != nil {
+			c.fail(tagNonce, "not %d bytes of hex", nonceLen)
+		}
+		if until < e.CreatedAt {
+			c.fail(tagExpiration, "is before the document's date")
+		}
+	}
+	if !c.contentUsed && e.Content != "" {
+		c.fail("content", "must be empty")
+	}
+	return c.err
+}
+
+func hasTag(tags [][]string, name string) bool {
+	for _, t := range tags {
+		if t[0] == name {
+			return true
+		}
+	}
+	return false
+}

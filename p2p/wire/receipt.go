@@ -1,0 +1,77 @@
+package wire
+
+import "infernet.tech/infernet/p2p/identity"
+
+// Receipt records what one attempt did, what was found of it and what was paid
+// for it. Its author is the aggregator that judged; with the provider's
+// Countersign both stand by it. It holds without the node that made it.
+type Receipt struct {
+	Job        ID
+	Shard      uint32
+	Attempt    uint32
+	Provider   identity.PubKey
+	Payer      identity.PubKey
+	Image      string // OCI manifest digest, sha256:…
+	ModelCID   string // may be empty
+	Units      uint64 // units of work done
+	Amount     uint64 // paid, in Unit; 0 for nothing
+	Unit       string
+	Rail       string
+	Verdict    string // one of the Verdict constants
+	Label      string // one of the Label constants
+	Comparator string // may be empty
+	Root       string // CID of the result; empty when there is none
+	Commit     ID     // ids of documents; zero when there is none
+	Reveal     ID
+	VerdictID  ID
+	PayRef     string // the payment's name on its rail; empty when none
+	StartedMS  int64  // unix milliseconds
+	EndedMS    int64
+}
+
+// Kind returns KindReceipt.
+func (Receipt) Kind() Kind { return KindReceipt }
+
+func (m Receipt) write(c codec) { m.walk(c) }
+
+func (m *Receipt) walk(c codec) {
+	c.slot(&m.Job, &m.Shard, &m.Attempt)
+	c.pub("p", &m.Provider)
+	c.pub("payer", &m.Payer)
+	c.str("image", &m.Image)
+	c.opt().str("model_cid", &m.ModelCID)
+	c.u64("units", &m.Units)
+	c.u64("amount", &m.Amount)
+	c.str("unit", &m.Unit)
+	c.str("rail", &m.Rail)
+	c.str("verdict", &m.Verdict)
+	c.str("label", &m.Label)
+	c.opt().str("compare", &m.Comparator)
+	c.opt().str("root", &m.Root)
+	c.opt().id("commit", &m.Commit)
+	c.opt().id("reveal", &m.Reveal)
+	c.opt().id("verdict_id", &m.VerdictID)
+	c.opt().str("pay_ref", &m.PayRef)
+	c.i64("started", &m.StartedMS)
+	c.i64("ended", &m.EndedMS)
+}
+
+// Validate checks every field against its limit, and that money goes to right
+// results alone.
+func (m Receipt) Validate() error {
+	var c checks
+	c.slot(m.Job, m.Shard, m.Attempt)
+	c.pub("provider", m.Provider)
+	c.pub("payer", m.Payer)
+	c.digest("image", m.Image)
+	c.cidOr("model_cid", m.ModelCID)
+	c.max("units", m.Units, maxAmount)
+	c.max("amount", m.Amount, maxAmount)
+	c.money(m.Unit, m.Rail)
+	c.verdict(m.Verdict, m.Label, m.Comparator)
+	c.that(m.Amount == 0 || m.Verdict == VerdictOK, "amount", "is paid for a result that is not ok")
+	c.cidOr("root", m.Root)
+	c.tokenOr("pay_ref", m.PayRef)
+	c.span(m.StartedMS, m.EndedMS)
+	return c.err()
+}
