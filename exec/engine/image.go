@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/image"
+)
+
+// ImageName is what jobs call the default engine.
+const ImageName = "infernet/llm"
+
+// BuildImage writes the default engine's image into dir as an OCI layout and
+// returns it. A layout that is there already is replaced; anything else in dir
+// is refused with ErrNotAnImage. The digest depends on the engine program
+// alone. Errors also wrap ErrNotBuilt.
+func BuildImage(dir string) (exec.Image, error) {
+	bin, err := Binary()
+	if err != nil {
+		return exec.Image{}, err
+	}
+	return buildImage(dir, bin)
+}
+
+func buildImage(dir, bin string) (exec.Image, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return exec.Image{}, err
+	}
+	if err := checkReplaceable(dir); err != nil {
+		return exec.Image{}, err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return exec.Image{}, err
+	}
+	// Written beside and renamed, so that a reader never meets half an image.
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".engine-*")
+	if err != nil {
+		return exec.Image{}, err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return exec.Image{}, err
+	}
+	digest, err := image.WriteLayout(tmp, spec(bin))
+	if err != nil {
+		return exec.Image{}, fmt.Errorf("engine: write image: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return exec.Image{}, err
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return exec.Image{}, err
+	}
+	return exec.Image{Digest: digest, Layout: dir}, nil
+}
+
+// spec describes an image of one static program and nothing else.
+func spec(bin string) image.Spec {
+	return image.Spec{
+		Files:      map[string]image.File{"infernet-llm": {Mode: 0o755, Path: bin}},
+		Entrypoint: []string{"/infernet-llm"},
+		Env:        []string{"HOME=/tmp"},
+		WorkDir:    "/",
+		Name:       ImageName,
+	}
+}
+
+// checkReplaceable refuses to remove what is not an image layout.
+func checkReplaceable(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAnImage, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ocispec.ImageLayoutFile)); err != nil {
+		return fmt.Errorf("%w: %s", ErrNotAnImage, dir)
+	}
+	return nil
+}
