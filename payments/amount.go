@@ -2,7 +2,6 @@ package payments
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -18,8 +17,9 @@ const Credits Unit = "credits"
 // MaxUnit is the longest unit in bytes.
 const MaxUnit = 16
 
-// MaxValue is the largest Amount: a balance of two of them still has a sign.
-const MaxValue uint64 = math.MaxInt64
+// MaxValue is the largest Amount: two of them still add up, and the difference
+// of two has a sign, in 64 bits. Signed documents have the same limit.
+const MaxValue uint64 = 1 << 62
 
 // Validate returns ErrSyntax unless u is 1 to MaxUnit lower case letters and
 // digits that begin with a letter.

@@ -17,7 +17,7 @@
 //	(none)    quoted held captured          first entry
 //	quoted    held captured released        an expected payment begins, arrives, or is given up
 //	held      captured released unknown     the promise left, or may have left, this node
-//	unknown   captured released             the other side's answer was found
+//	unknown   captured released unknown     the other side's answer was found, or still not
 //	released  quoted held captured          tried again under the same Ref
 //	captured                                terminal
 //

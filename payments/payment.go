@@ -2,6 +2,7 @@ package payments
 
 import (
 	"fmt"
+	"strings"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -11,7 +12,7 @@ import (
 type Ref string
 
 // MaxRef is the longest Ref in bytes.
-const MaxRef = 256
+const MaxRef = 128
 
 // NewRef returns the ref of one attempt at one shard; job is the job's id in
 // hex.
@@ -19,14 +20,15 @@ func NewRef(job string, shard, attempt uint32) Ref {
 	return Ref(fmt.Sprintf("%s/%d/%d", job, shard, attempt))
 }
 
-// Validate returns ErrSyntax unless r is 1 to MaxRef bytes of printable ASCII
-// without spaces, so that it can be a key and be shown as it is.
+// Validate returns ErrSyntax unless r is 1 to MaxRef letters, digits and
+// characters of "._:/+@=,-": what signed documents carry as a plain word.
 func (r Ref) Validate() error {
 	if r == "" || len(r) > MaxRef {
 		return fmt.Errorf("ref of %d bytes: %w", len(r), ErrSyntax)
 	}
 	for _, c := range []byte(r) {
-		if c <= ' ' || c > '~' {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte("._:/+@=,-", c) < 0 {
 			return fmt.Errorf("ref %.40q: %w", string(r), ErrSyntax)
 		}
 	}

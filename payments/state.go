@@ -106,9 +106,9 @@ func (s State) releasable() error {
 // losable returns an error unless the outcome may become unknown.
 func (s State) losable() error {
 	switch s {
-	case StateHeld:
+	case StateHeld, StateUnknown: // again, with another reason
 		return nil
-	case "", StateQuoted, StateUnknown, StateCaptured, StateReleased:
+	case "", StateQuoted, StateCaptured, StateReleased:
 		return fmt.Errorf("lose sight from %q: %w", string(s), ErrTransition)
 	}
 	return s.Validate()

@@ -1,0 +1,155 @@
+package credit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+)
+
+// account is what is stored of one peer: the channel to it, the one from it,
+// and the sum of what it is expected to pay.
+type account struct {
+	Paid     paid   `json:"paid"`
+	Got      got    `json:"got"`
+	Reserved uint64 `json:"reserved"`
+}
+
+// paid is the payer's end of a channel.
+type paid struct {
+	Seq     uint64   `json:"seq"`               // last number the payee decided
+	Total   uint64   `json:"total"`             // captured so far
+	Note    []byte   `json:"note,omitempty"`    // last note countersigned
+	Pending *pending `json:"pending,omitempty"` // the one note in flight
+	Theirs  []byte   `json:"theirs,omitempty"`  // the payee's last note, when it differs
+	Dispute string   `json:"dispute,omitempty"`
+}
+
+// pending is a note that was written down and has no answer yet.
+type pending struct {
+	Ref    payments.Ref `json:"ref"`
+	Seq    uint64       `json:"seq"`
+	Amount uint64       `json:"amount"`
+	Note   []byte       `json:"note"` // the bytes that are sent, each time
+}
+
+// got is the payee's end of a channel.
+type got struct {
+	Seq     uint64  `json:"seq"`              // last number decided
+	Total   uint64  `json:"total"`            // captured so far
+	Note    []byte  `json:"note,omitempty"`   // last note countersigned
+	Decided wire.ID `json:"decided"`          // id of the note of number Seq
+	Answer  []byte  `json:"answer,omitempty"` // what was answered to it
+	Theirs  []byte  `json:"theirs,omitempty"` // a note that does not continue the channel
+	Dispute string  `json:"dispute,omitempty"`
+}
+
+// net is what the peer owes us; below zero we owe it. Totals are at most
+// payments.MaxValue, so it cannot overflow.
+func (a account) net() int64 { return int64(a.Got.Total) - int64(a.Paid.Total) }
+
+// room is how much more the peer may come to owe under limit, with all that is
+// expected of it counted as owed.
+func (a account) room(limit uint64) uint64 {
+	left := int64(limit) - a.net() - int64(min(a.Reserved, payments.MaxValue))
+	return uint64(max(left, 0))
+}
+
+const (
+	accountPrefix = "account/"
+	countKey      = "accounts"
+)
+
+func accountKey(peer identity.PubKey) []byte { return []byte(accountPrefix + peer.Hex()) }
+
+// load returns the peer's account; one that was never saved is empty.
+func load(r store.Reader, peer identity.PubKey) (a account, known bool, err error) {
+	raw, err := r.Get(accountKey(peer))
+	if errors.Is(err, store.ErrNotFound) {
+		return account{}, false, nil
+	}
+	if err != nil {
+		return account{}, false, err
+	}
+	a, err = decodeAccount(raw)
+	return a, true, err
+}
+
+func decodeAccount(raw []byte) (a account, err error) {
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return account{}, fmt.Errorf("%w: account: %w", payments.ErrCorrupt, err)
+	}
+	if max(a.Paid.Total, a.Got.Total) > payments.MaxValue {
+		return account{}, fmt.Errorf("%w: account total out of range", payments.ErrCorrupt)
+	}
+	return a, nil
+}
+
+// save writes the account; a new one is counted, so that strangers cannot fill
+// the store by each beginning a channel.
+func (r *Rail) save(tx store.Txn, peer identity.PubKey, a account, known bool) error {
+	if !known {
+		n, err := countAccounts(tx)
+		if err != nil {
+			return err
+		}
+		if n >= r.cfg.Accounts {
+			return ErrFull
+		}
+		if err := tx.Set([]byte(countKey), []byte(strconv.Itoa(n+1))); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return tx.Set(accountKey(peer), raw)
+}
+
+func countAccounts(tx store.Txn) (int, error) {
+	raw, err := tx.Get([]byte(countKey))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(string(raw))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", payments.ErrCorrupt, err)
+	}
+	return n, nil
+}
+
+// eachAccount calls fn for every account, in the order of keys.
+func eachAccount(r store.Reader, fn func(identity.PubKey, account) error) error {
+	return r.Scan([]byte(accountPrefix), func(k, raw []byte) error {
+		peer, err := identity.ParsePubKey(string(k[len(accountPrefix):]))
+		if err != nil {
+			return fmt.Errorf("%w: account key: %w", payments.ErrCorrupt, err)
+		}
+		a, err := decodeAccount(raw)
+		if err != nil {
+			return err
+		}
+		return fn(peer, a)
+	})
+}
+
+// channelID names the channel of notes from payer to payee. Both compute it;
+// it binds a note to the pair, the direction and the unit.
+func channelID(payer, payee identity.PubKey) string {
+	h := sha256.New()
+	h.Write([]byte("infernet/credit/v1\x00" + string(payments.Credits) + "\x00"))
+	h.Write(payer[:])
+	h.Write(payee[:])
+	return hex.EncodeToString(h.Sum(nil))
+}

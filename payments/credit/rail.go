@@ -1,0 +1,150 @@
+package credit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+)
+
+// Name is the rail's name in quotes and receipts.
+const Name = "credit"
+
+// Rail implements payments.Rail. It is safe for use by many goroutines.
+type Rail struct {
+	cfg     Config
+	key     *identity.Key
+	s       store.Store
+	dial    Dialer
+	clock   func() time.Time
+	log     *slog.Logger
+	journal *payments.Journal
+	paying  keyed // held while a note to that peer is decided upon, sent, answered
+}
+
+var _ payments.Rail = (*Rail)(nil)
+
+// New returns the rail of the node with that key. The store is its own (see
+// store.Prefix). It starts nothing; it returns what Config.Validate returns.
+func New(cfg Config, key *identity.Key, s store.Store, dial Dialer, clock func() time.Time, log *slog.Logger) (*Rail, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Rail{
+		cfg: cfg, key: key, s: s, dial: dial, clock: clock, log: log,
+		journal: payments.NewJournal(Name, s, clock),
+	}, nil
+}
+
+// Name returns "credit".
+func (r *Rail) Name() string { return Name }
+
+// Unit returns payments.Credits.
+func (r *Rail) Unit() payments.Unit { return payments.Credits }
+
+// Journal returns the rail's journal, to be listed.
+func (r *Rail) Journal() *payments.Journal { return r.journal }
+
+// Status implements payments.Rail.
+func (r *Rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
+	return r.journal.Status(ref)
+}
+
+// RoomFor returns how much more work for that peer may be accepted on credit:
+// its limit less what it owes and what is already expected of it.
+func (r *Rail) RoomFor(_ context.Context, peer identity.PubKey) (payments.Amount, error) {
+	room := payments.Amount{Unit: payments.Credits}
+	err := r.s.View(func(tx store.Reader) error {
+		a, _, err := load(tx, peer)
+		room.Value = a.room(r.cfg.limit(peer))
+		return err
+	})
+	return room, err
+}
+
+// Balances implements payments.Rail.
+func (r *Rail) Balances(context.Context) (out []payments.Balance, err error) {
+	err = r.s.View(func(tx store.Reader) error {
+		out = nil
+		return eachAccount(tx, func(peer identity.PubKey, a account) error {
+			out = append(out, r.balance(peer, a))
+			return nil
+		})
+	})
+	return out, err
+}
+
+func (r *Rail) balance(peer identity.PubKey, a account) payments.Balance {
+	b := payments.Balance{
+		Peer: peer, Unit: payments.Credits,
+		Paid: a.Paid.Total, Received: a.Got.Total, Expected: a.Reserved, Net: a.net(),
+		Limit: r.cfg.limit(peer), Ceiling: r.cfg.Ceiling,
+		Dispute: a.Paid.Dispute,
+	}
+	b.Left = a.room(b.Limit)
+	if a.Paid.Pending != nil {
+		b.Pending = a.Paid.Pending.Amount
+	}
+	if b.Dispute == "" {
+		b.Dispute = a.Got.Dispute
+	}
+	return b
+}
+
+// sums is what the journal says an account must hold.
+type sums struct{ paid, got, reserved, pending uint64 }
+
+// Check compares every account with the journal and returns ErrBooks for each
+// that does not add up: captured amounts against totals, expected ones against
+// what is reserved, the note in flight against its entry. It is exact and reads
+// all entries.
+func (r *Rail) Check(context.Context) error {
+	return r.s.View(func(tx store.Reader) error {
+		want := map[identity.PubKey]sums{}
+		err := r.journal.Each(tx, payments.Filter{}, func(e payments.Entry) error {
+			want[e.Peer] = want[e.Peer].with(e)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		var bad []error
+		err = eachAccount(tx, func(peer identity.PubKey, a account) error {
+			have := sums{paid: a.Paid.Total, got: a.Got.Total, reserved: a.Reserved}
+			if a.Paid.Pending != nil {
+				have.pending = a.Paid.Pending.Amount
+			}
+			if have != want[peer] {
+				bad = append(bad, fmt.Errorf("%s: have %+v, journal %+v: %w", peer.Short(), have, want[peer], ErrBooks))
+			}
+			delete(want, peer)
+			return nil
+		})
+		for peer, s := range want {
+			if s != (sums{}) {
+				bad = append(bad, fmt.Errorf("%s: no account, journal %+v: %w", peer.Short(), s, ErrBooks))
+			}
+		}
+		return errors.Join(append(bad, err)...)
+	})
+}
+
+func (s sums) with(e payments.Entry) sums {
+	v := e.Amount.Value
+	switch {
+	case e.Direction == payments.Out && e.State == payments.StateCaptured:
+		s.paid += v
+	case e.Direction == payments.Out && e.State.Open():
+		s.pending += v
+	case e.Direction == payments.In && e.State == payments.StateCaptured:
+		s.got += v
+	case e.Direction == payments.In && e.State.Open():
+		s.reserved += v
+	}
+	return s
+}

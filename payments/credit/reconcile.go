@@ -1,0 +1,105 @@
+package credit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+)
+
+// Report is what one pass of the reconciler did.
+type Report struct {
+	Settled int `json:"settled"` // notes in flight whose outcome is now certain
+	Open    int `json:"open"`    // notes in flight still without one
+	Waived  int `json:"waived"`  // expected payments that came too late
+}
+
+// atOnce is how many peers are asked at the same time.
+const atOnce = 8
+
+// Run implements payments.Rail. It looks at the state of the journal and never
+// at what happened: whatever was missed, the next look finds it.
+func (r *Rail) Run(ctx context.Context) error {
+	tick := time.NewTicker(r.cfg.Reconcile)
+	defer tick.Stop()
+	for {
+		rep, err := r.Reconcile(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("reconcile credit: %w", err)
+		case rep != Report{}:
+			r.log.Info("credit: reconciled", "settled", rep.Settled, "open", rep.Open, "waived", rep.Waived)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Reconcile makes one pass: it sends every note in flight again, and waives
+// what was expected for longer than Config.ExpectFor. Its error is the store's;
+// a peer that does not answer is counted in Open.
+func (r *Rail) Reconcile(ctx context.Context) (Report, error) {
+	open, err := r.journal.List(payments.Filter{Open: true})
+	if err != nil {
+		return Report{}, err
+	}
+	var settled, left atomic.Int64
+	waived := 0
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	late := r.clock().Add(-r.cfg.ExpectFor)
+	for _, e := range open {
+		if e.Direction == payments.In {
+			if e.Updated.Before(late) {
+				// It may have been captured since the list was made.
+				err := r.Waive(ctx, e.Ref, "not paid in time")
+				switch {
+				case err == nil:
+					waived++
+				case !errors.Is(err, payments.ErrTransition):
+					return Report{}, errors.Join(err, g.Wait())
+				}
+			}
+			continue
+		}
+		// At most one entry for each peer is in flight.
+		g.Go(func() error {
+			done, err := r.resend(gctx, e.Peer)
+			if done {
+				settled.Add(1)
+			} else {
+				left.Add(1)
+			}
+			return err
+		})
+	}
+	err = g.Wait()
+	return Report{Settled: int(settled.Load()), Open: int(left.Load()), Waived: waived}, err
+}
+
+// resend settles the note in flight to peer and reports whether its outcome is
+// certain.
+func (r *Rail) resend(ctx context.Context, peer identity.PubKey) (bool, error) {
+	unlock, err := r.paying.lock(ctx, peer)
+	if err != nil {
+		return false, nil
+	}
+	defer unlock()
+	p, err := r.pendingTo(peer)
+	if err != nil || p == nil {
+		return err == nil, err
+	}
+	err = r.settle(ctx, peer, *p, nil)
+	return payments.OutcomeOf(err) != payments.OutcomeUnknown, nil
+}

@@ -1,0 +1,196 @@
+package credit
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+)
+
+// ServeStream answers the notes that peer sends over conn until it closes it,
+// ctx ends or a note is not its own to us, which is ErrNote. It closes conn.
+// The caller has authenticated peer.
+func (r *Rail) ServeStream(ctx context.Context, peer identity.PubKey, conn Conn) error {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		err := r.serveOne(ctx, peer, conn, in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Rail) serveOne(ctx context.Context, peer identity.PubKey, conn Conn, in *bufio.Reader) error {
+	done := bound(ctx, conn, r.cfg.Exchange)
+	defer done()
+	e, err := wire.ReadEvent(in)
+	if err != nil {
+		return err
+	}
+	n, err := r.checkNote(e, peer, r.key.PubKey())
+	if err != nil {
+		if bad, serr := r.refusal(e.ID, CodeBadNote, err.Error()); serr == nil {
+			_ = wire.WriteEvent(conn, bad)
+		}
+		return err
+	}
+	d, err := r.take(peer, e, n)
+	if err != nil {
+		// Nothing was decided: the payer keeps the note and sends it again.
+		r.log.Error("credit: note not decided", "peer", peer.Short(), "ref", n.Ref, "err", err)
+		busy, serr := r.refusal(e.ID, CodeBusy, "not decided, send again")
+		if serr != nil {
+			return serr
+		}
+		return wire.WriteEvent(conn, busy)
+	}
+	if err := writeRaw(conn, d.answer); err != nil {
+		return err
+	}
+	if d.last != nil {
+		err = writeRaw(conn, d.last)
+	}
+	if d.ends && err == nil {
+		err = io.EOF
+	}
+	return err
+}
+
+// decision is the answer to a note, as bytes that were or will be stored.
+type decision struct {
+	answer []byte
+	last   []byte // our last note, after CodeDiverged
+	ends   bool   // no more notes on this stream
+}
+
+// take decides on a note: once for each number, in one transaction with all
+// that follows from it.
+func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d decision, err error) {
+	err = r.s.Update(func(tx store.Txn) error {
+		a, known, err := load(tx, peer)
+		if err != nil {
+			return err
+		}
+		total := payments.Amount{Value: a.Got.Total, Unit: payments.Credits}
+		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: payments.Credits})
+		switch {
+		case n.Seq == a.Got.Seq && e.ID == a.Got.Decided:
+			d = decision{answer: a.Got.Answer}
+			return nil
+		case n.Seq <= a.Got.Seq:
+			return r.old(tx, peer, a, e, n, &d)
+		case n.Seq != a.Got.Seq+1 || overflow != nil || sum.Value != n.Cumulative:
+			d, err = r.dispute(tx, peer, a, known, e, n)
+			return err
+		}
+		d, err = r.decideNext(tx, peer, a, known, e, n)
+		return err
+	})
+	return d, err
+}
+
+// old answers a note whose number was passed: as it was answered then, if it is
+// the one that was captured.
+func (r *Rail) old(tx store.Txn, peer identity.PubKey, a account, e wire.Event, n wire.CreditNote, d *decision) error {
+	entry, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
+		return err
+	}
+	if entry.State == payments.StateCaptured && string(entry.Doc) == string(e.Bytes()) {
+		*d = decision{answer: entry.Answer}
+		return nil
+	}
+	*d, err = r.dispute(tx, peer, a, true, e, n)
+	return err
+}
+
+// decideNext decides on the note that continues the channel.
+func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known bool, e wire.Event, n wire.CreditNote) (decision, error) {
+	entry, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
+		return decision{}, err
+	}
+	if entry.State == payments.StateCaptured && entry.Peer == peer {
+		// The payer pays twice for one ref: its book has lost something.
+		return r.dispute(tx, peer, a, known, e, n)
+	}
+	code, text := r.judge(peer, a, entry, n)
+	var by wire.Event
+	if code == "" {
+		by, err = wire.Seal(r.key, wire.Countersign{Of: e.ID, Role: wire.RolePayee}, r.clock())
+	} else {
+		by, err = r.refusal(e.ID, code, text)
+	}
+	if err != nil {
+		return decision{}, err
+	}
+	a.Got.Seq, a.Got.Decided, a.Got.Answer = n.Seq, e.ID, by.Bytes()
+	a.Got.Theirs, a.Got.Dispute = nil, ""
+	if code == "" {
+		a.Got.Total, a.Got.Note = n.Cumulative, e.Bytes()
+		a.Reserved -= min(n.Amount, a.Reserved)
+		entry.State, entry.Reason = payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq)
+		entry.Doc, entry.Answer = a.Got.Note, a.Got.Answer
+		if _, err := r.journal.Put(tx, entry); err != nil {
+			return decision{}, err
+		}
+	}
+	return decision{answer: a.Got.Answer}, r.save(tx, peer, a, known)
+}
+
+// judge looks only at what may be so at one time and not at another; it
+// returns the code with which a note is refused, or none.
+func (r *Rail) judge(peer identity.PubKey, a account, entry payments.Entry, n wire.CreditNote) (code, text string) {
+	switch {
+	case entry.State != payments.StateQuoted || entry.Peer != peer:
+		if entry.Peer == peer && entry.State == payments.StateReleased {
+			return CodeNotExpected, clip(entry.Reason)
+		}
+		return CodeNotExpected, "no such payment is expected of you"
+	case entry.Amount.Value != n.Amount:
+		return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, n.Amount)
+	case a.net()+int64(n.Amount) > int64(r.cfg.limit(peer)):
+		return CodeOverLimit, fmt.Sprintf("you owe %d of at most %d", a.net(), r.cfg.limit(peer))
+	}
+	return "", ""
+}
+
+// dispute answers a note that does not continue the channel. The note is kept
+// beside our last one where there is an account: both are the peer's signatures.
+func (r *Rail) dispute(tx store.Txn, peer identity.PubKey, a account, known bool, e wire.Event, n wire.CreditNote) (decision, error) {
+	why := fmt.Sprintf("we are at note %d with a total of %d, they sent note %d with a total of %d",
+		a.Got.Seq, a.Got.Total, n.Seq, n.Cumulative)
+	by, err := r.refusal(e.ID, CodeDiverged, why)
+	if err != nil {
+		return decision{}, err
+	}
+	d := decision{answer: by.Bytes(), last: a.Got.Note, ends: true}
+	if !known || a.Got.Dispute == why {
+		return d, nil
+	}
+	a.Got.Theirs, a.Got.Dispute = e.Bytes(), why
+	return d, r.save(tx, peer, a, known)
+}
+
+func (r *Rail) refusal(of wire.ID, code, text string) (wire.Event, error) {
+	return wire.Seal(r.key, wire.Error{Ref: of, Code: code, Text: clip(text)}, r.clock())
+}
+
+// writeRaw sends an event kept as bytes.
+func writeRaw(w io.Writer, raw []byte) error {
+	e, err := wire.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("%w: %w", payments.ErrCorrupt, err)
+	}
+	return wire.WriteEvent(w, e)
+}
