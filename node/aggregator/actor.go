@@ -1,0 +1,180 @@
+package aggregator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/node/job"
+)
+
+// retryEffect is how long an effect rests that failed by a fault of this node,
+// or whose answer the machine did not take.
+const retryEffect = time.Second
+
+// mail is an event for a job, and the effect that it answers, if any.
+type mail struct {
+	ev     job.Event
+	answer string // key of the effect that has run to its end
+}
+
+// running is an effect under way.
+type running struct {
+	cancel context.CancelCauseFunc
+	done   time.Time // when its answer was taken; zero while it runs
+}
+
+// actor owns one job.
+type actor struct {
+	d       *Driver
+	mailbox chan mail
+	resumed bool
+	effects map[string]*running // only touched by run
+	wg      sync.WaitGroup      // effects
+	feed    *feed
+
+	mu sync.Mutex
+	j  job.Job
+}
+
+func newActor(d *Driver, j job.Job) *actor {
+	return &actor{
+		d: d, j: j, mailbox: make(chan mail, 64),
+		effects: map[string]*running{}, feed: newFeed(j),
+	}
+}
+
+// job returns the job as last written.
+func (a *actor) job() job.Job {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.j
+}
+
+// post puts an event into the mailbox, waiting for room.
+func (a *actor) post(ctx context.Context, m mail) {
+	select {
+	case a.mailbox <- m:
+	case <-ctx.Done():
+	}
+}
+
+// run drives the job until it has ended and nothing is left to do, or the node
+// stops. It never returns an error: one job's trouble is not the node's.
+func (a *actor) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer a.wg.Wait()
+	defer cancel()
+	tick := time.NewTicker(a.d.cfg.Tick)
+	defer tick.Stop()
+	if a.resumed {
+		a.step(job.Resumed{Now: time.Now()})
+	}
+	for {
+		if a.launchEffects(ctx) {
+			a.feed.close(a.job())
+			a.d.forget(a.job().ID)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-a.mailbox:
+			a.step(m.ev)
+			if r := a.effects[m.answer]; r != nil {
+				r.done = time.Now()
+			}
+		case <-tick.C:
+			a.step(job.Tick{Now: time.Now()})
+		}
+	}
+}
+
+// step takes one event: state and outbox are written before anyone sees them.
+func (a *actor) step(ev job.Event) {
+	before := a.job()
+	next, _, err := job.Step(before, ev)
+	var illegal *job.TransitionError
+	switch {
+	case errors.As(err, &illegal):
+		a.d.Log.Debug("event not taken", "job", before.ID, "err", err)
+		return
+	case err != nil:
+		a.d.Log.Error("step", "job", before.ID, "err", err)
+		return
+	}
+	if same(before, next) {
+		return
+	}
+	if err := saveJob(a.d.Store, next); err != nil {
+		// The old state stands; the effect that brought the event is run
+		// again and answers again.
+		a.d.Log.Error("store job", "job", before.ID, "err", err)
+		return
+	}
+	a.mu.Lock()
+	a.j = next
+	a.mu.Unlock()
+	a.feed.update(next)
+	logTransitions(a.d.Log, before, next)
+}
+
+// same tells whether a step changed nothing worth writing.
+func same(a, b job.Job) bool {
+	x, errx := json.Marshal(a)
+	y, erry := json.Marshal(b)
+	return errx == nil && erry == nil && bytes.Equal(x, y)
+}
+
+// launchEffects starts what the outbox asks for and is not under way, stops
+// what it no longer asks for, and tells whether the job is over.
+func (a *actor) launchEffects(ctx context.Context) (over bool) {
+	j := a.job()
+	pending := map[string]bool{}
+	for _, e := range j.Pending() {
+		key := e.Key()
+		pending[key] = true
+		r := a.effects[key]
+		if r != nil && (r.done.IsZero() || time.Since(r.done) < retryEffect) {
+			continue
+		}
+		a.launch(ctx, j, e)
+	}
+	for key, r := range a.effects {
+		if !pending[key] {
+			r.cancel(errNoLongerWanted)
+			delete(a.effects, key)
+		}
+	}
+	return j.State.Terminal() && len(pending) == 0
+}
+
+var errNoLongerWanted = errors.New("aggregator: the job no longer wants this")
+
+// launch runs one effect in a goroutine until it has an answer.
+func (a *actor) launch(ctx context.Context, j job.Job, e job.Effect) {
+	ectx, cancel := context.WithCancelCause(ctx)
+	a.effects[e.Key()] = &running{cancel: cancel}
+	a.wg.Go(func() {
+		defer cancel(nil)
+		for {
+			ev, err := a.d.perform(ectx, a, j, e)
+			if err == nil {
+				a.post(ctx, mail{ev: ev, answer: e.Key()})
+				return
+			}
+			if ectx.Err() != nil {
+				return
+			}
+			a.d.Log.Error("effect failed; trying again", "job", j.ID, "effect", e.Key(), "err", err)
+			select {
+			case <-ectx.Done():
+				return
+			case <-time.After(retryEffect):
+			}
+		}
+	})
+}

@@ -1,0 +1,195 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/store"
+)
+
+// Errors of the driver.
+var (
+	ErrNoJob    = errors.New("aggregator: no such job")
+	ErrShutdown = errors.New("aggregator: node is shutting down")
+)
+
+// Rail is what an aggregator needs of a payment rail.
+type Rail interface {
+	Name() string
+	Unit() payments.Unit
+	Pay(ctx context.Context, p payments.Payment) (payments.Proof, error)
+}
+
+// Market finds providers; *dht.DHT does.
+type Market interface {
+	Search(ctx context.Context, q dht.Query) ([]dht.Found, error)
+}
+
+// Config is what the node decides for this role.
+type Config struct {
+	Network string
+	Dir     string // results of finished jobs, and scratch space
+	Tick    time.Duration
+}
+
+// Deps are the parts a driver is composed of.
+type Deps struct {
+	Key     *identity.Key
+	Store   store.Store // keys of this role alone
+	Content *content.Library
+	Peers   content.Opener
+	Market  Market
+	Rail    Rail
+	Ledger  *reputation.Ledger
+	Penalty func(peer identity.PubKey, points int, reason string)
+	Log     *slog.Logger
+}
+
+// Driver drives all jobs of one node.
+type Driver struct {
+	cfg Config
+	Deps
+
+	start chan *actor // to Run, which owns the goroutines
+	ready chan struct{}
+
+	mu     sync.Mutex
+	actors map[job.ID]*actor
+}
+
+// New makes a driver; Run starts it.
+func New(cfg Config, deps Deps) *Driver {
+	if cfg.Tick <= 0 {
+		cfg.Tick = 500 * time.Millisecond
+	}
+	return &Driver{
+		cfg: cfg, Deps: deps,
+		start: make(chan *actor), ready: make(chan struct{}),
+		actors: map[job.ID]*actor{},
+	}
+}
+
+// Run drives jobs until ctx ends. Jobs that were under way when the node
+// stopped go on from where they were written.
+func (d *Driver) Run(ctx context.Context) error {
+	live, err := d.resume()
+	if err != nil {
+		return fmt.Errorf("resume jobs: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, a := range live {
+		g.Go(func() error { return a.run(ctx) })
+	}
+	close(d.ready)
+	for {
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case a := <-d.start:
+			g.Go(func() error { return a.run(ctx) })
+		}
+	}
+}
+
+// Ready is closed once earlier jobs go on and new ones are taken.
+func (d *Driver) Ready() <-chan struct{} { return d.ready }
+
+// resume loads the jobs that have not ended.
+func (d *Driver) resume() ([]*actor, error) {
+	jobs, err := loadJobs(d.Store)
+	if err != nil {
+		return nil, err
+	}
+	var live []*actor
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, j := range jobs {
+		if j.State.Terminal() && len(j.Pending()) == 0 {
+			continue
+		}
+		a := newActor(d, j)
+		a.resumed = true
+		d.actors[j.ID] = a
+		live = append(live, a)
+	}
+	return live, nil
+}
+
+// launch stores a new job and starts driving it.
+func (d *Driver) launch(ctx context.Context, ev job.Submit) (job.Job, error) {
+	j, _, err := job.Step(job.Job{}, ev)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if err := saveJob(d.Store, j); err != nil {
+		return job.Job{}, fmt.Errorf("store the job: %w", err)
+	}
+	a := newActor(d, j)
+	d.mu.Lock()
+	d.actors[j.ID] = a
+	d.mu.Unlock()
+	select {
+	case d.start <- a:
+		return j, nil
+	case <-ctx.Done():
+		// It is stored: the next Run takes it up.
+		return j, ctx.Err()
+	}
+}
+
+// Get returns a job as it stands.
+func (d *Driver) Get(id job.ID) (job.Job, error) {
+	if a := d.actor(id); a != nil {
+		return a.job(), nil
+	}
+	return loadJob(d.Store, id)
+}
+
+// List returns all jobs, newest first.
+func (d *Driver) List() ([]job.Job, error) {
+	jobs, err := loadJobs(d.Store)
+	if err != nil {
+		return nil, err
+	}
+	for i := range jobs {
+		if a := d.actor(jobs[i].ID); a != nil {
+			jobs[i] = a.job()
+		}
+	}
+	return jobs, nil
+}
+
+// Cancel asks for the end of a job. One that has ended stays as it is.
+func (d *Driver) Cancel(ctx context.Context, id job.ID, reason string) (job.Job, error) {
+	a := d.actor(id)
+	if a == nil {
+		return loadJob(d.Store, id)
+	}
+	a.post(ctx, mail{ev: job.CancelRequested{Reason: reason, Now: time.Now()}})
+	return a.job(), nil
+}
+
+func (d *Driver) actor(id job.ID) *actor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.actors[id]
+}
+
+func (d *Driver) forget(id job.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.actors, id)
+}

@@ -1,0 +1,178 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/node/market"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+const (
+	maxAsked     = 24                      // providers asked for a quote at once
+	quoteTimeout = 1500 * time.Millisecond // for each of them
+	matchTimeout = 15 * time.Second        // search and quotes together
+	explorePct   = 10                      // of places for providers without a history
+)
+
+// match finds who might, asks them what it costs, and keeps a reason for each
+// that is not taken.
+func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, matchTimeout)
+	defer cancel()
+	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked})
+	if err != nil && ctx.Err() == nil {
+		// Finding nobody is an answer; the job explains it and asks again.
+		d.Log.Warn("search for providers", "job", j.ID, "err", err)
+	}
+	found = slices.DeleteFunc(found, func(f dht.Found) bool {
+		return f.Peer == d.Key.PubKey() || slices.Contains(e.Exclude, f.Peer)
+	})
+	found = found[:min(len(found), maxAsked)]
+	now := time.Now()
+	ranked, dropped := market.Match(d.need(j), d.askAll(ctx, j, found), market.Policy{
+		Now: now, Seed: j.Secret, ExplorePct: explorePct,
+	})
+	ev := job.Matched{Now: now}
+	for _, r := range ranked {
+		ev.Candidates = append(ev.Candidates, candidate(r))
+	}
+	for _, x := range dropped {
+		ev.Dropped = append(ev.Dropped, job.Dropped(x))
+	}
+	return ev, nil
+}
+
+// searchKeys are the attributes to look up, the most selective first.
+func searchKeys(j job.Job) []dht.Key {
+	if j.Spec.Resources.GPUs > 0 {
+		return []dht.Key{dht.VRAMKey(j.Spec.Resources.VRAMBytes)}
+	}
+	return []dht.Key{dht.KeyAny}
+}
+
+// candidate turns a match into what the machine assigns shards to.
+func candidate(r market.Ranked) job.Candidate {
+	return job.Candidate{
+		Provider: r.Provider, Operator: r.Operator, Quote: r.QuoteID, Class: r.Quote.Class,
+		Rate: rateOf(*r.Quote), Slots: r.Quote.Slots, Score: r.Score,
+		ETA:      time.Duration(r.Quote.ETAMS) * time.Millisecond,
+		HasImage: r.Quote.HasImage, HasModel: r.Quote.HasModel,
+	}
+}
+
+// askAll asks all of them at once and returns what is known of each, in order.
+func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) []market.Candidate {
+	all := make([]market.Candidate, len(found))
+	var wg sync.WaitGroup
+	for i, f := range found {
+		wg.Go(func() {
+			qctx, cancel := context.WithTimeout(ctx, quoteTimeout)
+			defer cancel()
+			c := market.Candidate{Provider: f.Peer, Offer: &f.Offer}
+			c.Score, c.New = d.standing(f.Peer)
+			quote, id, err := d.ask(qctx, j, f.Peer)
+			var refused *Refused
+			switch {
+			case errors.As(err, &refused):
+				c.Refused = refused.Text
+			case err != nil:
+				c.Refused = "no quote: " + err.Error()
+			default:
+				c.Quote, c.QuoteID = &quote, id
+			}
+			all[i] = c
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// standing is a provider's score by our own receipts, and whether there are
+// none.
+func (d *Driver) standing(peer identity.PubKey) (score float64, fresh bool) {
+	score, n, err := d.Ledger.ScoreOf(peer, time.Now())
+	if err != nil {
+		d.Log.Warn("read the ledger", "err", err)
+	}
+	return score, n == 0
+}
+
+// ask gets one signed quote.
+func (d *Driver) ask(ctx context.Context, j job.Job, peer identity.PubKey) (wire.Quote, wire.ID, error) {
+	offer := offerOf(j)
+	ev, err := wire.Seal(d.Key, offer, time.Now())
+	if err != nil {
+		return wire.Quote{}, wire.ID{}, err
+	}
+	s, err := d.Peers.Open(ctx, peer, p2p.ProtoQuote)
+	if err != nil {
+		return wire.Quote{}, wire.ID{}, err
+	}
+	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	defer stop()
+	answer, err := exchange(s, ev)
+	if err != nil {
+		return wire.Quote{}, wire.ID{}, err
+	}
+	quote, err := wire.Decode[wire.Quote](answer)
+	switch {
+	case err != nil:
+		return quote, wire.ID{}, err
+	case quote.Offer != ev.ID || quote.Job != j.ID:
+		return quote, wire.ID{}, fmt.Errorf("%w: the quote answers another offer", errProtocol)
+	}
+	return quote, answer.ID, nil
+}
+
+// offerOf describes the job to those who may do it. It is the same each time
+// but for its date, so that quotes of several rounds are for the same work.
+func offerOf(j job.Job) wire.JobOffer {
+	r := j.Spec.Resources
+	return wire.JobOffer{
+		Job: j.ID, Name: j.Name,
+		Image: j.Image.Digest, ImageCID: j.Image.CID, ModelCID: j.Model.CID,
+		Comparator: j.Spec.Verify.Compare,
+		Shards:     uint32(len(j.Shards)), UnitsPerShard: mostUnits(j),
+		CPUMillis: r.CPUMillis, MemoryBytes: r.MemoryBytes, DiskBytes: r.DiskBytes, PIDs: r.PIDs,
+		GPUs: r.GPUs, VRAMBytes: r.VRAMBytes,
+		MaxPrice: j.Budget.Value, Unit: string(j.Budget.Unit), Rail: j.Spec.Payment.Rail,
+		ShardTimeoutMS: uint64(j.Spec.Timeouts.Shard.Milliseconds()),
+		Deadline:       j.Deadline.Unix(), AuditCommit: j.AuditCommit,
+	}
+}
+
+// mostUnits is the size of the largest shard, which every quote must cover.
+func mostUnits(j job.Job) uint64 {
+	var most uint64
+	for _, s := range j.Shards {
+		most = max(most, s.Input.Units)
+	}
+	return most
+}
+
+// need is what a provider must have to be taken.
+func (d *Driver) need(j job.Job) market.Need {
+	r := j.Spec.Resources
+	return market.Need{
+		Network: d.cfg.Network, Image: j.Image.Digest, Model: j.Model.CID,
+		CPUMillis: r.CPUMillis, MemoryBytes: r.MemoryBytes, DiskBytes: r.DiskBytes,
+		GPUs: r.GPUs, VRAMBytes: r.VRAMBytes,
+		Rail: j.Spec.Payment.Rail, Unit: j.Budget.Unit, MaxPrice: j.Budget.Value, Units: mostUnits(j),
+	}
+}
+
+// rateOf is a quote's rate as money.
+func rateOf(q wire.Quote) payments.Rate {
+	return payments.Rate{Base: q.Price.Base, PerUnit: q.Price.PerUnit, Unit: payments.Unit(q.Unit)}
+}

@@ -1,0 +1,130 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store/blob"
+)
+
+// revealFor is how long a provider has to open its commit, and fetchFor how
+// long its result may take, before the shard is given to another.
+const (
+	revealFor = 30 * time.Second
+	fetchFor  = 2 * time.Minute
+)
+
+func failed(shard, attempt uint32, code, text string) job.Event {
+	return job.AttemptFailed{Shard: shard, Attempt: attempt, Code: code, Text: text, Fault: true, Now: time.Now()}
+}
+
+// requestReveal shows a provider that all commits are in and takes its reveal.
+// Whether the reveal opens the commit is for the machine to say.
+func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReveal) (job.Event, error) {
+	var last error
+	for until := time.Now().Add(revealFor); time.Now().Before(until); {
+		doc, err := d.askReveal(ctx, j, e)
+		if err == nil {
+			return d.revealed(j, e, doc)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		last = err
+		var refused *Refused
+		if errors.As(err, &refused) || errors.Is(err, errProtocol) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(redialEvery):
+		}
+	}
+	return failed(e.Shard, e.Attempt, job.CodeNoReveal, fmt.Sprintf("no reveal: %v", last)), nil
+}
+
+func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) (wire.Event, error) {
+	req := wire.RevealRequest{Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Commits: e.Commits}
+	signed, err := wire.Seal(d.Key, req, time.Now())
+	if err != nil {
+		return wire.Event{}, fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, revealFor)
+	defer cancel()
+	s, done, err := d.open(ctx, e.Provider)
+	if err != nil {
+		return wire.Event{}, err
+	}
+	defer done()
+	return exchange(s, signed)
+}
+
+func (d *Driver) revealed(j job.Job, e job.RequestReveal, doc wire.Event) (job.Event, error) {
+	m, err := wire.Decode[wire.Reveal](doc)
+	if err != nil || m.Job != j.ID || m.Shard != e.Shard || m.Attempt != e.Attempt {
+		d.Penalty(e.Provider, 20, "malformed reveal")
+		return failed(e.Shard, e.Attempt, job.CodeProtocol, "the reveal is malformed or for another attempt"), nil
+	}
+	stands, err := d.keep(j.ID, e.Shard, e.Attempt, docReveal, doc)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = wire.Decode[wire.Reveal](stands); err != nil {
+		return nil, err
+	}
+	return job.Revealed{
+		Shard: e.Shard, Attempt: e.Attempt, Event: stands.ID,
+		Root: m.Root, Size: m.Size, Nonce: m.Nonce, Now: time.Now(),
+	}, nil
+}
+
+// fetch brings a revealed result here, verified, and measures it.
+func (d *Driver) fetch(ctx context.Context, j job.Job, e job.Fetch) (job.Event, error) {
+	fctx, cancel := context.WithTimeout(ctx, fetchFor)
+	defer cancel()
+	for {
+		info, err := d.Content.Fetch(fctx, e.Root, e.Size, e.Provider)
+		switch {
+		case err == nil:
+			return job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: info.Size, Now: time.Now()}, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, blob.ErrNoSpace):
+			return nil, err // our disk, not the provider's fault
+		case errors.Is(err, blob.ErrTooBig):
+			return failed(e.Shard, e.Attempt, job.CodeWrongSize, err.Error()), nil
+		case errors.Is(err, blob.ErrBadBlock):
+			d.Penalty(e.Provider, 50, "bad block in a result")
+			return failed(e.Shard, e.Attempt, job.CodeFetch, err.Error()), nil
+		case fctx.Err() != nil:
+			return failed(e.Shard, e.Attempt, job.CodeFetch, "the result did not arrive in time: "+err.Error()), nil
+		}
+		select {
+		case <-fctx.Done():
+		case <-time.After(redialEvery):
+		}
+	}
+}
+
+// abort tells a provider to stop. It is a courtesy: whether it was heard does
+// not matter, since an attempt that is not wanted is not paid.
+func (d *Driver) abort(ctx context.Context, j job.Job, e job.Abort) (job.Event, error) {
+	actx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	msg := wire.Cancel{Job: j.ID, Shard: int64(e.Shard), Attempt: int64(e.Attempt), Reason: e.Reason.Code}
+	if signed, err := wire.Seal(d.Key, msg, time.Now()); err == nil {
+		if s, done, err := d.open(actx, e.Provider); err == nil {
+			_ = wire.WriteEvent(s, signed)
+			done()
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return job.Acked{Key: e.Key(), Now: time.Now()}, nil
+}

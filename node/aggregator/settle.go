@@ -1,0 +1,157 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+// receiptTries is how often a provider is asked to countersign before the
+// receipt stays one-sided. The money does not depend on it.
+const receiptTries = 3
+
+// settle makes a verdict final: sign it, pay when it is ok, exchange the
+// receipt. Each step stands once done, so that running it again adds nothing.
+func (d *Driver) settle(ctx context.Context, j job.Job, e job.Settle) (job.Event, error) {
+	verdict, err := d.verdict(j, e)
+	if err != nil {
+		return nil, err
+	}
+	payRef := ""
+	if e.Verdict == job.VerdictOK {
+		proof, err := d.Rail.Pay(ctx, payments.Payment{
+			Ref:  payments.NewRef(j.ID.String(), e.Shard, e.Attempt),
+			Peer: e.Provider, Amount: e.Amount,
+			Memo: fmt.Sprintf("job %q, shard %d, verdict %s by %s", j.Name, e.Shard, e.Verdict, e.Label),
+		})
+		if ctx.Err() != nil && err != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return unpaid(e, err), nil
+		}
+		payRef = string(proof.Ref)
+	}
+	receipt, err := d.receipt(j, e, verdict, payRef)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.exchangeReceipt(ctx, j, e, verdict, receipt); err != nil {
+		return nil, err
+	}
+	return job.Settled{Shard: e.Shard, Attempt: e.Attempt, PayRef: payRef, Receipt: receipt.ID, Now: time.Now()}, nil
+}
+
+// unpaid tells the machine what is certain about a payment that failed.
+func unpaid(e job.Settle, err error) job.Event {
+	ev := job.SettleFailed{
+		Shard: e.Shard, Attempt: e.Attempt, Certain: job.Unknown,
+		Code: "payment", Text: err.Error(), Now: time.Now(),
+	}
+	if payments.OutcomeOf(err) == payments.NotCharged {
+		ev.Certain = job.NotCharged
+	}
+	return ev
+}
+
+// verdict signs the verdict once and returns the one that stands.
+func (d *Driver) verdict(j job.Job, e job.Settle) (wire.Event, error) {
+	m := wire.Verdict{
+		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Provider: e.Provider,
+		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
+		Reason: cut(e.Reason.Text, 256),
+	}
+	for _, id := range e.Evidence {
+		m.Evidence = append(m.Evidence, id.String())
+	}
+	signed, err := wire.Seal(d.Key, m, time.Now())
+	if err != nil {
+		return signed, err
+	}
+	return d.keep(j.ID, e.Shard, e.Attempt, docVerdict, signed)
+}
+
+// labelOf is the label that documents carry; work that was not ok is claimed
+// and nothing more.
+func labelOf(e job.Settle) string {
+	if e.Label == "" {
+		return job.LabelClaimed
+	}
+	return e.Label
+}
+
+// receipt signs the receipt once and returns the one that stands.
+func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef string) (wire.Event, error) {
+	at := j.Shards[e.Shard].Attempts[e.Attempt]
+	m := wire.Receipt{
+		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt,
+		Provider: e.Provider, Payer: d.Key.PubKey(),
+		Image: j.Image.Digest, ModelCID: j.Model.CID,
+		Units: j.Shards[e.Shard].Input.Units, Unit: string(at.Amount.Unit), Rail: j.Spec.Payment.Rail,
+		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
+		Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event, VerdictID: verdict.ID,
+		PayRef: payRef, StartedMS: at.Began.UnixMilli(), EndedMS: at.Ended.UnixMilli(),
+	}
+	if e.Verdict == job.VerdictOK {
+		m.Amount = e.Amount.Value
+	}
+	signed, err := wire.Seal(d.Key, m, time.Now())
+	if err != nil {
+		return signed, err
+	}
+	return d.keep(j.ID, e.Shard, e.Attempt, docReceipt, signed)
+}
+
+// exchangeReceipt tells the provider the verdict and takes its countersignature
+// into the ledger. A provider that refuses or is gone leaves it one-sided,
+// which the ledger weighs as such.
+func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, verdict, receipt wire.Event) error {
+	for try := range receiptTries {
+		by, err := d.countersign(ctx, e, verdict, receipt)
+		if err == nil {
+			return d.Ledger.AddCountersigned(wire.Countersigned{Doc: receipt, By: by})
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.Log.Debug("receipt not countersigned", "job", j.ID, "shard", e.Shard, "try", try, "err", err)
+		var refused *Refused
+		if errors.As(err, &refused) && refused.Code != "unpaid" {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(redialEvery):
+		}
+	}
+	return d.Ledger.AddOneSided(receipt)
+}
+
+func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt wire.Event) (wire.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	s, done, err := d.open(ctx, e.Provider)
+	if err != nil {
+		return wire.Event{}, err
+	}
+	defer done()
+	by, err := exchange(s, verdict, receipt)
+	if err != nil {
+		return by, err
+	}
+	pair := wire.Countersigned{Doc: receipt, By: by}
+	return by, pair.Verify(e.Provider)
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n]
+}

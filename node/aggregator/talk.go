@@ -1,0 +1,63 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// errProtocol means that a peer answered something that is not an answer.
+var errProtocol = errors.New("aggregator: unexpected answer")
+
+// Refused is a provider's reason, in its own words: a stranger's text.
+type Refused struct {
+	Code    string
+	Text    string
+	RetryMS uint64
+}
+
+func (r *Refused) Error() string { return fmt.Sprintf("refused (%s): %q", r.Code, r.Text) }
+
+// exchange sends documents and reads one answer.
+func exchange(s *p2p.Stream, send ...wire.Event) (wire.Event, error) {
+	for _, ev := range send {
+		if err := wire.WriteEvent(s, ev); err != nil {
+			return wire.Event{}, fmt.Errorf("send: %w", err)
+		}
+	}
+	return readAnswer(s)
+}
+
+// readAnswer reads the next document of a peer: its own, or its reason as a
+// *Refused.
+func readAnswer(s *p2p.Stream) (wire.Event, error) {
+	ev, err := wire.ReadEvent(s.Reader)
+	if err != nil {
+		return ev, fmt.Errorf("read: %w", err)
+	}
+	if ev.PubKey != s.Peer() {
+		return ev, fmt.Errorf("%w: signed by another key", errProtocol)
+	}
+	if ev.Kind == wire.KindError {
+		m, err := wire.Decode[wire.Error](ev)
+		if err != nil {
+			return ev, fmt.Errorf("%w: %w", errProtocol, err)
+		}
+		return ev, &Refused{Code: m.Code, Text: m.Text, RetryMS: m.RetryMS}
+	}
+	return ev, nil
+}
+
+// open opens a control stream that ends with the context.
+func (d *Driver) open(ctx context.Context, peer identity.PubKey) (s *p2p.Stream, done func(), err error) {
+	s, err = d.Peers.Open(ctx, peer, p2p.ProtoJob)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	return s, func() { stop(); s.Close() }, nil
+}

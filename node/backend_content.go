@@ -1,0 +1,181 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/store/blob"
+)
+
+// contentBackend is the content store as its owner uses it.
+type contentBackend struct{ n *Node }
+
+var _ api.Library = contentBackend{}
+
+var shelves = map[api.ContentKind]content.Kind{
+	api.Data: content.Data, api.Models: content.Model, api.Images: content.Image,
+}
+
+func (b contentBackend) Add(ctx context.Context, kind api.ContentKind, req api.AddRequest) (api.Content, error) {
+	if req.Name != "" {
+		if err := content.CheckName(req.Name); err != nil {
+			return api.Content{}, api.Errorf(api.CodeBadRequest, "", "%v", err)
+		}
+	}
+	var e content.Entry
+	var err error
+	switch kind {
+	case api.Models:
+		e, err = b.n.lib.AddModel(ctx, req.Path, req.Name)
+	case api.Images:
+		e, err = b.n.lib.AddImage(ctx, req.Path, req.Name)
+	default:
+		var info blob.Info
+		info, err = b.addData(ctx, req)
+		e = content.Entry{Kind: content.Data, CID: info.CID, Size: info.Size, Dir: info.Dir}
+	}
+	if err != nil {
+		return api.Content{}, contentError(err)
+	}
+	return b.show(e), nil
+}
+
+func (b contentBackend) addData(ctx context.Context, req api.AddRequest) (blob.Info, error) {
+	blobs := b.n.lib.Blobs()
+	if req.Body != nil {
+		return blobs.Add(ctx, req.Body)
+	}
+	info, err := os.Stat(req.Path)
+	if err != nil {
+		return blob.Info{}, err
+	}
+	if info.IsDir() {
+		return blobs.AddTree(ctx, req.Path)
+	}
+	return blobs.AddFile(ctx, req.Path, blob.AddOptions{Reference: req.Reference})
+}
+
+// show fills in what the store knows of an entry.
+func (b contentBackend) show(e content.Entry) api.Content {
+	c := api.Content{Name: e.Name, Digest: e.Digest, CID: e.CID, Size: e.Size, Dir: e.Dir}
+	if !e.AddedAt.IsZero() {
+		at := e.AddedAt
+		c.AddedAt = &at
+	}
+	if info, err := b.n.lib.Blobs().Stat(e.CID); err == nil {
+		c.Size, c.Dir, c.Pinned, c.Path = info.Size, info.Dir, info.Pinned, info.Path
+	}
+	return c
+}
+
+func (b contentBackend) List(_ context.Context, kind api.ContentKind) ([]api.Content, error) {
+	out := []api.Content{}
+	if kind == api.Data {
+		infos, err := b.n.lib.Blobs().List()
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range infos {
+			out = append(out, b.show(content.Entry{CID: i.CID}))
+		}
+		return out, nil
+	}
+	entries, err := b.n.lib.Names(shelves[kind])
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		out = append(out, b.show(e))
+	}
+	return out, nil
+}
+
+func (b contentBackend) Get(ctx context.Context, kind api.ContentKind, req api.GetRequest) (api.Content, error) {
+	e, err := b.n.lib.Lookup(shelves[kind], req.Ref)
+	if errors.Is(err, content.ErrNoName) {
+		e, err = content.Entry{Kind: shelves[kind], CID: req.Ref}, nil
+	}
+	if err != nil {
+		return api.Content{}, err
+	}
+	var from []identity.PubKey
+	for _, s := range req.From {
+		key, err := identity.ParsePubKey(s)
+		if err != nil {
+			return api.Content{}, api.Errorf(api.CodeBadRequest, "give an npub", "%q is no npub", s)
+		}
+		from = append(from, key)
+	}
+	limit := req.Max
+	if limit == 0 {
+		limit = content.MaxBring
+	}
+	if _, err := b.n.lib.Fetch(ctx, e.CID, limit, from...); err != nil {
+		return api.Content{}, contentError(err)
+	}
+	if req.Dest != "" {
+		if err := b.n.lib.Blobs().Export(ctx, e.CID, req.Dest, blob.Limits{}); err != nil {
+			return api.Content{}, contentError(err)
+		}
+	}
+	return b.show(e), nil
+}
+
+func (b contentBackend) Pin(_ context.Context, kind api.ContentKind, ref string, pinned bool) (api.Content, error) {
+	e, err := b.n.lib.Lookup(shelves[kind], ref)
+	if errors.Is(err, content.ErrNoName) {
+		e, err = content.Entry{CID: ref}, nil
+	}
+	if err != nil {
+		return api.Content{}, err
+	}
+	set := b.n.lib.Blobs().Unpin
+	if pinned {
+		set = b.n.lib.Blobs().Pin
+	}
+	if err := set(e.CID); err != nil {
+		return api.Content{}, contentError(err)
+	}
+	return b.show(e), nil
+}
+
+func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, dryRun bool) (api.GCReport, error) {
+	r, err := b.n.lib.Blobs().GC(ctx, dryRun)
+	if err != nil {
+		return api.GCReport{}, contentError(err)
+	}
+	out := api.GCReport{DryRun: dryRun, Freed: r.Bytes, Removed: []api.Content{}}
+	for _, i := range r.Removed {
+		out.Removed = append(out.Removed, api.Content{CID: i.CID, Size: i.Size, Dir: i.Dir})
+	}
+	return out, nil
+}
+
+// contentError gives the failures of the store the codes that people's
+// programs branch on.
+func contentError(err error) error {
+	var coded *api.Error
+	switch {
+	case errors.As(err, &coded):
+		return err
+	case errors.Is(err, blob.ErrNoSpace):
+		return api.Errorf(api.CodeDiskFull, "free some space, or run: infernet data gc", "%v", err)
+	case errors.Is(err, blob.ErrTooBig):
+		return api.Errorf(api.CodeTooLarge, "", "%v", err)
+	case errors.Is(err, blob.ErrNotHave), errors.Is(err, blob.ErrNoSource):
+		return api.Errorf(api.CodeNoContent, "name a node that has it with --from, or add the file here", "%v", err)
+	case errors.Is(err, content.ErrNoName), errors.Is(err, fs.ErrNotExist):
+		return api.Errorf(api.CodeNotFound, "", "%v", err)
+	case errors.Is(err, fs.ErrExist):
+		return api.Errorf(api.CodeConflict, "choose a path that does not exist yet", "%v", err)
+	case errors.Is(err, fs.ErrPermission):
+		return api.Errorf(api.CodeNoRights, "", "%v", err)
+	}
+	return fmt.Errorf("content: %w", err)
+}

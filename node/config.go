@@ -1,0 +1,117 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"infernet.tech/infernet/node/provider"
+	"infernet.tech/infernet/payments"
+)
+
+// Config is everything an operator decides about one node.
+type Config struct {
+	Home       string // folder of the key, the database and the content
+	Network    string // nodes of different networks never meet
+	Roles      []Role
+	Passphrase []byte // of an encrypted key file; nil otherwise
+	Version    string
+
+	Listen    []string // multiaddrs
+	Bootstrap []string // multiaddrs with /p2p/, tried until one answers
+	Relays    []string // likewise, used when this node cannot be reached
+	MDNS      bool     // find nodes on the local network
+
+	API      string        // loopback host:port of the local API
+	IdleExit time.Duration // stop when unused for so long; 0 never
+
+	CreditLimit uint64 // how much each peer may owe this node, in credits
+
+	Provider ProviderConfig
+}
+
+// ProviderConfig is what the provider role adds.
+type ProviderConfig struct {
+	Price            uint64 // credits per unit of work
+	Slots            int    // attempts run at once
+	ContainerdSocket string // "" starts a private containerd
+	BinDir           string // of containerd, shim and runc; "" beside this executable
+	Cheat            string // devnets only
+}
+
+// DefaultNetwork is the network that nodes join when nothing else is said.
+const DefaultNetwork = "testnet"
+
+// DefaultConfig is what a node at home does when nothing else is said.
+func DefaultConfig(home string) Config {
+	return Config{
+		Home:    home,
+		Network: DefaultNetwork,
+		Roles:   []Role{RoleClient},
+		Listen:  []string{"/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"},
+		MDNS:    true,
+		API:     "127.0.0.1:0",
+		// Enough for a first job of a stranger, little enough to lose.
+		CreditLimit: 10_000,
+		Provider:    ProviderConfig{Price: 1, Slots: max(1, runtime.NumCPU())},
+	}
+}
+
+var networkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// Devnet tells whether a network is a private one for tests and research,
+// where nodes may be told to cheat.
+func Devnet(network string) bool { return strings.HasPrefix(network, "devnet") }
+
+// ErrCheat is returned for a node told to cheat on a network of others.
+var ErrCheat = errors.New("cheating is possible on devnets only (networks whose name begins with \"devnet\")")
+
+// Validate tells everything that is wrong at once.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Home == "" {
+		errs = append(errs, errors.New("no home folder"))
+	}
+	if !networkForm.MatchString(c.Network) {
+		errs = append(errs, fmt.Errorf("network %q: use lower-case letters, digits and '-'", c.Network))
+	}
+	for _, r := range c.Roles {
+		errs = append(errs, r.Validate())
+	}
+	if len(c.Roles) == 0 {
+		errs = append(errs, errors.New("no role"))
+	}
+	if c.has(RoleProvider) && (c.Provider.Slots < 1 || c.Provider.Slots > 1024) {
+		errs = append(errs, fmt.Errorf("slots: %d is not between 1 and 1024", c.Provider.Slots))
+	}
+	if c.Provider.Cheat != "" && !Devnet(c.Network) {
+		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
+	}
+	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate())
+	return errors.Join(errs...)
+}
+
+func (c Config) has(r Role) bool {
+	for _, x := range c.Roles {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Config) path(elem ...string) string {
+	return filepath.Join(append([]string{c.Home}, elem...)...)
+}
+
+// KeyPath is the node key's file.
+func KeyPath(home string) string { return filepath.Join(home, "key") }
+
+// rate is the provider's price for everything that it does.
+func (c Config) rate(unit payments.Unit) payments.Rate {
+	return payments.Rate{PerUnit: c.Provider.Price, Unit: unit}
+}

@@ -1,0 +1,198 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
+)
+
+// ErrNotGranted is what a peer hears that asks for a blob it has no part in.
+var ErrNotGranted = errors.New("content: not granted to this peer")
+
+// ErrNoName means that a name stands for nothing here.
+var ErrNoName = errors.New("content: no such name")
+
+// ErrAmbiguous means that something could not be told apart.
+var ErrAmbiguous = errors.New("content: ambiguous")
+
+// Opener opens streams to peers; *p2p.Host does.
+type Opener interface {
+	Open(ctx context.Context, peer identity.PubKey, proto protocol.ID) (*p2p.Stream, error)
+}
+
+// Library is one node's content.
+type Library struct {
+	blobs *blob.Store
+	names store.Store
+	peers Opener
+	dir   string // exported layouts and files that containers see
+	log   *slog.Logger
+
+	grants  grants
+	builtin Builtin
+
+	mu      sync.Mutex
+	fetches map[string]*fetch // by CID: one fetch serves all who wait for it
+}
+
+// New makes a library over a blob store. dir receives what is laid out for
+// containers; names keeps the names.
+func New(blobs *blob.Store, names store.Store, peers Opener, dir string, log *slog.Logger) *Library {
+	return &Library{
+		blobs: blobs, names: names, peers: peers, dir: dir, log: log,
+		fetches: map[string]*fetch{},
+	}
+}
+
+// Blobs is the store beneath, for its owner's own use.
+func (l *Library) Blobs() *blob.Store { return l.blobs }
+
+// Has tells whether a blob is here, whole and verified.
+func (l *Library) Has(cid string) bool { return cid != "" && l.blobs.Has(cid) }
+
+// AddTree stores a folder's regular files.
+func (l *Library) AddTree(ctx context.Context, dir string) (blob.Info, error) {
+	return l.blobs.AddTree(ctx, dir)
+}
+
+// Serve answers one stream of `/infernet/blob/1`.
+func (l *Library) Serve(ctx context.Context, s *p2p.Stream) error {
+	peer := s.Peer()
+	return l.blobs.ServeStream(ctx, s, func(root string) error {
+		if !l.grants.allows(root, peer) {
+			return ErrNotGranted
+		}
+		return nil
+	})
+}
+
+// Grant lets a peer fetch a blob from this node.
+func (l *Library) Grant(cid string, peer identity.PubKey) { l.grants.add(cid, peer) }
+
+// fetch is a transfer under way; waiters share its outcome.
+type fetch struct {
+	done chan struct{}
+	info blob.Info
+	err  error
+}
+
+// Fetch makes sure that a blob is here: from the store, else from the peers
+// named, in their order. It never takes more than max payload bytes. Several
+// calls for one CID share one transfer.
+func (l *Library) Fetch(ctx context.Context, cid string, max uint64, from ...identity.PubKey) (blob.Info, error) {
+	for {
+		if info, err := l.blobs.Stat(cid); err == nil {
+			if info.Size > max {
+				return info, fmt.Errorf("%w: %d bytes, at most %d were announced", blob.ErrTooBig, info.Size, max)
+			}
+			return info, nil
+		}
+		f, mine := l.join(cid)
+		if mine {
+			f.info, f.err = l.blobs.Fetch(ctx, cid, blob.Limits{Bytes: max}, l.sources(from)...)
+			l.leave(cid, f)
+			return f.info, f.err
+		}
+		select {
+		case <-ctx.Done():
+			return blob.Info{}, ctx.Err()
+		case <-f.done:
+		}
+		// The other's fetch may have ended with its own context or stricter
+		// limit: only success is shared, a failure is tried again for us.
+		if f.err != nil && ctx.Err() != nil {
+			return blob.Info{}, ctx.Err()
+		}
+	}
+}
+
+func (l *Library) join(cid string) (f *fetch, mine bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.fetches[cid]; ok {
+		return f, false
+	}
+	f = &fetch{done: make(chan struct{})}
+	l.fetches[cid] = f
+	return f, true
+}
+
+func (l *Library) leave(cid string, f *fetch) {
+	l.mu.Lock()
+	delete(l.fetches, cid)
+	l.mu.Unlock()
+	close(f.done)
+}
+
+func (l *Library) sources(from []identity.PubKey) []blob.Source {
+	var out []blob.Source
+	for _, peer := range from {
+		out = append(out, blob.Source{
+			Name: peer.Short(),
+			Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
+				return l.peers.Open(ctx, peer, p2p.ProtoBlob)
+			},
+		})
+	}
+	return out
+}
+
+// FetchFile brings one file and returns the path of its bytes, readable by
+// containers.
+func (l *Library) FetchFile(ctx context.Context, cid string, max uint64, from ...identity.PubKey) (string, error) {
+	if _, err := l.Fetch(ctx, cid, max, from...); err != nil {
+		return "", err
+	}
+	return l.layOut(ctx, "files", cid)
+}
+
+// FetchTree brings a folder and writes it to dest, which must not exist.
+func (l *Library) FetchTree(ctx context.Context, cid, dest string, max uint64, from ...identity.PubKey) error {
+	if _, err := l.Fetch(ctx, cid, max, from...); err != nil {
+		return err
+	}
+	return l.blobs.Export(ctx, cid, dest, blob.Limits{Bytes: max})
+}
+
+// layOut exports a blob once under dir/kind/cid, by hard links where the file
+// system can, and returns that path.
+func (l *Library) layOut(ctx context.Context, kind, cid string) (string, error) {
+	path := filepath.Join(l.dir, kind, cid)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(path), ".tmp-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	if err := l.blobs.Export(ctx, cid, filepath.Join(tmp, "x"), blob.Limits{Link: true}); err != nil {
+		return "", err
+	}
+	// Two attempts may lay out the same blob: the first rename wins and the
+	// content is the same.
+	if err := os.Rename(filepath.Join(tmp, "x"), path); err != nil && !exists(path) {
+		return "", err
+	}
+	return path, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

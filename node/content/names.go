@@ -1,0 +1,107 @@
+package content
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"infernet.tech/infernet/store"
+)
+
+// Kind is the shelf a name stands on: the same name may mean a model and an
+// image.
+type Kind string
+
+// The shelves.
+const (
+	Data  Kind = "data"
+	Model Kind = "model"
+	Image Kind = "image"
+)
+
+// Entry is what a name stands for.
+type Entry struct {
+	Kind    Kind
+	Name    string
+	CID     string
+	Digest  string `json:",omitempty"` // of an image's manifest
+	Size    uint64 // payload bytes
+	Dir     bool
+	AddedAt time.Time
+	Stamp   string `json:",omitempty"` // of the built-in it was made from; "" when it was not
+}
+
+// nameForm is what people may call things: path-like, as image names are.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*(:[A-Za-z0-9._-]+)?$`)
+
+// CheckName refuses a name that could be mistaken for a path or an option.
+func CheckName(name string) error {
+	if len(name) > 128 || !nameForm.MatchString(name) {
+		return fmt.Errorf("content: %q is no name: use letters, digits, '.', '_', '-' and '/'", name)
+	}
+	return nil
+}
+
+func nameKey(kind Kind, name string) []byte { return []byte("name/" + string(kind) + "/" + name) }
+
+// Name makes a name stand for an entry and pins its blob, so that collection
+// keeps what has a name.
+func (l *Library) Name(e Entry) error {
+	if err := CheckName(e.Name); err != nil {
+		return err
+	}
+	if e.AddedAt.IsZero() {
+		e.AddedAt = time.Now().UTC()
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := l.blobs.Pin(e.CID); err != nil {
+		return err
+	}
+	return l.names.Update(func(tx store.Txn) error { return tx.Set(nameKey(e.Kind, e.Name), data) })
+}
+
+// Lookup finds what a name, or a CID that has one, stands for.
+func (l *Library) Lookup(kind Kind, ref string) (Entry, error) {
+	var e Entry
+	err := l.names.View(func(r store.Reader) error {
+		data, err := r.Get(nameKey(kind, ref))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, &e)
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		return e, err
+	}
+	all, err := l.Names(kind)
+	if err != nil {
+		return e, err
+	}
+	for _, e := range all {
+		if e.CID == ref || e.Digest == ref {
+			return e, nil
+		}
+	}
+	return e, fmt.Errorf("%w: %s %q", ErrNoName, kind, ref)
+}
+
+// Names lists a shelf in the order of its names.
+func (l *Library) Names(kind Kind) ([]Entry, error) {
+	var all []Entry
+	err := l.names.View(func(r store.Reader) error {
+		return r.Scan([]byte("name/"+string(kind)+"/"), func(_, value []byte) error {
+			var e Entry
+			if err := json.Unmarshal(value, &e); err != nil {
+				return err
+			}
+			all = append(all, e)
+			return nil
+		})
+	})
+	return all, err
+}

@@ -1,0 +1,181 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/node/aggregator"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
+)
+
+// Node is one running node.
+type Node struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	board   board
+	stop    context.CancelFunc
+
+	key   *identity.Key
+	host  *p2p.Host
+	dht   *dht.DHT
+	db    store.Store
+	lib   *content.Library
+	rail  *credit.Rail
+	book  *reputation.Ledger
+	agg   *aggregator.Driver
+	guard *wire.Guard
+	work  worker // the provider, or its absence
+	takes taker  // the aggregator for others, or its absence
+
+	fingerprint func() string // hardware class of this provider; "" without the role
+}
+
+// New checks the configuration. It opens nothing and starts nothing.
+func New(cfg Config, log *slog.Logger) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Node{cfg: cfg, log: log, guard: wire.NewGuard(maxSeen)}, nil
+}
+
+// maxSeen is how many documents are remembered against replay.
+const maxSeen = 1 << 16
+
+// ErrNoKey means that the home has no key yet.
+var ErrNoKey = errors.New("this home has no node key yet")
+
+// LoadKey reads the node key of a home.
+func LoadKey(home string, passphrase []byte) (*identity.Key, error) {
+	key, err := identity.Load(KeyPath(home), passphrase)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrNoKey, home)
+	}
+	return key, err
+}
+
+// Run runs the node until ctx ends or it is told to stop.
+func (n *Node) Run(ctx context.Context) (err error) {
+	ctx, n.stop = context.WithCancel(ctx)
+	defer n.stop()
+	n.started = time.Now()
+	if n.key, err = LoadKey(n.cfg.Home, n.cfg.Passphrase); err != nil {
+		return err
+	}
+	for _, dir := range []string{"results", "scratch", "layouts"} {
+		if err := os.MkdirAll(n.cfg.path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	db, err := store.Open(n.cfg.path("db"), n.log)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	n.db = db
+	units, err := n.compose()
+	if err != nil {
+		return err
+	}
+	n.log.Info("node starts", "npub", n.key.PubKey().String(), "network", n.cfg.Network, "roles", n.cfg.Roles)
+	return supervise(ctx, &n.board, n.log, units...)
+}
+
+// compose builds the subsystems that the roles need, those others stand on
+// first. Nothing is opened to the outside before its unit runs.
+func (n *Node) compose() ([]unit, error) {
+	if err := n.composeCore(); err != nil {
+		return nil, err
+	}
+	server, err := n.apiServer()
+	if err != nil {
+		return nil, err
+	}
+	units := []unit{
+		{name: "api", run: server.Run, ready: server.Ready(), detail: server.Addr},
+		{name: "p2p", run: n.host.Run, ready: n.host.Ready(), detail: n.peersDetail},
+		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: ready(n.host.Ready())},
+		{name: "payments", run: n.rail.Run, needs: ready(n.host.Ready())},
+	}
+	workers, err := n.composeProvider()
+	if err != nil {
+		return nil, err
+	}
+	n.takes = off{n.key, RoleAggregator}
+	if n.cfg.has(RoleAggregator) {
+		n.takes = n.agg
+	}
+	units = append(units, workers...)
+	units = append(units, unit{
+		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: ready(n.host.Ready()),
+	})
+	n.handle()
+	n.announce()
+	return units, nil
+}
+
+func ready(chans ...<-chan struct{}) []<-chan struct{} { return chans }
+
+// composeCore builds what every node has: content, network, discovery, money,
+// the ledger, and its owner's aggregator.
+func (n *Node) composeCore() (err error) {
+	n.host, err = p2p.New(n.p2pConfig(), n.key, addrBook{store.Prefix(n.db, "peers/")}, n.log.With("in", "p2p"))
+	if err != nil {
+		return fmt.Errorf("p2p: %w", err)
+	}
+	blobs, err := blob.Open(n.cfg.path("blobs"), store.Prefix(n.db, "blob/"), blob.Config{})
+	if err != nil {
+		return fmt.Errorf("content store: %w", err)
+	}
+	n.lib = content.New(blobs, store.Prefix(n.db, "content/"), n.host, n.cfg.path("layouts"), n.log.With("in", "content"))
+	n.lib.SetBuiltin(builtin{})
+	if n.dht, err = dht.New(dht.Default(n.cfg.Network), n.host, n.log.With("in", "dht")); err != nil {
+		return fmt.Errorf("dht: %w", err)
+	}
+	n.book = reputation.NewLedger(store.Prefix(n.db, "receipts/"), n.key.PubKey())
+	n.rail, err = credit.New(credit.Config{Limit: n.cfg.CreditLimit}, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
+	if err != nil {
+		return fmt.Errorf("credit: %w", err)
+	}
+	n.agg = aggregator.New(
+		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home},
+		aggregator.Deps{
+			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
+			Rail: n.rail, Ledger: n.book, Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
+		})
+	return nil
+}
+
+func (n *Node) p2pConfig() p2p.Config {
+	c := p2p.Default(n.cfg.Network)
+	c.Listen, c.Bootstrap, c.Relays = n.cfg.Listen, n.cfg.Bootstrap, n.cfg.Relays
+	c.MDNS = n.cfg.MDNS
+	c.RelayService = n.cfg.has(RoleRelay)
+	return c
+}
+
+// dialPay opens the rail's stream to a peer.
+func (n *Node) dialPay(ctx context.Context, peer identity.PubKey) (credit.Conn, error) {
+	return n.host.Open(ctx, peer, p2p.ProtoPay)
+}
+
+func (n *Node) apiServer() (*api.Server, error) {
+	cfg := api.Config{Home: n.cfg.Home, Addr: n.cfg.API, IdleExit: n.cfg.IdleExit}
+	return api.NewServer(cfg, api.Backends{
+		Node: nodeBackend{n}, Jobs: jobsBackend{n}, Results: jobsBackend{n},
+		Content: contentBackend{n}, Market: marketBackend{n}, Money: moneyBackend{n},
+	}, n.log.With("in", "api"))
+}

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/containerd"
+	"infernet.tech/infernet/node/provider"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store"
+)
+
+// maxSocketDir is the longest home in which a containerd socket has a short
+// enough path; a longer one gets a state folder elsewhere.
+const maxSocketDir = 80
+
+// composeProvider builds the provider role, or its absence.
+func (n *Node) composeProvider() ([]unit, error) {
+	n.fingerprint = func() string { return "" }
+	if !n.cfg.has(RoleProvider) {
+		n.work = off{n.key, RoleProvider}
+		return nil, nil
+	}
+	c := containerd.Default(n.cfg.path("exec"))
+	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
+	if state := n.cfg.path("exec", "run"); len(state) < maxSocketDir {
+		c.State = state
+	}
+	runner, err := containerd.New(c, n.log.With("in", "exec"))
+	if err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	host := exec.Host()
+	p, err := provider.New(n.providerConfig(host), provider.Deps{
+		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: runner, Content: n.lib,
+		Rail: n.rail, Ledger: n.book, Log: n.log.With("in", "provider"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.work = p
+	n.fingerprint = host.Class
+	return []unit{
+		{name: "exec", run: runner.Run, ready: runner.Ready()},
+		{name: "provider", run: p.Run, needs: ready(runner.Ready(), n.host.Ready()), detail: func() string {
+			working, slots := p.Load()
+			return fmt.Sprintf("%d of %d slots busy", min(working, slots), slots)
+		}},
+	}, nil
+}
+
+// providerConfig gives one attempt at most what this machine has, leaving the
+// machine itself a quarter of its memory.
+func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
+	return provider.Config{
+		Network: n.cfg.Network, Version: n.cfg.Version,
+		Rate:           n.cfg.rate(n.rail.Unit()),
+		Slots:          n.cfg.Provider.Slots,
+		MaxCPUMillis:   uint64(host.Cores) * 1000,
+		MaxMemoryBytes: host.MemoryBytes / 4 * 3,
+		MaxDiskBytes:   16 << 30,
+		MaxPIDs:        1024,
+		MaxWallClock:   2 * time.Hour,
+		MaxBlobBytes:   256 << 30,
+		Dir:            filepath.Join(n.cfg.Home, "scratch"),
+		Cheat:          provider.Cheat(n.cfg.Provider.Cheat),
+	}
+}
+
+// announce tells the network what this node is for.
+func (n *Node) announce() {
+	var keys []dht.Key
+	for _, r := range n.cfg.Roles {
+		keys = append(keys, dht.Key("role="+string(r)))
+	}
+	if n.cfg.has(RoleProvider) {
+		keys = append(keys, dht.KeyAny, dht.KeyCPU)
+		n.dht.SetOffer(n.offer())
+	}
+	n.dht.SetKeys(keys)
+}
+
+// offer is the signed description of this provider.
+func (n *Node) offer() wire.ProviderOffer {
+	host := exec.Host()
+	var roles []string
+	for _, r := range n.cfg.Roles {
+		roles = append(roles, string(r))
+	}
+	rate := n.cfg.rate(n.rail.Unit())
+	return wire.ProviderOffer{
+		Network: n.cfg.Network, Class: host.Class(), Version: n.cfg.Version,
+		Hardware: wire.Hardware{
+			OS: host.OS, Arch: host.Arch, CPUModel: host.CPUModel,
+			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30,
+		},
+		Isolation: []string{"runc"}, Rails: []string{n.rail.Name()}, Roles: roles,
+		Rates: []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},
+		Slots: uint32(n.cfg.Provider.Slots),
+	}
+}

@@ -1,0 +1,192 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+)
+
+// State is where an attempt stands on the provider's side. See the package
+// comment for the order.
+type State string
+
+// States of an attempt.
+const (
+	Accepted  State = "accepted"
+	Running   State = "running"
+	Committed State = "committed"
+	Revealed  State = "revealed"
+	Settled   State = "settled"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// Terminal reports whether nothing more happens to the attempt.
+func (s State) Terminal() bool { return s == Settled || s == Failed || s == Cancelled }
+
+// unfinished reports whether the work itself still has to be done, which is
+// what a restarted node starts over.
+func (s State) unfinished() bool { return s == Accepted || s == Running }
+
+// attemptID names an attempt among all aggregators'.
+type attemptID struct {
+	Aggregator identity.PubKey
+	Job        wire.ID
+	Shard      uint32
+	Attempt    uint32
+}
+
+// key is the store key: per aggregator and job, so that one job's attempts lie
+// together.
+func (id attemptID) key() []byte {
+	return fmt.Appendf(nil, "att/%s/%s/%08x/%08x", id.Aggregator.Hex(), id.Job, id.Shard, id.Attempt)
+}
+
+// Ref is the payment reference of this attempt, the same on both sides.
+func (id attemptID) ref() payments.Ref {
+	return payments.Ref(fmt.Sprintf("%s/%d/%d", id.Job, id.Shard, id.Attempt))
+}
+
+// record is what is kept of an attempt: everything needed to answer again
+// after a crash, and nothing else.
+type record struct {
+	ID     attemptID
+	State  State
+	Accept wire.Event
+
+	Root  string  `json:",omitempty"` // CID of the canonical output tree
+	Size  uint64  `json:",omitempty"` // bytes in it
+	Nonce wire.ID // blinds the commit
+
+	Commit  *wire.Event `json:",omitempty"`
+	Reveal  *wire.Event `json:",omitempty"`
+	Verdict *wire.Event `json:",omitempty"`
+	Receipt *wire.Event `json:",omitempty"` // our countersignature
+
+	Fail      *Refusal `json:",omitempty"`
+	StartedMS int64    `json:",omitempty"`
+	EndedMS   int64    `json:",omitempty"`
+}
+
+func (r *record) accept() (wire.Accept, error) { return wire.Decode[wire.Accept](r.Accept) }
+
+// live is an attempt in memory: its record, and how others wait for changes.
+type live struct {
+	mu      sync.Mutex
+	rec     record
+	changed chan struct{} // closed and replaced at every change
+	stop    func(reason error)
+	logs    *logs
+}
+
+func newLive(rec record) *live {
+	return &live{rec: rec, changed: make(chan struct{}), logs: newLogs(), stop: func(error) {}}
+}
+
+// snapshot returns the record and a channel that closes at the next change.
+func (l *live) snapshot() (record, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rec, l.changed
+}
+
+// update changes the record, persists it and only then lets others see it.
+// The change is dropped when it cannot be stored.
+func (l *live) update(st store.Store, change func(*record) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.rec
+	if err := change(&next); err != nil {
+		return err
+	}
+	if err := saveRecord(st, next); err != nil {
+		return err
+	}
+	l.rec = next
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return nil
+}
+
+func saveRecord(st store.Store, r record) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode attempt: %w", err)
+	}
+	return st.Update(func(tx store.Txn) error { return tx.Set(r.ID.key(), data) })
+}
+
+func loadRecord(st store.Store, id attemptID) (record, error) {
+	var r record
+	err := st.View(func(rd store.Reader) error {
+		data, err := rd.Get(id.key())
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, &r)
+	})
+	return r, err
+}
+
+// loadRecords returns every stored attempt, oldest start first.
+func loadRecords(st store.Store) ([]record, error) {
+	var all []record
+	err := st.View(func(rd store.Reader) error {
+		return rd.Scan([]byte("att/"), func(_, value []byte) error {
+			var r record
+			if err := json.Unmarshal(value, &r); err != nil {
+				return fmt.Errorf("decode attempt: %w", err)
+			}
+			all = append(all, r)
+			return nil
+		})
+	})
+	slices.SortStableFunc(all, func(a, b record) int { return int(a.StartedMS - b.StartedMS) })
+	return all, err
+}
+
+// agreement is the rate fixed by the first Accept of a job.
+type agreement struct {
+	Offer wire.Event
+	Quote wire.Event
+	Until int64 // unix seconds: the job's deadline
+}
+
+func agreementKey(aggregator identity.PubKey, job wire.ID) []byte {
+	return fmt.Appendf(nil, "agr/%s/%s", aggregator.Hex(), job)
+}
+
+func saveAgreement(st store.Store, aggregator identity.PubKey, job wire.ID, a agreement) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encode agreement: %w", err)
+	}
+	return st.Update(func(tx store.Txn) error { return tx.Set(agreementKey(aggregator, job), data) })
+}
+
+// loadAgreement returns false when there is none or it has run out.
+func loadAgreement(st store.Store, aggregator identity.PubKey, job wire.ID, now time.Time) (agreement, bool, error) {
+	var a agreement
+	err := st.View(func(rd store.Reader) error {
+		data, err := rd.Get(agreementKey(aggregator, job))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, &a)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return agreement{}, false, nil
+	}
+	if err != nil {
+		return agreement{}, false, err
+	}
+	return a, now.Unix() <= a.Until, nil
+}

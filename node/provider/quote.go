@@ -1,0 +1,150 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+// quoteValidity is how long a quote binds us before a first Accept.
+const quoteValidity = 30 * time.Second
+
+// maxQuotes bounds what strangers can make us remember.
+const maxQuotes = 4096
+
+// ServeQuote answers one JobOffer with a Quote or a reason.
+func (p *Provider) ServeQuote(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
+	offer, err := wire.Decode[wire.JobOffer](ev)
+	if err != nil {
+		return p.answerError(s, ev.ID, refuse(CodeMalformed, "%v", err))
+	}
+	quote, err := p.quote(ctx, s.Peer(), ev.ID, offer)
+	if err != nil {
+		return p.answerError(s, ev.ID, err)
+	}
+	signed, err := wire.Seal(p.Key, quote, time.Now())
+	if err != nil {
+		return p.answerError(s, ev.ID, err)
+	}
+	if err := p.remember(ev, signed, quote.Expires); err != nil {
+		return p.answerError(s, ev.ID, err)
+	}
+	return wire.WriteEvent(s, signed)
+}
+
+// quote decides whether and for how much this node does the work.
+func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, o wire.JobOffer) (wire.Quote, error) {
+	if err := p.fits(o); err != nil {
+		return wire.Quote{}, err
+	}
+	price, err := payments.Price(p.cfg.Rate, o.UnitsPerShard)
+	if err != nil {
+		return wire.Quote{}, refuse(CodeRefused, "price of %d units: %v", o.UnitsPerShard, err)
+	}
+	if price.Value > o.MaxPrice {
+		return wire.Quote{}, refuse(CodeRefused, "price: a shard costs %s here, the offer allows %d", price, o.MaxPrice)
+	}
+	room, err := p.Rail.RoomFor(ctx, from)
+	if err != nil {
+		return wire.Quote{}, err
+	}
+	if room.Value < price.Value {
+		return wire.Quote{}, refuse(CodeCredit, "credit: %s left for this payer, a shard costs %s", room, price)
+	}
+	working, slots := p.Load()
+	if working >= 2*slots {
+		return wire.Quote{}, &Refusal{Code: CodeBusy, Text: "slots: all are busy", RetryMS: 2000}
+	}
+	return wire.Quote{
+		Offer: id, Job: o.Job,
+		Price: wire.Rate{Base: p.cfg.Rate.Base, PerUnit: p.cfg.Rate.PerUnit},
+		Unit:  string(p.cfg.Rate.Unit), Rail: p.Rail.Name(),
+		Slots: uint32(2*slots - working), CreditLeft: room.Value,
+		Class:    p.Class(o.Image),
+		Expires:  time.Now().Add(quoteValidity).Unix(),
+		HasImage: p.Content.Has(o.ImageCID), HasModel: o.ModelCID == "" || p.Content.Has(o.ModelCID),
+	}, nil
+}
+
+// fits tells the first thing the offer asks for that this node does not give.
+func (p *Provider) fits(o wire.JobOffer) error {
+	switch {
+	case o.Rail != p.Rail.Name():
+		return refuse(CodeRefused, "rail: %q is not taken here, %q is", o.Rail, p.Rail.Name())
+	case o.Unit != string(p.Rail.Unit()):
+		return refuse(CodeRefused, "unit: %q is not taken here, %q is", o.Unit, p.Rail.Unit())
+	case o.GPUs > 0:
+		return refuse(CodeRefused, "gpu: %d asked, 0 here", o.GPUs)
+	case o.CPUMillis > p.cfg.MaxCPUMillis:
+		return refuse(CodeRefused, "cpu: %d millicores asked, at most %d here", o.CPUMillis, p.cfg.MaxCPUMillis)
+	case o.MemoryBytes > p.cfg.MaxMemoryBytes:
+		return refuse(CodeRefused, "memory: %d bytes asked, at most %d here", o.MemoryBytes, p.cfg.MaxMemoryBytes)
+	case o.DiskBytes > p.cfg.MaxDiskBytes:
+		return refuse(CodeRefused, "disk: %d bytes asked, at most %d here", o.DiskBytes, p.cfg.MaxDiskBytes)
+	case o.PIDs > p.cfg.MaxPIDs:
+		return refuse(CodeRefused, "pids: %d asked, at most %d here", o.PIDs, p.cfg.MaxPIDs)
+	case o.ShardTimeoutMS > uint64(p.cfg.MaxWallClock.Milliseconds()):
+		return refuse(CodeRefused, "timeout: %d ms asked, at most %d here", o.ShardTimeoutMS, p.cfg.MaxWallClock.Milliseconds())
+	case o.Class != "" && o.Class != p.Class(o.Image):
+		return refuse(CodeRefused, "class: %q asked, %q here", cut(o.Class, 80), p.Class(o.Image))
+	case o.Deadline <= time.Now().Unix():
+		return refuse(CodeStale, "deadline: already past")
+	}
+	return nil
+}
+
+// remember keeps a quote until it expires, so that an Accept can name it.
+func (p *Provider) remember(offer, quote wire.Event, expires int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.quotes) >= maxQuotes {
+		now := time.Now().Unix()
+		for id, q := range p.quotes {
+			if q.expires < now {
+				delete(p.quotes, id)
+			}
+		}
+	}
+	if len(p.quotes) >= maxQuotes {
+		return &Refusal{Code: CodeBusy, Text: "too many open quotes", RetryMS: 5000}
+	}
+	p.quotes[quote.ID] = issued{offer: offer, quote: quote, expires: expires}
+	return nil
+}
+
+// terms returns the offer and quote that an Accept stands on: the job's
+// agreement where there is one, else the quote it names while it is valid.
+func (p *Provider) terms(from identity.PubKey, acc wire.Accept) (wire.JobOffer, wire.Quote, error) {
+	now := time.Now()
+	agreed, ok, err := loadAgreement(p.Store, from, acc.Job, now)
+	if err != nil {
+		return wire.JobOffer{}, wire.Quote{}, err
+	}
+	if !ok {
+		p.mu.Lock()
+		q, known := p.quotes[acc.Quote]
+		p.mu.Unlock()
+		if !known || q.expires < now.Unix() || q.offer.PubKey != from {
+			return wire.JobOffer{}, wire.Quote{}, refuse(CodeNoQuote, "no valid quote %s", acc.Quote)
+		}
+		agreed = agreement{Offer: q.offer, Quote: q.quote}
+	}
+	offer, err1 := wire.Decode[wire.JobOffer](agreed.Offer)
+	quote, err2 := wire.Decode[wire.Quote](agreed.Quote)
+	if err := errors.Join(err1, err2); err != nil {
+		return offer, quote, err
+	}
+	if offer.Job != acc.Job {
+		return offer, quote, refuse(CodeMismatch, "the quote is for another job")
+	}
+	if !ok {
+		agreed.Until = offer.Deadline
+		err = saveAgreement(p.Store, from, acc.Job, agreed)
+	}
+	return offer, quote, err
+}

@@ -1,0 +1,83 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"infernet.tech/infernet/node/provider"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// Role is something that a node does for others. Being a client is the role
+// of a node that does nothing for others; every node can be used by its owner.
+type Role string
+
+// The roles.
+const (
+	RoleClient     Role = "client"
+	RoleProvider   Role = "provider"
+	RoleAggregator Role = "aggregator"
+	RoleRelay      Role = "relay"
+)
+
+var allRoles = []Role{RoleClient, RoleProvider, RoleAggregator, RoleRelay}
+
+// Validate refuses an unknown role.
+func (r Role) Validate() error {
+	if slices.Contains(allRoles, r) {
+		return nil
+	}
+	var names []string
+	for _, x := range allRoles {
+		names = append(names, string(x))
+	}
+	return fmt.Errorf("role %q: choose from %s", string(r), strings.Join(names, ", "))
+}
+
+// worker serves what aggregators ask of a provider.
+type worker interface {
+	ServeQuote(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	ServeJob(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	ServeLog(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+}
+
+// taker takes whole jobs for other clients.
+type taker interface {
+	ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+}
+
+// off is a role that this node does not have: it says so to whoever asks.
+type off struct {
+	key  *identity.Key
+	role Role
+}
+
+func (o off) ServeQuote(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) ServeJob(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) ServeLog(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) ServeDelegate(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) refuse(s *p2p.Stream, ev wire.Event) error {
+	m := wire.Error{Ref: ev.ID, Code: provider.CodeRefused, Text: fmt.Sprintf("role: this node is no %s", o.role)}
+	signed, err := wire.Seal(o.key, m, time.Now())
+	if err != nil {
+		return err
+	}
+	return wire.WriteEvent(s, signed)
+}
