@@ -26,9 +26,32 @@ const (
 	maxGPUs       = 64
 	maxDurationMS = 366 * 24 * 3600 * 1000
 	maxUnix       = 1 << 38 // year 10680
-	maxText       = 1024
 	maxName       = 128
+	maxToken      = 200 // a hardware class names an engine's digest
 )
+
+// MaxText is the most bytes of a text for people, such as a reason.
+const MaxText = 1024
+
+// Printable returns s fit for a text field: cut to MaxText bytes between
+// characters, with a space for each character that may not stand there, such
+// as the line breaks of joined errors.
+func Printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s[:min(len(s), 4*MaxText)])
+	if len(s) <= MaxText {
+		return s
+	}
+	end := MaxText
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
 
 // checks collects what is wrong with a message. Values are never quoted whole:
 // they are a stranger's.
@@ -87,7 +110,7 @@ func printable(s, also string) bool {
 
 // token checks a non-empty machine word of letters, digits and ._:/+@=,-
 func (c *checks) token(field, s string) {
-	c.that(s != "" && len(s) <= maxName && isToken(s), field, "is not a plain word")
+	c.that(s != "" && len(s) <= maxToken && isToken(s), field, "is not a plain word")
 }
 
 // tokenOr checks a machine word that may be empty.

@@ -27,7 +27,7 @@ func (m Cancel) Validate() error {
 	c.that(m.Shard >= -1 && m.Shard < maxShards, "shard", "is out of range")
 	c.that(m.Attempt >= -1 && m.Attempt < maxAttempts, "attempt", "is out of range")
 	c.that(m.Shard >= 0 || m.Attempt == -1, "attempt", "is given without a shard")
-	c.text("reason", m.Reason, maxText)
+	c.text("reason", m.Reason, MaxText)
 	return c.err()
 }
 
@@ -55,7 +55,7 @@ func (m *Error) walk(c codec) {
 func (m Error) Validate() error {
 	var c checks
 	c.token("code", m.Code)
-	c.text("text", m.Text, maxText)
+	c.text("text", m.Text, MaxText)
 	c.max("retry", m.RetryMS, maxDurationMS)
 	return c.err()
 }
@@ -94,6 +94,6 @@ func (m Progress) Validate() error {
 	var c checks
 	c.slot(m.Job, m.Shard, m.Attempt)
 	c.oneOf("state", m.State, StateAccepted, StateFetching, StateRunning, StateLogs)
-	c.text("detail", m.Detail, maxText)
+	c.text("detail", m.Detail, MaxText)
 	return c.err()
 }

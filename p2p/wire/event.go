@@ -115,6 +115,9 @@ func (e Event) checkLimits() error {
 	if len(e.Tags) > MaxTags {
 		return fmt.Errorf("%w: %d tags, at most %d", ErrTooBig, len(e.Tags), MaxTags)
 	}
+	if e.CreatedAt < 0 || e.CreatedAt > maxUnix || e.Kind < 0 || e.Kind > maxKind {
+		return fmt.Errorf("%w: date or kind out of range", ErrInvalid)
+	}
 	total := fixedSize + textSize(e.Content)
 	ok := isText(e.Content)
 	for _, t := range e.Tags {

@@ -26,6 +26,9 @@ const (
 	KindProviderOffer Kind = 30580
 )
 
+// maxKind is the last kind of NIP-01.
+const maxKind = 1<<16 - 1
+
 // Ephemeral reports whether documents of the kind are said once and then
 // forgotten by everyone but the parties.
 func (k Kind) Ephemeral() bool { return k >= 20000 && k < 30000 }

@@ -32,8 +32,9 @@ type Message interface {
 	write(codec)
 }
 
-// Seal makes the signed document of a message, dated now. It fails with what
-// Validate returns, or ErrTooBig.
+// Seal makes the signed document of a message, dated now. It fails with
+// ErrInvalid as Validate does, or for a message that expired before now, and
+// with ErrTooBig.
 func Seal(k *identity.Key, m Message, now time.Time) (Event, error) {
 	var nonce [nonceLen]byte
 	rand.Read(nonce[:])
@@ -53,6 +54,11 @@ func seal(k *identity.Key, m Message, now time.Time, nonce [nonceLen]byte) (Even
 			c.put(tagExpiration, false, strconv.FormatInt(now.Add(TTL).Unix(), 10))
 		}
 		c.put(tagNonce, false, hex.EncodeToString(nonce[:]))
+		c.write = false // read back: a message's own expiration may be past
+		c.checkEphemeral(now.Unix())
+	}
+	if c.err != nil {
+		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), c.err)
 	}
 	e := Event{PubKey: k.PubKey(), CreatedAt: now.Unix(), Kind: m.Kind(), Tags: c.tags, Content: c.content}
 	if err := e.sign(k); err != nil {
@@ -95,22 +101,27 @@ func decode(e Event, walk func(codec)) error {
 	}
 	walk(c)
 	if e.Kind.Ephemeral() {
-		var nonce string
-		var until int64
-		c.str(tagNonce, &nonce)
-		c.i64(tagExpiration, &until)
-		var raw [nonceLen]byte
-		if c.err == nil && parseHex(raw[:], nonce) != nil {
-			c.fail(tagNonce, "not %d bytes of hex", nonceLen)
-		}
-		if until < e.CreatedAt {
-			c.fail(tagExpiration, "is before the document's date")
-		}
+		c.checkEphemeral(e.CreatedAt)
 	}
 	if !c.contentUsed && e.Content != "" {
 		c.fail("content", "must be empty")
 	}
 	return c.err
+}
+
+// checkEphemeral checks the tags that are Seal's and not the message's.
+func (c codec) checkEphemeral(created int64) {
+	var nonce string
+	var until int64
+	c.str(tagNonce, &nonce)
+	c.i64(tagExpiration, &until)
+	var raw [nonceLen]byte
+	if c.err == nil && parseHex(raw[:], nonce) != nil {
+		c.fail(tagNonce, "not %d bytes of hex", nonceLen)
+	}
+	if until < created {
+		c.fail(tagExpiration, "is before the document's date")
+	}
 }
 
 func hasTag(tags [][]string, name string) bool {

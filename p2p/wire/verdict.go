@@ -54,7 +54,7 @@ func (m Verdict) Validate() error {
 	c.slot(m.Job, m.Shard, m.Attempt)
 	c.pub("provider", m.Provider)
 	c.verdict(m.Verdict, m.Label, m.Comparator)
-	c.text("reason", m.Reason, maxText)
+	c.text("reason", m.Reason, MaxText)
 	unique(&c, "evidence", m.Evidence, maxEvidence)
 	for _, e := range m.Evidence[:min(len(m.Evidence), maxEvidence)] {
 		var id ID

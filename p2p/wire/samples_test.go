@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// epoch is the date of every golden vector.
+var epoch = time.Unix(1_790_000_000, 0)
+
+// testKey returns the key whose secret is 31 zeros and n.
+func testKey(t testing.TB, n byte) *identity.Key {
+	t.Helper()
+	k, err := identity.FromSecret([32]byte{31: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func testID(n byte) ID { return ID{0: n, 31: n} }
+
+const (
+	testCID    = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku" // the empty file
+	testDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)
+
+// sample is one kind: a message with every field set, and its decoder.
+type sample struct {
+	msg    Message
+	decode func(Event) (Message, error)
+}
+
+func of[T any, PT interface {
+	*T
+	Message
+	walk(codec)
+}](m T) sample {
+	return sample{PT(&m), func(e Event) (Message, error) {
+		got, err := Decode[T, PT](e)
+		return PT(&got), err
+	}}
+}
+
+// samples has every kind of the package, with every field set.
+func samples(t testing.TB) []sample {
+	key := func(n byte) identity.PubKey { return testKey(t, n).PubKey() }
+	job, second := testID(1), epoch.Unix()
+	return []sample{
+		of(JobOffer{Job: job, Name: "classify \"reviews\" · été", Image: testDigest, ImageCID: testCID, ModelCID: testCID,
+			Comparator: "exact", Shards: 8, UnitsPerShard: 25, CPUMillis: 1000, MemoryBytes: 512 << 20, DiskBytes: 1 << 30,
+			PIDs: 64, GPUs: 1, VRAMBytes: 24 << 30, MaxPrice: 125, Unit: "credits", Rail: "credit",
+			ShardTimeoutMS: 60_000, Deadline: second + 600, AuditCommit: testID(9), Class: "amd64/avx2"}),
+		of(Quote{Offer: testID(2), Job: job, Price: Rate{Base: 5, PerUnit: 2}, Unit: "credits", Rail: "credit", Slots: 2,
+			ETAMS: 1500, Class: "amd64/avx2", CreditLeft: 900, Expires: second + 30, HasImage: true, HasModel: true}),
+		of(Accept{Quote: testID(3), Job: job, Shard: 7, Attempt: 1, Image: testDigest, ImageCID: testCID, ModelCID: testCID,
+			InputCID: testCID, ImageBytes: 10, ModelBytes: 20, InputBytes: 30, Args: []string{"--max-tokens", "16", ""},
+			Env: [][2]string{{"LANG", "C"}, {"EMPTY", ""}, {"_P", "a=b\n\tc\\\""}}, Seed: 1<<64 - 1, Units: 25, Amount: 55,
+			Unit: "credits", Rail: "credit", CPUMillis: 500, MemoryBytes: 1 << 29, DiskBytes: 1 << 28, PIDs: 32, GPUs: 1,
+			TimeoutMS: 60_000, Deadline: second + 90, Sources: []identity.PubKey{key(2), key(3)}}),
+		of(Commit{Job: job, Shard: 7, Attempt: 1, C: testID(4), Units: 25, Size: 4096,
+			StartedMS: second * 1000, EndedMS: second*1000 + 734}),
+		of(Reveal{Job: job, Shard: 7, Attempt: 1, Commit: testID(5), Root: testCID, Size: 4096, Nonce: testID(6)}),
+		of(Verdict{Job: job, Shard: 7, Attempt: 1, Provider: key(2), Verdict: VerdictBad, Label: LabelReplicated,
+			Comparator: "exact", Reason: "differs from two that agree", Evidence: []string{testCID, testID(5).String()}}),
+		of(Cancel{Job: job, Shard: -1, Attempt: -1, Reason: "deadline passed"}),
+		of(Error{Ref: testID(7), Code: "busy", Text: "all slots are taken", RetryMS: 5000}),
+		of(RevealRequest{Job: job, Shard: 7, Attempt: 1, Commits: []ID{testID(5), testID(8)}}),
+		of(Progress{Job: job, Shard: 7, Attempt: 1, State: StateFetching, Detail: "12 of 40 MiB"}),
+		of(Delegate{Job: job, Spec: `{"name":"classify","kind":"batch"}`, Fee: 10, Max: 1000, Unit: "credits",
+			Rail: "credit", Deadline: second + 600, Sources: []identity.PubKey{key(2)}}),
+		of(Receipt{Job: job, Shard: 7, Attempt: 1, Provider: key(2), Payer: key(1), Image: testDigest, ModelCID: testCID,
+			Units: 25, Amount: 55, Unit: "credits", Rail: "credit", Verdict: VerdictOK, Label: LabelReplicated,
+			Comparator: "exact", Root: testCID, Commit: testID(5), Reveal: testID(10), VerdictID: testID(11),
+			PayRef: job.String() + "/7/1", StartedMS: second * 1000, EndedMS: second*1000 + 734}),
+		of(CreditNote{Payee: key(2), Channel: "main", Seq: 3, Cumulative: 165, Amount: 55, Unit: "credits",
+			Ref: job.String() + "/7/1"}),
+		of(Countersign{Of: testID(12), Role: RoleProvider}),
+		of(ProviderOffer{Network: "main", Class: "amd64/avx2", Hardware: Hardware{OS: "linux", Arch: "amd64",
+			CPUModel: "A CPU @ 3.0GHz", Cores: 16, MemoryBytes: 64 << 30, DiskBytes: 1 << 40,
+			GPUs: []GPU{{"Card One", 24 << 30, "GPU-0001"}, {"Card Two", 8 << 30, ""}}},
+			Isolation: []string{"runc"}, Rails: []string{"credit"}, Rates: []UnitRate{{"credits", 5, 2}, {"msat", 0, 21}},
+			Models: []string{testCID}, Images: []string{testDigest}, Roles: []string{"provider", "relay"}, Slots: 4,
+			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}}),
+	}
+}
+
+// sealed returns the document of a sample, the same in every run.
+func sealed(t testing.TB, m Message) Event {
+	t.Helper()
+	e, err := seal(testKey(t, 1), m, epoch, [nonceLen]byte{15: 1})
+	if err != nil {
+		t.Fatalf("%s: %v", m.Kind(), err)
+	}
+	return e
+}
+
+// resigned returns e after change, with an id and signature that fit again: a
+// document by an author who does not keep the rules.
+func resigned(t testing.TB, e Event, change func(*Event)) Event {
+	t.Helper()
+	tags := make([][]string, len(e.Tags))
+	for i, tag := range e.Tags {
+		tags[i] = append([]string(nil), tag...)
+	}
+	e.Tags = tags
+	change(&e)
+	e.ID = e.hash()
+	var err error
+	if e.Sig, err = testKey(t, 1).Sign(e.ID); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func setTag(e *Event, name string, values ...string) {
+	for i, tag := range e.Tags {
+		if tag[0] == name {
+			e.Tags[i] = append([]string{name}, values...)
+			return
+		}
+	}
+	e.Tags = append(e.Tags, append([]string{name}, values...))
+}
+
+func dropTag(e *Event, name string) {
+	for i, tag := range e.Tags {
+		if tag[0] == name {
+			e.Tags = append(e.Tags[:i:i], e.Tags[i+1:]...)
+			return
+		}
+	}
+}
+
+func long(n int) string { return strings.Repeat("x", n) }
