@@ -1,0 +1,55 @@
+package p2p
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+// The protocols of the network, one stream protocol each. What a stream
+// carries is told by the package that serves it.
+const (
+	ProtoOffer protocol.ID = "/infernet/offer/1" // a provider's signed offer
+	ProtoQuote protocol.ID = "/infernet/quote/1" // one job offer, one quote
+	ProtoJob   protocol.ID = "/infernet/job/1"   // control of a job
+	ProtoLog   protocol.ID = "/infernet/log/1"   // live output of a task
+	ProtoBlob  protocol.ID = "/infernet/blob/1"  // bulk bytes by CID
+	ProtoPay   protocol.ID = "/infernet/pay/1"   // credit notes
+)
+
+// StreamLimits bound what strangers may open of one protocol. The zero value of
+// a field takes the value from DefaultStreamLimits.
+type StreamLimits struct {
+	// Total is how many inbound streams may be open at a time.
+	Total int
+	// PerPeer is how many of them one peer may hold.
+	PerPeer int
+	// Idle resets a stream on which a read or a write makes no progress for so
+	// long. It holds for streams that Open returns too, as Stream.SetIdle tells.
+	Idle time.Duration
+	// Life resets an inbound stream when it has been open for so long, whatever
+	// it does.
+	Life time.Duration
+}
+
+// DefaultStreamLimits suit a protocol of one question and one answer.
+func DefaultStreamLimits() StreamLimits {
+	return StreamLimits{Total: 128, PerPeer: 8, Idle: 30 * time.Second, Life: 5 * time.Minute}
+}
+
+func (l StreamLimits) orDefault() StreamLimits {
+	d := DefaultStreamLimits()
+	if l.Total <= 0 {
+		l.Total = d.Total
+	}
+	if l.PerPeer <= 0 {
+		l.PerPeer = min(d.PerPeer, l.Total)
+	}
+	if l.Idle <= 0 {
+		l.Idle = d.Idle
+	}
+	if l.Life <= 0 {
+		l.Life = d.Life
+	}
+	return l
+}
