@@ -1,0 +1,128 @@
+package reputation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// Verified is a receipt whose signatures hold, and what follows from them.
+type Verified struct {
+	ID            wire.ID         `json:"id"`
+	Receipt       wire.Receipt    `json:"receipt"`
+	Author        identity.PubKey `json:"author"`
+	Signed        time.Time       `json:"signed"` // by the author's clock
+	Countersigned bool            `json:"countersigned"`
+	Countersigner identity.PubKey `json:"countersigner,omitzero"`
+	Certain       []string        `json:"certain"`   // what the signatures prove
+	Uncertain     []string        `json:"uncertain"` // what they do not
+}
+
+// VerifyReceipt checks the JSON of a receipt, alone or with its
+// countersignature, without asking anybody: the id, the signatures, that the
+// signers are the parties, that the fields agree. Errors are ErrReceipt.
+func VerifyReceipt(raw []byte) (Verified, error) {
+	raw = bytes.TrimSpace(raw)
+	c, err := wire.ParseCountersigned(raw)
+	if err == nil {
+		return verifyPair(c)
+	}
+	e, alone := wire.Parse(raw)
+	if alone != nil {
+		// Neither reading fits; the shape tells which one was meant.
+		if bytes.Contains(raw[:min(len(raw), 2*wire.MaxEvent)], []byte(`"countersignature"`)) {
+			alone = err
+		}
+		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, alone)
+	}
+	return verifyAlone(e)
+}
+
+func verifyPair(c wire.Countersigned) (Verified, error) {
+	v, err := read(c.Doc)
+	if err != nil {
+		return Verified{}, err
+	}
+	other := v.otherParty()
+	if err := c.Verify(other); err != nil {
+		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
+	// The payer of a receipt has no role of its own to name; the provider has.
+	m, err := wire.Decode[wire.Countersign](c.By)
+	if err != nil || other == v.Receipt.Provider && m.Role != wire.RoleProvider {
+		return Verified{}, fmt.Errorf("%w: countersigned in the role %q", ErrReceipt, m.Role)
+	}
+	v.Countersigned, v.Countersigner = true, c.By.PubKey
+	return v.conclude(), nil
+}
+
+func verifyAlone(e wire.Event) (Verified, error) {
+	if err := e.Verify(); err != nil {
+		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
+	v, err := read(e)
+	if err != nil {
+		return Verified{}, err
+	}
+	return v.conclude(), nil
+}
+
+// read decodes a receipt and checks what its fields say of each other.
+func read(e wire.Event) (Verified, error) {
+	r, err := wire.Decode[wire.Receipt](e)
+	if err != nil {
+		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
+	v := Verified{ID: e.ID, Receipt: r, Author: e.PubKey, Signed: time.Unix(e.CreatedAt, 0).UTC()}
+	var why error
+	switch {
+	case e.PubKey != r.Payer && e.PubKey != r.Provider:
+		why = errors.New("signed by neither payer nor provider")
+	case r.Payer == r.Provider:
+		why = errors.New("payer and provider are the same key")
+	case r.Verdict == wire.VerdictOK && r.Root == "":
+		why = errors.New("an ok verdict without a result")
+	case r.Amount > 0 && r.PayRef == "":
+		why = errors.New("paid without naming the payment")
+	}
+	if why != nil {
+		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, why)
+	}
+	return v, nil
+}
+
+// otherParty is the one whose countersignature completes the receipt.
+func (v Verified) otherParty() identity.PubKey {
+	if v.Author == v.Receipt.Provider {
+		return v.Receipt.Payer
+	}
+	return v.Receipt.Provider
+}
+
+// conclude says in words what is proven and what is not.
+func (v Verified) conclude() Verified {
+	v.Certain = []string{
+		"nothing in it was changed since it was signed",
+		v.Author.Short() + " signed it",
+	}
+	v.Uncertain = []string{"the dates are the signers' own"}
+	if v.Countersigned {
+		v.Certain = append(v.Certain, v.Countersigner.Short()+" countersigned it: both parties stand by it")
+	} else {
+		v.Uncertain = append(v.Uncertain, "one-sided: "+v.otherParty().Short()+" did not sign; it is one party's word")
+	}
+	if v.Receipt.Amount > 0 {
+		v.Uncertain = append(v.Uncertain, "that the payment arrived: ask the rail "+v.Receipt.Rail+" for "+v.Receipt.PayRef)
+	}
+	switch v.Receipt.Label {
+	case wire.LabelClaimed:
+		v.Uncertain = append(v.Uncertain, "the result was not checked: it is the provider's claim")
+	case wire.LabelReplicated:
+		v.Uncertain = append(v.Uncertain, "the result was compared with other providers', not recomputed by the payer")
+	}
+	return v
+}
