@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -66,11 +67,12 @@ func (k *Key) PeerID() peer.ID { return k.id }
 // Libp2p returns the key as a libp2p host wants it.
 func (k *Key) Libp2p() crypto.PrivKey { return k.host }
 
-// String returns the npub, never the secret, whatever the format verb.
+// String returns the npub, never the secret.
 func (k *Key) String() string { return k.pub.String() }
 
-// GoString returns the npub as String does, so that %#v shows no secret.
-func (k *Key) GoString() string { return k.pub.String() }
+// Format prints the npub whatever the verb: by %d alone a struct shows its
+// fields. The receiver is a value so that a copied Key is covered too.
+func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.pub.String()) }
 
 // Sign returns the BIP-340 signature of a 32-byte digest. The same key and
 // digest give the same signature: the nonce is RFC 6979 with a BIP-340 tag, so

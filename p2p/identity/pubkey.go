@@ -55,16 +55,15 @@ func (p *PubKey) UnmarshalText(text []byte) error {
 // ParsePubKey reads npub1… text or 64 lower-case hex digits. The result is a
 // point of the curve; everything else is ErrBadPubKey.
 func ParsePubKey(s string) (PubKey, error) {
-	var p PubKey
-	if len(s) == 2*len(p) && !strings.HasPrefix(s, "npub1") {
+	const size = len(PubKey{})
+	if len(s) == 2*size && !strings.HasPrefix(s, "npub1") {
 		return parseHex(s)
 	}
-	raw, err := decodeBech32("npub", s, len(p))
+	raw, err := decodeBech32("npub", s, size)
 	if err != nil {
 		return PubKey{}, fmt.Errorf("%w: %w", ErrBadPubKey, err)
 	}
-	copy(p[:], raw)
-	return p, p.onCurve()
+	return onCurve(PubKey(raw))
 }
 
 func parseHex(s string) (PubKey, error) {
@@ -75,15 +74,15 @@ func parseHex(s string) (PubKey, error) {
 	if p.Hex() != s {
 		return PubKey{}, fmt.Errorf("%w: hex must be lower case", ErrBadPubKey)
 	}
-	return p, p.onCurve()
+	return onCurve(p)
 }
 
 // onCurve is also what refuses the zero key: x = 0 has no y.
-func (p PubKey) onCurve() error {
+func onCurve(p PubKey) (PubKey, error) {
 	if _, err := schnorr.ParsePubKey(p[:]); err != nil {
-		return fmt.Errorf("%w: not a point of the curve", ErrBadPubKey)
+		return PubKey{}, fmt.Errorf("%w: not a point of the curve", ErrBadPubKey)
 	}
-	return nil
+	return p, nil
 }
 
 // encodeBech32 cannot fail: the prefixes are ours and the bytes fit.
