@@ -56,18 +56,18 @@ func (m *meter) check() error {
 
 // tap is a reader that hashes and reports what passes through it.
 type tap struct {
-	ctx  context.Context // ends a long read; a tap lives for one layer
 	r    io.Reader
+	done func() error // tells that the reading was called off
 	hash hash.Hash
 	seen func(n int64) error
 }
 
 func newTap(ctx context.Context, r io.Reader, seen func(int64) error) *tap {
-	return &tap{ctx: ctx, r: r, hash: sha256.New(), seen: seen}
+	return &tap{r: r, done: ctx.Err, hash: sha256.New(), seen: seen}
 }
 
 func (t *tap) Read(p []byte) (int, error) {
-	if err := t.ctx.Err(); err != nil {
+	if err := t.done(); err != nil {
 		return 0, err
 	}
 	n, err := t.r.Read(p)

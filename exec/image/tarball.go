@@ -48,6 +48,7 @@ func layoutFromTar(ctx context.Context, tarPath, destDir string, lim Limits) (ex
 	if err != nil {
 		return exec.Image{}, err
 	}
+	defer a.root.Close()
 	w := layoutWriter{dir: destDir}
 	var manifest string
 	if a.has(ocispec.ImageIndexFile) && a.has(ocispec.ImageLayoutFile) {
@@ -203,7 +204,6 @@ type dockerSaved struct {
 
 // adoptDocker writes a manifest over the config and layers of docker save.
 func (w layoutWriter) adoptDocker(a *archive, lim Limits) (string, error) {
-	defer a.root.Close()
 	var saved []dockerSaved
 	raw, err := a.small("manifest.json", lim)
 	if err != nil {

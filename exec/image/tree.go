@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"strings"
-
 )
 
 // Whiteouts as of the OCI layer specification.
@@ -197,4 +196,3 @@ func (t *tree) locate(name string) (string, error) {
 	}
 	return path.Join(done, todo[0]), nil
 }
-
