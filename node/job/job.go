@@ -41,7 +41,7 @@ type Job struct {
 	Rounds      uint32          `json:"rounds,omitempty"`    // Match effects asked for
 	Starved     uint32          `json:"starved,omitempty"`   // answers in a row that brought nobody
 	NextMatch   time.Time       `json:"next_match,omitzero"` // not before this
-	Outbox      []Effect        `json:"outbox,omitempty"`
+	Outbox      Outbox          `json:"outbox,omitempty"`
 	Result      Result          `json:"result,omitzero"`
 	Log         []Transition    `json:"log,omitempty"` // the last MaxLog transitions
 }
@@ -129,7 +129,7 @@ type Commit struct {
 	C     ID        `json:"c"`
 	Size  uint64    `json:"size"`
 	Units uint64    `json:"units"`
-	Ended time.Time `json:"ended,omitzero"`
+	At    time.Time `json:"at,omitzero"` // when it came in
 }
 
 // Reveal is the opened commit. Event is the id of the signed reveal.

@@ -52,7 +52,7 @@ func (s ShardState) Final() bool { return s == ShardPaid || s == ShardRejected }
 // AttemptState is where one run of one shard by one provider stands.
 type AttemptState string
 
-// The states of an attempt. Settled, Failed and Cancelled are final; OK and Bad
+// The states of an attempt. Settled, Lost and Cancelled are final; OK and Bad
 // wait only for their settlement.
 const (
 	AttemptOffered   AttemptState = "offered"
@@ -64,7 +64,7 @@ const (
 	AttemptFetched   AttemptState = "fetched"   // its bytes are here and are what was revealed
 	AttemptOK        AttemptState = "ok"        // in the agreeing group
 	AttemptBad       AttemptState = "bad"       // outside the agreeing group
-	AttemptFailed    AttemptState = "failed"    // no usable result
+	AttemptLost      AttemptState = "failed"    // no usable result
 	AttemptCancelled AttemptState = "cancelled" // stopped by this side, nobody's fault
 	AttemptSettled   AttemptState = "settled"   // its verdict and payment are certain
 )

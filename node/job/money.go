@@ -1,0 +1,92 @@
+package job
+
+import (
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/payments"
+)
+
+var zeroTime time.Time
+
+// fits reports whether a can be reserved without promising more than the budget.
+func (m *machine) fits(a payments.Amount) bool {
+	sum, err := m.j.Spent.Add(m.j.Reserved)
+	if err != nil {
+		return false
+	}
+	if sum, err = sum.Add(a); err != nil {
+		return false
+	}
+	c, err := sum.Cmp(m.j.Budget)
+	return err == nil && c <= 0
+}
+
+// plus and minus are for sums the machine itself keeps: they are bounded by the
+// budget, so that a failure to add is no event a stranger could cause. They
+// saturate rather than panic.
+func plus(a, b payments.Amount) payments.Amount {
+	if s, err := a.Add(b); err == nil {
+		return s
+	}
+	return payments.Amount{Value: payments.MaxValue, Unit: a.Unit}
+}
+
+func minus(a, b payments.Amount) payments.Amount {
+	if s, err := a.Sub(b); err == nil {
+		return s
+	}
+	return payments.Amount{Unit: a.Unit}
+}
+
+// price is what c takes for the shard; false when it cannot be paid in the job's unit.
+func (m *machine) price(c Candidate, sh *Shard) (payments.Amount, bool) {
+	a, err := payments.Price(c.Rate, sh.Input.Units)
+	return a, err == nil && a.Unit == m.j.Budget.Unit
+}
+
+// outlook is what the job would cost to its end: what is spent and reserved and
+// every result still wanted, at the cheapest and at the dearest candidate's price.
+func (m *machine) outlook() (low, high payments.Amount) {
+	low = plus(m.j.Spent, m.j.Reserved)
+	high = low
+	for i := range m.j.Shards {
+		sh := &m.j.Shards[i]
+		if sh.decided() {
+			continue
+		}
+		live, _ := sh.live()
+		cheap, dear, ok := m.extremes(sh)
+		for n := live; ok && n < int(sh.Wanted); n++ {
+			low, high = plus(low, cheap), plus(high, dear)
+		}
+	}
+	return low, high
+}
+
+func (m *machine) extremes(sh *Shard) (cheap, dear payments.Amount, ok bool) {
+	for _, c := range m.j.Candidates {
+		p, can := m.price(c, sh)
+		if !can || m.excluded(c.Provider) {
+			continue
+		}
+		if !ok || p.Value < cheap.Value {
+			cheap = p
+		}
+		if !ok || p.Value > dear.Value {
+			dear = p
+		}
+		ok = true
+	}
+	return cheap, dear, ok
+}
+
+func (m *machine) budgetReason() Reason {
+	_, high := m.outlook()
+	return Reason{
+		Code: CodeBudget,
+		Text: fmt.Sprintf("the budget of %s does not pay for another attempt: %s are spent, %s are reserved",
+			m.j.Budget, m.j.Spent, m.j.Reserved),
+		Hint: fmt.Sprintf("set payment.max to %d", high.Value),
+	}
+}

@@ -1,0 +1,113 @@
+package job
+
+import (
+	"fmt"
+	"time"
+)
+
+// progressed notes a provider's report. Reports may repeat or overtake each
+// other; only one that says more than is known changes anything, so that a
+// provider cannot push its own deadline out by repeating itself.
+func (m *machine) progressed(e Progressed) error {
+	sh, a, err := m.find(e.Shard, e.Attempt)
+	if err != nil {
+		return err
+	}
+	if !a.State.Busy() {
+		return m.refuse(subject(sh.Index, a.N), string(a.State), "it is no longer running")
+	}
+	t := m.j.Spec.Timeouts
+	switch e.State {
+	case "accepted", "fetching":
+		if a.State == AttemptOffered {
+			m.set(sh, a, AttemptAccepted, e.State)
+			a.Deadline = m.now.Add(t.Fetch + t.Shard + runSlack)
+		}
+	case "running":
+		if a.State != AttemptRunning {
+			m.set(sh, a, AttemptRunning, "")
+			a.Began = m.now
+			a.Deadline = m.now.Add(t.Shard + runSlack)
+		}
+	default:
+		return m.refuse(subject(sh.Index, a.N), string(a.State), fmt.Sprintf("%.40q is no progress", e.State))
+	}
+	return nil
+}
+
+// committed takes a commit in. Reveals wait until the round is complete.
+func (m *machine) committed(e Committed) error {
+	sh, a, err := m.find(e.Shard, e.Attempt)
+	if err != nil {
+		return err
+	}
+	if a.State.In() && a.Commit.Event == e.Event && a.Commit.C == e.C {
+		return nil // sent again after a reconnect
+	}
+	if !a.State.Busy() {
+		return m.refuse(subject(sh.Index, a.N), string(a.State), "a commit is not waited for")
+	}
+	if e.C == (ID{}) || e.Event == (ID{}) {
+		return m.refuse(subject(sh.Index, a.N), string(a.State), "an empty commit")
+	}
+	a.Commit = Commit{Event: e.Event, C: e.C, Size: e.Size, Units: e.Units, At: m.now}
+	if r, ok := m.checkCommit(sh, e); !ok {
+		m.fail(sh, a, r, true)
+		return nil
+	}
+	m.set(sh, a, AttemptCommitted, "")
+	a.Ended, a.Deadline = m.now, zeroTime
+	m.complete(attemptKey("dispatch", sh.Index, a.N))
+	m.j.NextMatch = zeroTime // a slot came free
+	return nil
+}
+
+func (m *machine) checkCommit(sh *Shard, e Committed) (Reason, bool) {
+	if e.Units != 0 && e.Units != sh.Input.Units {
+		return Reason{Code: CodeWrongUnits,
+			Text: fmt.Sprintf("it committed to %d units of work, the shard has %d", e.Units, sh.Input.Units)}, false
+	}
+	for i := range m.j.Shards {
+		for _, a := range m.j.Shards[i].Attempts {
+			self := uint32(i) == e.Shard && a.N == e.Attempt
+			if !self && a.Commit.C == e.C {
+				return Reason{Code: CodeCopied,
+					Text: fmt.Sprintf("its commit is that of %s", subject(uint32(i), a.N))}, false
+			}
+		}
+	}
+	return Reason{}, true
+}
+
+// openRound asks for reveals once as many commits are in as results are wanted.
+// Until then nobody has shown a result, so that nobody could have copied one.
+// Copies that are still running lost the race.
+func (m *machine) openRound(sh *Shard) {
+	if _, in := sh.live(); sh.decided() || in < int(sh.Wanted) {
+		return
+	}
+	var commits []ID
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
+		if a.State.Busy() {
+			m.cancel(sh, a, Reason{Code: CodeSuperseded, Text: "another copy of the shard was faster"})
+		}
+		if a.State.In() {
+			commits = append(commits, a.Commit.Event)
+		}
+	}
+	for k := range sh.Attempts {
+		if a := &sh.Attempts[k]; a.State == AttemptCommitted {
+			m.set(sh, a, AttemptRevealing, "")
+			a.Deadline = m.now.Add(revealTimeout)
+			m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Commits: commits})
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,193 @@
+package job
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"infernet.tech/infernet/payments"
+)
+
+// Defaults of a spec: what ApplyDefaults puts where nothing was written.
+const (
+	DefaultCPUMillis   = 1000
+	DefaultMemory      = 512 << 20
+	DefaultDisk        = 1 << 30
+	DefaultPIDs        = 256
+	DefaultReplicas    = 2
+	DefaultAgree       = 2
+	DefaultSplitSize   = 1
+	DefaultMax         = 1000 // credits
+	DefaultShardTime   = 5 * time.Minute
+	DefaultFetchTime   = 5 * time.Minute
+	DefaultJobTime     = time.Hour
+	DefaultMaxInFlight = 64
+)
+
+// Bounds of a spec.
+const (
+	MaxReplicas = 16
+	MaxInputs   = 10_000
+	MaxArgs     = 64
+	MaxText     = 4096 // bytes of one argument, variable or path
+	MaxName     = 64
+	MaxTimeout  = 30 * 24 * time.Hour
+)
+
+// ApplyDefaults fills in what was not written. It is the only place that knows
+// a default. Files and lines are split one by one unless a size is given;
+// verification is a quorum of two that must agree.
+func (s *Spec) ApplyDefaults() {
+	fill(&s.Kind, KindBatch)
+	fill(&s.Split.By, SplitNone)
+	if s.Split.By != SplitNone {
+		fill(&s.Split.Size, DefaultSplitSize)
+	}
+	fill(&s.Merge.By, MergeConcat)
+	fill(&s.Resources.CPUMillis, DefaultCPUMillis)
+	fill(&s.Resources.MemoryBytes, DefaultMemory)
+	fill(&s.Resources.DiskBytes, DefaultDisk)
+	fill(&s.Resources.PIDs, DefaultPIDs)
+	fill(&s.Verify.Mode, VerifyQuorum)
+	if s.Verify.Mode == VerifyQuorum {
+		fill(&s.Verify.Replicas, max(DefaultReplicas, s.Verify.Agree))
+		fill(&s.Verify.Agree, min(DefaultAgree, s.Verify.Replicas))
+	} else {
+		fill(&s.Verify.Replicas, 1)
+		fill(&s.Verify.Agree, 1)
+	}
+	fill(&s.Verify.Compare, CompareExact)
+	fill(&s.Payment.Rail, RailCredit)
+	if s.Payment.Max.Unit == "" {
+		s.Payment.Max = payments.Amount{Value: DefaultMax, Unit: payments.Credits}
+	}
+	fill(&s.Timeouts.Shard, DefaultShardTime)
+	fill(&s.Timeouts.Fetch, DefaultFetchTime)
+	fill(&s.Timeouts.Job, DefaultJobTime)
+	fill(&s.MaxInFlight, DefaultMaxInFlight)
+}
+
+func fill[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// Validate returns a *SpecError with all that is wrong with a complete spec. It
+// is for specs that came from elsewhere than ParseSpec, such as another node.
+func (s Spec) Validate() error {
+	v := checker{}
+	s.check(&v)
+	if len(v.problems) == 0 {
+		return nil
+	}
+	return &SpecError{Name: s.Name, Problems: v.problems}
+}
+
+// checker collects problems. at tells the place of a key where it is known.
+type checker struct {
+	at       func(key string) Place
+	problems []Problem
+}
+
+func (v *checker) say(ok bool, key, hint, format string, args ...any) {
+	if ok {
+		return
+	}
+	var p Place
+	if v.at != nil {
+		p = v.at(key)
+	}
+	v.problems = append(v.problems, Problem{Line: p.Line, Col: p.Col, Key: key, What: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (v *checker) oneOf(key, got string, allowed ...string) {
+	for _, a := range allowed {
+		if got == a {
+			return
+		}
+	}
+	v.say(false, key, "one of: "+strings.Join(allowed, ", "), "%.40q is not possible", got)
+}
+
+func (s Spec) check(v *checker) {
+	v.say(nameOK(s.Name), "name", "1 to 64 letters, digits, '-', '_' or '.'", "%.80q is no name for a job", s.Name)
+	if s.Kind == "inference" {
+		v.say(false, "kind", "use batch", "inference is not available yet")
+	} else {
+		v.oneOf("kind", s.Kind, KindBatch)
+	}
+	s.checkTask(v)
+	v.say(len(s.Inputs) > 0, "inputs", "inputs: [{path: prompts.jsonl}]", "a job needs an input")
+	v.say(len(s.Inputs) <= MaxInputs, "inputs", "", "%d inputs, at most %d are possible", len(s.Inputs), MaxInputs)
+	for i, in := range s.Inputs {
+		key := fmt.Sprintf("inputs[%d]", i)
+		v.say((in.Path == "") != (in.CID == ""), key, "", "give either path or cid")
+		v.say(textOK(in.Path) && textOK(in.CID), key, "", "too long, or not text")
+	}
+	v.oneOf("split.by", s.Split.By, SplitByLines, SplitByFiles, SplitNone)
+	v.say(s.Split.By != SplitNone || s.Split.Size == 0, "split.size", "leave it out, or split by lines or files", "nothing is split")
+	v.oneOf("merge.by", s.Merge.By, MergeConcat, MergeNone)
+	s.checkVerify(v)
+	v.oneOf("payment.rail", s.Payment.Rail, RailCredit)
+	v.say(s.Payment.Max.Validate() == nil, "payment.max", "", "%d is too much", s.Payment.Max.Value)
+	s.checkBounds(v)
+}
+
+func (s Spec) checkTask(v *checker) {
+	v.say(s.Task.Image != "", "task.image", "task: {image: infernet/llm}", "a job needs an image")
+	v.say(textOK(s.Task.Image), "task.image", "", "too long, or not text")
+	v.say(len(s.Task.Args) <= MaxArgs, "task.args", "", "%d arguments, at most %d are possible", len(s.Task.Args), MaxArgs)
+	for i, a := range s.Task.Args {
+		v.say(textOK(a), fmt.Sprintf("task.args[%d]", i), "", "longer than %d bytes, or not text", MaxText)
+	}
+	v.say(len(s.Task.Env) <= MaxArgs, "task.env", "", "%d variables, at most %d are possible", len(s.Task.Env), MaxArgs)
+	for _, kv := range s.Task.Env {
+		key := "task.env." + kv[0]
+		v.say(envOK(kv[0]), key, "letters, digits and '_', not beginning with a digit", "%.40q is no name for a variable", kv[0])
+		v.say(!strings.HasPrefix(kv[0], "INFERNET_"), key, "use another name", "names that begin with INFERNET_ are set by the node")
+		v.say(textOK(kv[1]), key, "", "longer than %d bytes, or not text", MaxText)
+	}
+	v.say(textOK(s.Model), "model", "", "too long, or not text")
+}
+
+func (s Spec) checkVerify(v *checker) {
+	q := s.Verify
+	switch q.Mode {
+	case VerifyNone:
+		v.say(q.Replicas == 1 && q.Agree == 1, "verify.replicas", "use mode: quorum", "mode none runs each shard once")
+	case VerifyQuorum:
+		v.say(q.Replicas >= 1 && q.Replicas <= MaxReplicas, "verify.replicas", "", "%d is not between 1 and %d", q.Replicas, MaxReplicas)
+		v.say(q.Agree >= 1 && q.Agree <= q.Replicas, "verify.agree", "at most verify.replicas", "%d of %d cannot agree", q.Agree, q.Replicas)
+		v.say(2*q.Agree > q.Replicas, "verify.agree", "more than half of verify.replicas", "%d of %d could agree twice, on different results", q.Agree, q.Replicas)
+	case "sample", "canary", "replay":
+		v.say(false, "verify.mode", "use quorum or none", "%s is not available yet", q.Mode)
+	default:
+		v.oneOf("verify.mode", q.Mode, VerifyNone, VerifyQuorum)
+	}
+	switch q.Compare {
+	case "numeric", "text", "embedding", "image":
+		v.say(false, "verify.compare", "use exact", "%s is not available yet", q.Compare)
+	default:
+		v.oneOf("verify.compare", q.Compare, CompareExact)
+	}
+}
+
+func (s Spec) checkBounds(v *checker) {
+	r, t := s.Resources, s.Timeouts
+	v.say(r.CPUMillis >= 10 && r.CPUMillis <= 1_024_000, "resources.cpu", "", "between 0.01 and 1024 processors are possible")
+	v.say(r.MemoryBytes >= 4<<20, "resources.memory", "at least 4MiB", "%d bytes are too few", r.MemoryBytes)
+	v.say(r.DiskBytes >= 1<<20, "resources.disk", "at least 1MiB", "%d bytes are too few", r.DiskBytes)
+	v.say(r.PIDs >= 1 && r.PIDs <= 1<<16, "resources.pids", "", "%d is not between 1 and %d", r.PIDs, 1<<16)
+	v.say(r.GPUs <= 64, "resources.gpu", "", "%d is more than 64", r.GPUs)
+	v.say(r.VRAMBytes == 0 || r.GPUs > 0, "resources.vram", "set resources.gpu", "there is no GPU to have memory")
+	for _, d := range []struct {
+		key string
+		d   time.Duration
+	}{{"timeouts.shard", t.Shard}, {"timeouts.fetch", t.Fetch}, {"timeouts.job", t.Job}} {
+		v.say(d.d >= time.Second && d.d <= MaxTimeout, d.key, "between 1s and 720h", "%s is not possible", d.d)
+	}
+	v.say(t.Job >= t.Shard, "timeouts.job", "at least timeouts.shard", "%s ends before a shard may (%s)", t.Job, t.Shard)
+	v.say(s.MaxInFlight >= 1 && s.MaxInFlight <= MaxShards, "max_in_flight", "", "%d is not between 1 and %d", s.MaxInFlight, MaxShards)
+}
