@@ -35,11 +35,11 @@ const (
 )
 
 // disabledPlugins are all that running a task does not need: images are not
-// kept in the daemon, and no other program talks to it.
+// kept in the daemon, and no other program talks to it. One snapshotter stays,
+// unused, because the daemon's database does not open without.
 var disabledPlugins = []string{
 	"io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri",
-	"io.containerd.snapshotter.v1.overlayfs", "io.containerd.snapshotter.v1.native",
-	"io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs",
+	"io.containerd.snapshotter.v1.overlayfs", "io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs",
 	"io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper",
 	"io.containerd.differ.v1.erofs", "io.containerd.mount-handler.v1.erofs",
 	"io.containerd.image-verifier.v1.bindir", "io.containerd.transfer.v1.local", "io.containerd.grpc.v1.transfer",
@@ -54,6 +54,7 @@ version = 3
 root = {{printf "%q" .Root}}
 state = {{printf "%q" .State}}
 disabled_plugins = [{{range .Disabled}}{{printf "%q" .}}, {{end}}]
+required_plugins = ["io.containerd.grpc.v1.containers", "io.containerd.grpc.v1.tasks"]
 
 [grpc]
   address = {{printf "%q" .Socket}}
