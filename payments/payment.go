@@ -61,10 +61,12 @@ func (p Payment) Validate(unit Unit) error {
 		return fmt.Errorf("%s on a rail of %s: %w", p.Amount, unit, ErrUnit)
 	case p.Amount.IsZero():
 		return ErrZero
-	case p.Peer.IsZero():
-		return fmt.Errorf("no peer: %w", ErrSyntax)
 	case len(p.Memo) > MaxMemo:
 		return fmt.Errorf("memo of %d bytes: %w", len(p.Memo), ErrSyntax)
+	}
+	// An entry with a key that cannot be read back would spoil the journal.
+	if _, err := identity.ParsePubKey(p.Peer.Hex()); err != nil {
+		return fmt.Errorf("peer: %w: %w", ErrSyntax, err)
 	}
 	return nil
 }
