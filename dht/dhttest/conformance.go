@@ -1,0 +1,95 @@
+package dhttest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// Node is one router and the key it announces.
+type Node struct {
+	ID     identity.PubKey
+	Router dht.Router
+}
+
+// Conformance holds the contract of dht.Router against the routers that open
+// returns: n of them, of one network, joined so that each can find each.
+func Conformance(t *testing.T, open func(t *testing.T, n int) []Node) {
+	t.Helper()
+	nodes := open(t, 4)
+	ctx := t.Context()
+	for _, i := range []int{1, 2, 3} {
+		keys := append([]dht.Key{dht.Any}, dht.VRAMKeys(uint64(i)*12e9)...)
+		if err := nodes[i].Router.Provide(ctx, keys); err != nil {
+			t.Fatalf("node %d: Provide: %v", i, err)
+		}
+	}
+	find := func(node int, k dht.Key, max int) []identity.PubKey {
+		t.Helper()
+		got, err := nodes[node].Router.Find(ctx, k, max)
+		if err != nil {
+			t.Fatalf("node %d: Find(%s): %v", node, k, err)
+		}
+		return got
+	}
+	for _, c := range []struct {
+		node int
+		key  dht.Key
+		want []int
+	}{
+		{0, dht.Any, []int{1, 2, 3}},
+		{0, "vram>=12", []int{1, 2, 3}},
+		{0, "vram>=16", []int{2, 3}},
+		{0, "vram>=24", []int{2, 3}},
+		{0, "vram>=40", nil},
+		{0, "model=nobody", nil},
+		{2, dht.Any, []int{1, 3}}, // never itself
+		{3, "vram>=24", []int{2}},
+	} {
+		sameNodes(t, c.node, c.key, nodes, find(c.node, c.key, 10), c.want)
+	}
+	if got := find(0, dht.Any, 2); len(got) != 2 {
+		t.Errorf("Find with max 2 returned %d nodes", len(got))
+	}
+	if err := nodes[1].Router.Provide(ctx, []dht.Key{dht.Any}); err != nil {
+		t.Errorf("Provide again: %v", err)
+	}
+	refusals(t, nodes[0].Router)
+}
+
+func sameNodes(t *testing.T, asker int, k dht.Key, nodes []Node, got []identity.PubKey, want []int) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("node %d: Find(%s) returned %d nodes, want %d", asker, k, len(got), len(want))
+	}
+	for _, i := range want {
+		if !slices.Contains(got, nodes[i].ID) {
+			t.Errorf("node %d: Find(%s) lacks node %d", asker, k, i)
+		}
+	}
+}
+
+func refusals(t *testing.T, r dht.Router) {
+	t.Helper()
+	for _, k := range []dht.Key{"", "Upper", "with space", "a|b", "ä", dht.Key(strings.Repeat("x", dht.MaxKey+1))} {
+		if _, err := r.Find(t.Context(), k, 1); !errors.Is(err, dht.ErrBadKey) {
+			t.Errorf("Find(%.20q): %v, want ErrBadKey", k, err)
+		}
+		if err := r.Provide(t.Context(), []dht.Key{dht.Any, k}); !errors.Is(err, dht.ErrBadKey) {
+			t.Errorf("Provide(%.20q): %v, want ErrBadKey", k, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Find(ctx, dht.Any, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("Find after cancel: %v, want context.Canceled", err)
+	}
+	if err := r.Provide(ctx, []dht.Key{dht.Any}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Provide after cancel: %v, want context.Canceled", err)
+	}
+}
