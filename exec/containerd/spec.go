@@ -68,7 +68,7 @@ func newSpec(s sandbox) *specs.Spec {
 				{Type: specs.IPCNamespace},
 				{Type: specs.UTSNamespace},
 				{Type: specs.CgroupNamespace},
-				{Type: specs.NetworkNamespace}, // empty: not even its loopback is up
+				{Type: specs.NetworkNamespace}, // nothing in it but a loopback of its own
 			},
 			Resources:         limits(s),
 			Seccomp:           syscalls(),

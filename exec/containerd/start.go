@@ -136,6 +136,9 @@ func (h *task) prepareHost(ctx context.Context) (*specs.Spec, error) {
 	if len(box.args) == 0 || box.args[0] == "" {
 		return nil, fmt.Errorf("%w: neither the image nor the task names a program", exec.ErrImage)
 	}
+	if err := checkProgram(h.img.rootfs, box.args[0]); err != nil {
+		return nil, err
+	}
 	if box.mounts, err = h.mounts(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package containerd_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/containerd"
+	"infernet.tech/infernet/exec/exectest"
+	"infernet.tech/infernet/exec/exectest/script"
+)
+
+// victim makes this test binary a node that starts tasks and waits to be
+// killed.
+const victim = "INFERNET_TEST_VICTIM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(victim) != "" {
+		if err := beVictim(); err != nil {
+			fmt.Println("failed:", err)
+			os.Exit(1)
+		}
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+func beVictim() error {
+	cfg := containerd.Default(os.Getenv(victim))
+	cfg.BinDir = os.Getenv("VICTIM_BIN")
+	cfg.OutInMemory = 1 << 20
+	r, err := containerd.New(cfg, slog.Default())
+	if err != nil {
+		return err
+	}
+	go func() { fmt.Println("ended:", r.Run(context.Background())) }()
+	<-r.Ready()
+	img := exec.Image{Digest: os.Getenv("VICTIM_IMAGE"), Layout: os.Getenv("VICTIM_LAYOUT")}
+	for i, disk := range []uint64{1 << 20, 8 << 20, 0} {
+		_, err := r.Start(context.Background(), exec.Task{
+			ID: fmt.Sprintf("victim-%d", i), Image: img, Env: []string{script.Sleep + "=1h", script.Term + "=ignore"},
+			Limits: exec.Limits{DiskBytes: disk},
+		}, exec.Streams{})
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Println("up")
+	return nil
+}
+
+// startVictim returns once the victim's tasks run.
+func startVictim(t *testing.T, cfg containerd.Config, img exec.Image) *osexec.Cmd {
+	t.Helper()
+	cmd := osexec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), victim+"="+cfg.Root, "VICTIM_BIN="+cfg.BinDir,
+		"VICTIM_IMAGE="+img.Digest, "VICTIM_LAYOUT="+img.Layout)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "up\n" {
+		_ = cmd.Process.Kill()
+		rest, _ := io.ReadAll(out)
+		t.Fatalf("victim says %q %q, %v", line, rest, err)
+	}
+	return cmd
+}
+
+// TestKilledNode kills a node and with it its daemon, and starts another one
+// in its place. start looks for leftovers when the test ends.
+func TestKilledNode(t *testing.T) {
+	needRoot(t)
+	cfg := config(t)
+	img := exectest.Layout(t)
+	cmd := startVictim(t, cfg, img)
+	probe, err := containerd.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _ := probe.Address()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if left := leftovers(cfg.Root, socket); len(left) < 4 {
+		t.Errorf("the killed node left only %q: this test shows nothing", left)
+	}
+	begun := time.Now()
+	r := start(t, cfg)
+	ids, err := r.Recover(t.Context())
+	t.Logf("recovered in %v", time.Since(begun))
+	if want := []string{"victim-0", "victim-1", "victim-2"}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("recovered %q, %v", ids, err)
+	}
+	for _, left := range leftovers(cfg.Root, socket) {
+		if strings.Contains(left, "victim-") {
+			t.Errorf("left behind: %s", left)
+		}
+	}
+	if ids, err := r.Recover(t.Context()); err != nil || len(ids) != 0 {
+		t.Errorf("recovered again %q, %v", ids, err)
+	}
+	// The image is there still: no layout is needed.
+	h, err := r.Start(t.Context(), exec.Task{ID: "victim-0", Image: exec.Image{Digest: img.Digest}}, exec.Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := h.Wait(t.Context()); err != nil || !res.OK() {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// TestKilledDaemon kills the private daemon below a running task.
+func TestKilledDaemon(t *testing.T) {
+	needRoot(t)
+	cfg := config(t)
+	r := start(t, cfg)
+	img := exectest.Layout(t)
+	task := exec.Task{ID: "survivor", Image: img, Env: []string{script.Sleep + "=3s", script.Exit + "=5"}}
+	h, err := r.Start(t.Context(), task, exec.Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _ := r.Address()
+	killed := 0
+	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, exe := range exes {
+		if to, _ := os.Readlink(exe); to == filepath.Join(cfg.BinDir, "containerd") {
+			raw, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
+			var pid int
+			if _, err := fmt.Sscanf(exe, "/proc/%d/exe", &pid); err == nil && strings.Contains(string(raw), filepath.Dir(socket)) {
+				killed++
+				if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	if killed != 1 {
+		t.Fatalf("killed %d daemons", killed)
+	}
+	res, err := h.Wait(t.Context())
+	if err != nil || res.Reason != exec.ReasonExit || res.ExitCode != 5 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if err := h.Destroy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	task.ID, task.Env = "next", nil
+	if h, err = r.Start(t.Context(), task, exec.Streams{}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := h.Wait(t.Context()); err != nil || !res.OK() {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// TestLocked: two runners on one root would remove each other's tasks.
+func TestLocked(t *testing.T) {
+	needRoot(t)
+	cfg := config(t)
+	start(t, cfg)
+	second, err := containerd.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(t.Context()); err == nil || !strings.Contains(err.Error(), exec.ErrLocked.Error()) {
+		t.Errorf("%v", err)
+	}
+}
