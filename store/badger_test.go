@@ -137,6 +137,7 @@ func TestIdleMemory(t *testing.T) {
 }
 
 func measureIdle(dir string) {
+	before := rss()
 	fill, err := Open(dir, nil)
 	for i := 0; err == nil && i < 40; i++ {
 		err = fill.Update(func(x Txn) error {
@@ -151,8 +152,6 @@ func measureIdle(dir string) {
 	if err == nil {
 		err = fill.Close()
 	}
-	debug.FreeOSMemory()
-	before := rss()
 	b, err2 := Open(dir, nil)
 	if err := errors.Join(err, err2); err != nil {
 		fmt.Println(err)

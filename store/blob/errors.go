@@ -23,6 +23,8 @@ var (
 	ErrRefused = errors.New("blob: peer refuses to serve this")
 	// ErrStalled says that a source delivered nothing for Config.IdleTimeout.
 	ErrStalled = errors.New("blob: source stalled")
+	// ErrCut says that the stream to a source ended or failed in the middle.
+	ErrCut = errors.New("blob: stream cut")
 	// ErrTooBig says that the content is larger than the caller's limits.
 	ErrTooBig = errors.New("blob: content exceeds the limits")
 	// ErrDAG says that a verified block is no node of a file or folder of the
