@@ -15,8 +15,9 @@ type Job struct {
 	ID          string           `json:"id"`
 	Name        string           `json:"name"`
 	Kind        string           `json:"kind"`
-	State       string           `json:"state"`  // submitted matching dispatched running verifying settling done failed cancelled expired
-	Reason      string           `json:"reason"` // why it failed, waits or was cancelled; "" when there is nothing to say
+	State       string           `json:"state"`          // submitted matching dispatched running verifying settling done failed cancelled expired
+	Reason      string           `json:"reason"`         // why it failed, waits or was cancelled; "" when there is nothing to say
+	Code        Code             `json:"code,omitempty"` // the reason for programs; "" unless it failed
 	Hint        string           `json:"hint,omitempty"`
 	Aggregator  string           `json:"aggregator,omitempty"` // npub when handed over
 	Label       string           `json:"label,omitempty"`      // how far the result is checked: claimed replicated audited

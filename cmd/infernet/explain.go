@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
+)
+
+// failure is an error that a verb has explained itself.
+type failure struct {
+	exit int
+	hint string
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// failf makes a failure with an exit code and a hint ("" for none).
+func failf(exit int, hint, format string, args ...any) error {
+	return &failure{exit: exit, hint: hint, err: fmt.Errorf(format, args...)}
+}
+
+func usagef(format string, args ...any) error {
+	return failf(exitUsage, "", format, args...)
+}
+
+// told is an error of which the result document has told everything.
+type told struct{ exit int }
+
+func (t told) Error() string { return exitName(t.exit) }
+
+// explanation is an error as a person reads it.
+type explanation struct {
+	exit    int
+	code    string
+	message string
+	hint    string
+}
+
+// report prints an error and returns the exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	var t told
+	if errors.As(err, &t) {
+		return t.exit
+	}
+	e := explain(ctx, err)
+	a.sayf("infernet: %s", e.message)
+	if e.hint != "" {
+		a.sayf("hint: %s", e.hint)
+	}
+	if a.json && !a.printed {
+		type body struct {
+			Code     string        `json:"code"`
+			Message  string        `json:"message"`
+			Hint     string        `json:"hint,omitempty"`
+			Exit     int           `json:"exit"`
+			Problems []api.Problem `json:"problems,omitempty"`
+		}
+		_ = a.document(map[string]body{"error": {e.code, e.message, e.hint, e.exit, problems(err)}})
+	}
+	return e.exit
+}
+
+// explain is the one place that turns an error into words and an exit code.
+func explain(ctx context.Context, err error) explanation {
+	e := explanation{exit: exitOther, message: err.Error()}
+	var f *failure
+	var ae *api.Error
+	switch {
+	case errors.As(err, &f):
+		e.exit, e.hint = f.exit, f.hint
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		e.exit, e.message = exitInterrupted, "interrupted"
+	case errors.As(err, &ae):
+		e.exit, e.hint, e.code = exitOfCode(ae.Code), words(ae.Hint), string(ae.Code)
+		if e.hint == "-" {
+			e.hint = ""
+		}
+		e.message = words(ae.Message)
+		if len(ae.Problems) > 0 {
+			e.message = ae.Message // already lines of our own node
+		}
+	default:
+		for _, s := range sentinels {
+			if errors.Is(err, s.err) {
+				e.exit, e.hint = s.exit, s.hint
+				break
+			}
+		}
+	}
+	if e.code == "" {
+		e.code = exitName(e.exit)
+	}
+	return e
+}
+
+// sentinels are the errors of the layers below that a person can act on; the
+// first that fits counts.
+var sentinels = []struct {
+	err  error
+	exit int
+	hint string
+}{
+	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},
+	{api.ErrReadableByOthers, exitKey, "others may have read the token: infernet stop, then start the node again"},
+	{api.ErrStreamCut, exitNotRunning, "see node.log in the node's home; infernet job wait ID goes on once it runs"},
+	{job.ErrSpec, exitSpec, "infernet job validate FILE checks without sending anything"},
+	{identity.ErrReadableByOthers, exitKey, "chmod 600 the key file; if others use this machine, make a new key"},
+	{identity.ErrNeedPassphrase, exitKey, "set INFERNET_PASSPHRASE, or run it on a terminal to be asked"},
+	{identity.ErrWrongPassphrase, exitKey, "try again; without the passphrase the key cannot be recovered"},
+	{identity.ErrBadKeyFile, exitKey, "restore the file from your copy, or move it away and run infernet init"},
+	{identity.ErrBadPubKey, exitUsage, "a node is named by its npub, as infernet status prints it"},
+	{store.ErrLocked, exitInUse, "another node runs for this home: infernet status"},
+	{exec.ErrLocked, exitInUse, "another node runs for this home: infernet status"},
+	{store.ErrSchema, exitInUse, "this home was used by a newer infernet: update this one"},
+	{exec.ErrNoRights, exitNoRights, "providers need the right to run containers: run as root, or see infernet doctor"},
+	{exec.ErrNoRuntime, exitNotBuilt, "run make, and keep containerd, its shim and runc beside infernet"},
+	{engine.ErrNotBuilt, exitNotBuilt, "run make, and keep infernet-llm beside infernet"},
+	{exec.ErrUnsupported, exitUnsupported, "providers run on Linux; every other role runs here: infernet node --role client"},
+	{store.ErrNoSpace, exitDisk, "make room, then start again; nothing that was confirmed is lost"},
+	{blob.ErrNoSpace, exitDisk, "infernet data list shows what is kept; infernet data gc removes what nothing needs"},
+	{syscall.ENOSPC, exitDisk, "make room on the disk and try again"},
+	{blob.ErrNotHave, exitNotFound, "infernet data list shows what this node has"},
+	{payments.ErrUnknown, exitMoney, "whether it was charged is unknown: do not pay again; the node asks the other side until it knows"},
+	{payments.ErrOverLimit, exitRefused, "not charged; infernet balance shows the limits"},
+	{payments.ErrRefused, exitRefused, "not charged"},
+	{syscall.EADDRINUSE, exitPort, "stop the program that listens there, or choose another address with --listen or --api"},
+	{os.ErrPermission, exitNoRights, "use a home folder of your own: INFERNET_HOME=DIR"},
+	{context.DeadlineExceeded, exitTimeout, "try again, or raise the limit"},
+	{fs.ErrExist, exitConflict, "move it away first; nothing is ever overwritten"},
+	{fs.ErrNotExist, exitNotFound, ""},
+}
+
+// exitOfCode maps the codes of the local API.
+func exitOfCode(c api.Code) int {
+	switch c {
+	case api.CodeBadRequest:
+		return exitUsage
+	case api.CodeInvalidSpec:
+		return exitSpec
+	case api.CodeUnauthorized, api.CodeForbidden:
+		return exitDenied
+	case api.CodeNotFound, api.CodeNoContent:
+		return exitNotFound
+	case api.CodeConflict:
+		return exitConflict
+	case api.CodeTooLarge, api.CodeRefused:
+		return exitRefused
+	case api.CodeNotReady:
+		return exitNotRunning
+	case api.CodeNoProvider:
+		return exitNoProvider
+	case api.CodeNoRights:
+		return exitNoRights
+	case api.CodeDiskFull:
+		return exitDisk
+	case api.CodeTimeout:
+		return exitTimeout
+	case api.CodeUnknownMoney:
+		return exitMoney
+	case api.CodeInternal:
+		return exitOther
+	}
+	return exitOther
+}
+
+// problems are the faults of a job description in one shape, whoever found them.
+func problems(err error) []api.Problem {
+	var ae *api.Error
+	if errors.As(err, &ae) {
+		return ae.Problems
+	}
+	var se *job.SpecError
+	if !errors.As(err, &se) {
+		return nil
+	}
+	out := make([]api.Problem, 0, len(se.Problems))
+	for _, p := range se.Problems {
+		out = append(out, api.Problem{Line: p.Line, Message: p.String()})
+	}
+	return out
+}

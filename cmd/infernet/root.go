@@ -1,0 +1,86 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot builds the tree of verbs.
+func newRoot(a *app) *cobra.Command {
+	root := group("infernet", "a peer-to-peer market for inference and batch compute")
+	root.Long = `Infernet is a peer-to-peer market for inference and batch compute, without servers.
+Every participant runs this program.`
+	root.Example = `  infernet demo                                  see the whole of it on this machine
+  infernet run demo "What is the capital of France?"
+  infernet job run job.yaml                      run a job on other people's machines
+  infernet node --role provider                  let others run jobs on this one`
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return failf(exitUsage, "infernet help "+verbPath(cmd), "%s", err)
+	})
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "print exactly one JSON document on stdout")
+	f.StringVar(&a.home, "home", "", "the node's folder (default $INFERNET_HOME, else ~/.infernet)")
+	f.BoolVar(&a.noStart, "no-start", false, "do not start a node in the background")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.resolveHome() }
+
+	root.AddCommand(
+		initCmd(a), doctorCmd(a), versionCmd(a),
+		statusCmd(a), stopCmd(a),
+		runCmd(a), jobCmd(a),
+		dataCmd(a), modelCmd(a), imageCmd(a),
+		providerCmd(a), peerCmd(a), receiptCmd(a),
+		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),
+		apiCmd(a),
+		exitCodesTopic(),
+	)
+	return root
+}
+
+// group is a verb that only holds others.
+func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			hint := strings.TrimSpace("infernet help " + verbPath(cmd))
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean " + cmd.CommandPath() + " " + near[0] + "?"
+			}
+			return failf(exitUsage, hint, "unknown verb %.40q", args[0])
+		},
+	}
+	c.SuggestionsMinimumDistance = 2
+	c.AddCommand(verbs...)
+	return c
+}
+
+// args bounds the number of arguments and names them when it is wrong.
+func args(least, most int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		n := len(given)
+		if n >= least && (most < 0 || n <= most) {
+			return nil
+		}
+		want := names
+		if want == "" {
+			want = "no arguments"
+		}
+		return failf(exitUsage, "infernet help "+verbPath(cmd), "%s takes %s, %d given", cmd.CommandPath(), want, n)
+	}
+}
+
+// verbPath is the verb without the program's name.
+func verbPath(cmd *cobra.Command) string {
+	_, rest, _ := strings.Cut(cmd.CommandPath(), " ")
+	return rest
+}
+
+func exitCodesTopic() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "what the exit codes mean", Long: exitCodesText()}
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"infernet.tech/infernet/node/api"
+)
+
+// foreignMax is how many bytes of a stranger's text reach the screen.
+const foreignMax = 160
+
+// foreign prints text that another node wrote: quoted, so that it can neither
+// move the cursor nor pose as ours, and cut. Plain words stay as they are.
+func foreign(s string) string {
+	if s == "" {
+		return "-"
+	}
+	if len(s) <= 64 && strings.IndexFunc(s, notPlain) < 0 {
+		return s
+	}
+	if len(s) > foreignMax {
+		return strconv.QuoteToASCII(s[:foreignMax]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+func notPlain(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("._:/@+=-,", r)
+}
+
+// words is foreign for sentences made by our own node that may carry a
+// stranger's words: quoted only when they hold more than printable ASCII.
+func words(s string) string {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return foreign(s)
+		}
+	}
+	if len(s) > 4*foreignMax {
+		return s[:4*foreignMax] + "…"
+	}
+	return s
+}
+
+// short is an npub for people: its head and tail.
+func short(npub string) string {
+	if len(npub) < 20 {
+		return foreign(npub)
+	}
+	return foreign(npub[:9] + ".." + npub[len(npub)-4:])
+}
+
+func shortID(id string) string {
+	if len(id) > 12 {
+		return foreign(id[:12])
+	}
+	return foreign(id)
+}
+
+// bytesText writes a size in binary units.
+func bytesText(n uint64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	div, exp := uint64(unit), 0
+	for m := n / unit; m >= unit; m /= unit {
+		div *= unit
+		exp++
+	}
+	return fmt.Sprintf("%.1f %ciB", float64(n)/float64(div), "KMGTPE"[exp])
+}
+
+func amountText(m api.Amount) string {
+	return fmt.Sprintf("%d %s", m.Amount, foreign(m.Unit))
+}
+
+// ago is how long something has been so; "-" when nobody wrote it down.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := time.Since(t)
+	if d < time.Minute {
+		return d.Truncate(time.Second).String()
+	}
+	return d.Truncate(time.Minute).String()
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// firstOf is the first line of a text.
+func firstOf(s string) string {
+	head, _, _ := strings.Cut(s, "\n")
+	return head
+}
