@@ -30,12 +30,13 @@ func (s State) Validate() error {
 // Terminal reports whether the state never changes again.
 func (s State) Terminal() bool { return s == StateCaptured }
 
-// Outcome says what is certain of the charge in this state.
+// Outcome says what is certain of the charge in this state; where there is no
+// entry, which is the empty state, nothing was charged.
 func (s State) Outcome() Outcome {
 	switch s {
 	case StateCaptured:
 		return Charged
-	case StateQuoted, StateReleased:
+	case "", StateQuoted, StateReleased:
 		return NotCharged
 	case StateHeld, StateUnknown:
 		return OutcomeUnknown
@@ -49,7 +50,7 @@ func (s State) Open() bool {
 	switch s {
 	case StateQuoted, StateHeld, StateUnknown:
 		return true
-	case StateCaptured, StateReleased:
+	case "", StateCaptured, StateReleased:
 		return false
 	}
 	return true

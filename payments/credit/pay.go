@@ -179,11 +179,8 @@ func (r *Rail) fail(ref payments.Ref, err error) error {
 		return err
 	}
 	e, jerr := r.paid(ref)
-	switch {
-	case jerr != nil:
+	if jerr != nil {
 		return payments.Fail(ref, payments.OutcomeUnknown, errors.Join(err, jerr))
-	case e.State == "":
-		return payments.Fail(ref, payments.NotCharged, err)
 	}
 	return payments.Fail(ref, e.State.Outcome(), err)
 }

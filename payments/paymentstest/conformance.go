@@ -148,14 +148,19 @@ func testOnce(t *testing.T, p Pair) {
 
 func testConflict(t *testing.T, p Pair) {
 	p.expect(t, "j/0/0", 7)
-	for _, bad := range []payments.Payment{p.fromPayer("j/0/0", 8), {Ref: "j/0/0", Peer: p.PayeeID, Amount: p.credits(7)}} {
+	k, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := payments.Payment{Ref: "j/0/0", Peer: k.PubKey(), Amount: p.credits(7)}
+	for _, bad := range []payments.Payment{p.fromPayer("j/0/0", 8), other} {
 		if err := p.Payee.Expect(t.Context(), bad); !errors.Is(err, payments.ErrConflict) {
 			t.Fatalf("expect %+v: %v", bad, err)
 		}
 	}
 	p.pay(t, "j/0/0", 7)
 	p.refused(t, p.toPayee("j/0/0", 8), payments.ErrConflict)
-	p.refused(t, payments.Payment{Ref: "j/0/0", Peer: p.PayerID, Amount: p.credits(7)}, payments.ErrConflict)
+	p.refused(t, other, payments.ErrConflict)
 	p.books(t, 7, 0)
 }
 

@@ -1,0 +1,215 @@
+package credit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/paymentstest"
+	"infernet.tech/infernet/store"
+)
+
+var errRefused = errors.New("connection refused")
+
+// world connects rails by pipes and breaks them on demand.
+type world struct {
+	t      testing.TB
+	mu     sync.Mutex
+	nodes  map[identity.PubKey]*node
+	faults []paymentstest.Fault
+	late   []func()
+	served sync.WaitGroup
+}
+
+// node is a rail that can be closed and opened again on the same store.
+type node struct {
+	w    *world
+	cfg  credit.Config
+	key  *identity.Key
+	s    store.Store
+	mu   sync.Mutex
+	rail *credit.Rail
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}}
+	t.Cleanup(w.served.Wait)
+	return w
+}
+
+func (w *world) add(cfg credit.Config, s store.Store) *node {
+	w.t.Helper()
+	key, err := identity.Generate()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := &node{w: w, cfg: cfg, key: key, s: s}
+	w.nodes[key.PubKey()] = n
+	n.restart()
+	return n
+}
+
+func (n *node) id() identity.PubKey { return n.key.PubKey() }
+
+// restart forgets all that was in memory.
+func (n *node) restart() {
+	n.w.t.Helper()
+	dial := func(ctx context.Context, peer identity.PubKey) (credit.Conn, error) {
+		return n.w.dial(ctx, n.id(), peer)
+	}
+	rail, err := credit.New(n.cfg, n.key, n.s, dial, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		n.w.t.Fatal(err)
+	}
+	n.mu.Lock()
+	n.rail = rail
+	n.mu.Unlock()
+}
+
+func (n *node) now() *credit.Rail {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rail
+}
+
+func (w *world) fault(f paymentstest.Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, f)
+}
+
+// dial opens a conn under the next fault; messages that are late arrive first.
+func (w *world) dial(_ context.Context, from, to identity.PubKey) (credit.Conn, error) {
+	w.mu.Lock()
+	late := w.late
+	w.late = nil
+	var f paymentstest.Fault
+	if len(w.faults) > 0 {
+		f, w.faults = w.faults[0], w.faults[1:]
+	}
+	peer := w.nodes[to]
+	w.mu.Unlock()
+	for _, arrive := range late {
+		arrive()
+	}
+	if peer == nil || f == paymentstest.Refuses {
+		return nil, errRefused
+	}
+	again := func(frame []byte) { w.deliver(from, peer, frame) }
+	switch f {
+	case paymentstest.LostRequest:
+		return deaf{}, nil
+	case paymentstest.Late:
+		return deaf{heard: func(frame []byte) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.late = append(w.late, func() { again(frame) })
+		}}, nil
+	case paymentstest.LostReply:
+		return w.pipe(from, peer, true), nil
+	case paymentstest.Duplicate:
+		return twice{w.pipe(from, peer, false), again}, nil
+	}
+	return w.pipe(from, peer, false), nil
+}
+
+func (w *world) pipe(from identity.PubKey, to *node, mute bool) credit.Conn {
+	near, far := net.Pipe()
+	var conn credit.Conn = far
+	if mute {
+		conn = muted{far}
+	}
+	w.served.Go(func() { _ = to.now().ServeStream(context.Background(), from, conn) })
+	return near
+}
+
+// deliver hands a frame to the payee and throws the answer away.
+func (w *world) deliver(from identity.PubKey, to *node, frame []byte) {
+	conn := w.pipe(from, to, false)
+	defer conn.Close()
+	_, _ = conn.Write(frame)
+	_, _ = conn.Read(make([]byte, 1))
+}
+
+// deaf takes a message and is gone.
+type deaf struct{ heard func([]byte) }
+
+func (d deaf) Write(p []byte) (int, error) {
+	if d.heard != nil {
+		d.heard(bytes.Clone(p))
+	}
+	return len(p), nil
+}
+func (deaf) Read([]byte) (int, error) { return 0, io.EOF }
+func (deaf) Close() error             { return nil }
+
+// muted is the payee's end of a conn on which no answer gets through.
+type muted struct{ net.Conn }
+
+func (m muted) Write(p []byte) (int, error) { return len(p), m.Conn.Close() }
+
+// twice delivers what is written a second time, first.
+type twice struct {
+	credit.Conn
+	again func([]byte)
+}
+
+func (t twice) Write(p []byte) (int, error) {
+	t.again(bytes.Clone(p))
+	return t.Conn.Write(p)
+}
+
+func config(limit uint64) credit.Config {
+	cfg := credit.Default()
+	cfg.Limit, cfg.Ceiling = limit, 1_000_000
+	return cfg
+}
+
+func pay(to *node, ref string, n uint64) payments.Payment {
+	return payments.Payment{Ref: payments.Ref(ref), Peer: to.id(), Amount: payments.Amount{Value: n, Unit: payments.Credits}}
+}
+
+func (n *node) expect(from *node, ref string, amount uint64) {
+	n.w.t.Helper()
+	if err := n.now().Expect(context.Background(), pay(from, ref, amount)); err != nil {
+		n.w.t.Fatalf("expect %s: %v", ref, err)
+	}
+}
+
+// balance is the account with the other node.
+func (n *node) balance(with *node) payments.Balance {
+	n.w.t.Helper()
+	all, err := n.now().Balances(context.Background())
+	if err != nil {
+		n.w.t.Fatal(err)
+	}
+	for _, b := range all {
+		if b.Peer == with.id() {
+			return b
+		}
+	}
+	return payments.Balance{}
+}
+
+// agree requires that both books add up and say the same of each other.
+func agree(t testing.TB, a, b *node) {
+	t.Helper()
+	for _, n := range []*node{a, b} {
+		if err := n.now().Check(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x, y := a.balance(b), b.balance(a)
+	if x.Paid != y.Received || x.Received != y.Paid || x.Net != -y.Net {
+		t.Fatalf("books differ:\n%+v\n%+v", x, y)
+	}
+}
