@@ -11,7 +11,7 @@ import (
 
 // eligible are the candidates that could take an attempt of the shard, full ones
 // included. Providers that never touched the shard come alone when there are
-// any; otherwise those whose earlier attempt ended without a lie may try again.
+// enough; otherwise those whose earlier attempt ended without a lie may try again.
 func (m *machine) eligible(sh *Shard) []Candidate {
 	taken, tried, lied := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range sh.Attempts {
@@ -36,10 +36,10 @@ func (m *machine) eligible(sh *Shard) []Candidate {
 			fresh = append(fresh, c)
 		}
 	}
-	if len(fresh) > 0 {
-		return m.ofClass(sh, fresh)
+	if cs := m.ofClass(sh, fresh); len(cs) > 0 {
+		return cs
 	}
-	return m.ofClass(sh, again)
+	return m.ofClass(sh, append(fresh, again...))
 }
 
 // usable leaves out what cannot be paid and quotes that ran out. A quote that ran

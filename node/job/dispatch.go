@@ -12,14 +12,15 @@ func (m *machine) dispatch() {
 	if m.j.Started.IsZero() && m.tooDear() {
 		return
 	}
-	var starving, blocked bool
+	var starving, blocked, waiting bool
 	for i := range m.j.Shards {
 		sh := &m.j.Shards[i]
 		if sh.decided() {
 			continue
 		}
 		if m.allFull() {
-			break // nothing can be offered, however much is missing
+			waiting = true // nothing can be offered, however much is missing
+			break
 		}
 		switch m.fill(sh) {
 		case starved:
@@ -33,7 +34,7 @@ func (m *machine) dispatch() {
 			m.reject(sh, m.usedUp(sh))
 		}
 	}
-	if m.j.Ending != "" {
+	if m.j.Ending != "" || (waiting && !starving && !blocked) {
 		return
 	}
 	m.explainWait(starving, blocked)

@@ -142,6 +142,13 @@ func (m *machine) stuck() string {
 
 func (m *machine) noneLeft(sh *Shard) Reason {
 	r := m.noProvider()
+	if live, _ := sh.live(); live > 0 && sh.Wanted > m.j.Spec.Verify.Replicas {
+		return Reason{
+			Code: CodeNoneLeft,
+			Text: fmt.Sprintf("%d providers disagree and nobody else of hardware class %.40q is there to decide", live, sh.Class),
+			Hint: fmt.Sprintf("have at least %d providers of one class, of different operators", live+1),
+		}
+	}
 	return Reason{
 		Code: CodeNoneLeft,
 		Text: fmt.Sprintf("after %d attempts nobody is left to ask: %s", len(sh.Attempts), r.Text),

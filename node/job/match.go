@@ -13,6 +13,10 @@ func (m *machine) submit(e Submit) error {
 		return m.refuse("job", string(m.j.State), err)
 	}
 	s := e.Spec
+	// Empty lists become none, as they will when the job is read back.
+	s.Task.Args = append([]string(nil), s.Task.Args...)
+	s.Task.Env = append([][2]string(nil), s.Task.Env...)
+	s.Inputs = append([]SpecInput(nil), s.Inputs...)
 	none := payments.Amount{Unit: s.Payment.Max.Unit}
 	m.j = Job{
 		ID: e.ID, Name: s.Name, Client: e.Client, Spec: s,
@@ -74,7 +78,7 @@ func (m *machine) matched(e Matched) error {
 		return m.refuse("job", string(m.j.State), "no candidates were asked for")
 	}
 	m.countBusy()
-	fresh := make([]Candidate, 0, len(e.Candidates)+len(m.j.Candidates))
+	var fresh []Candidate
 	seen := map[string]bool{}
 	for _, c := range e.Candidates {
 		if key := c.Provider.Hex(); !c.Provider.IsZero() && !seen[key] {
