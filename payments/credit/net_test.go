@@ -66,7 +66,7 @@ func (n *node) restart() {
 	dial := func(ctx context.Context, peer identity.PubKey) (credit.Conn, error) {
 		return n.w.dial(ctx, n.id(), peer)
 	}
-	rail, err := credit.New(n.cfg, n.key, n.s, dial, time.Now, slog.New(slog.DiscardHandler))
+	rail, err := credit.New(n.cfg, n.key, n.s, dial, time.Now, discard())
 	if err != nil {
 		n.w.t.Fatal(err)
 	}
@@ -213,3 +213,5 @@ func agree(t testing.TB, a, b *node) {
 		t.Fatalf("books differ:\n%+v\n%+v", x, y)
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
