@@ -27,8 +27,8 @@ func (b moneyBackend) Balances(ctx context.Context) ([]api.Balance, error) {
 	return out, nil
 }
 
-func (b moneyBackend) Payments(ctx context.Context) ([]api.Payment, error) {
-	entries, err := b.n.rail.Entries(ctx, payments.Filter{})
+func (b moneyBackend) Payments(context.Context) ([]api.Payment, error) {
+	entries, err := b.n.rail.Journal().List(payments.Filter{})
 	if err != nil {
 		return nil, err
 	}

@@ -31,13 +31,13 @@ func (b nodeBackend) Status(context.Context) (api.Status, error) {
 func (b nodeBackend) Peers(context.Context) ([]api.Peer, error) {
 	out := []api.Peer{}
 	for _, p := range b.n.host.Peers() {
-		id, err := p.Key.PeerID()
+		id, err := p.Peer.PeerID()
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, api.Peer{
-			NPub: p.Key.String(), PeerID: id.String(), Addrs: p.Addrs, Direction: p.Direction,
-			Limited: p.Limited, LatencyMS: p.Latency.Milliseconds(), Agent: p.Agent,
+			NPub: p.Peer.String(), PeerID: id.String(), Addrs: p.Addrs, Direction: direction(p.Inbound),
+			Limited: p.Relayed, LatencyMS: p.RTT.Milliseconds(), Agent: p.Agent,
 		})
 	}
 	return out, nil
@@ -51,3 +51,10 @@ func (b nodeBackend) Stop(context.Context) error {
 }
 
 func (n *Node) peersDetail() string { return fmt.Sprintf("%d peers connected", len(n.host.Peers())) }
+
+func direction(inbound bool) string {
+	if inbound {
+		return "in"
+	}
+	return "out"
+}

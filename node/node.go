@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"infernet.tech/infernet/dht"
@@ -123,8 +124,7 @@ func (n *Node) compose() ([]unit, error) {
 		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: ready(n.host.Ready()),
 	})
 	n.handle()
-	n.announce()
-	return units, nil
+	return units, n.announce()
 }
 
 func ready(chans ...<-chan struct{}) []<-chan struct{} { return chans }
@@ -142,11 +142,13 @@ func (n *Node) composeCore() (err error) {
 	}
 	n.lib = content.New(blobs, store.Prefix(n.db, "content/"), n.host, n.cfg.path("layouts"), n.log.With("in", "content"))
 	n.lib.SetBuiltin(builtin{})
-	if n.dht, err = dht.New(dht.Default(n.cfg.Network), n.host, n.log.With("in", "dht")); err != nil {
+	if n.dht, err = dht.New(dhtConfig(n.cfg), n.host, n.log.With("in", "dht")); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
-	n.book = reputation.NewLedger(store.Prefix(n.db, "receipts/"), n.key.PubKey())
-	n.rail, err = credit.New(credit.Config{Limit: n.cfg.CreditLimit}, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
+	n.book = reputation.NewLedger(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
+	terms := credit.Default()
+	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, n.cfg.CreditLimit
+	n.rail, err = credit.New(terms, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
 	if err != nil {
 		return fmt.Errorf("credit: %w", err)
 	}
@@ -164,6 +166,14 @@ func (n *Node) p2pConfig() p2p.Config {
 	c.Listen, c.Bootstrap, c.Relays = n.cfg.Listen, n.cfg.Bootstrap, n.cfg.Relays
 	c.MDNS = n.cfg.MDNS
 	c.RelayService = n.cfg.has(RoleRelay)
+	return c
+}
+
+// dhtConfig makes a node that only uses the network a client of the table, so
+// that lookups are not sent to who is soon gone.
+func dhtConfig(cfg Config) dht.Config {
+	c := dht.Default()
+	c.Client = slices.Equal(cfg.Roles, []Role{RoleClient})
 	return c
 }
 

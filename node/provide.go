@@ -71,16 +71,21 @@ func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
 }
 
 // announce tells the network what this node is for.
-func (n *Node) announce() {
+func (n *Node) announce() error {
 	var keys []dht.Key
 	for _, r := range n.cfg.Roles {
-		keys = append(keys, dht.Key("role="+string(r)))
+		if r != RoleClient {
+			keys = append(keys, dht.RoleKey(string(r)))
+		}
 	}
 	if n.cfg.has(RoleProvider) {
-		keys = append(keys, dht.KeyAny, dht.KeyCPU)
-		n.dht.SetOffer(n.offer())
+		offer := n.offer()
+		keys = append(keys, dht.OfferKeys(offer)...)
+		if err := n.dht.SetOffer(offer); err != nil {
+			return err
+		}
 	}
-	n.dht.SetKeys(keys)
+	return n.dht.SetKeys(keys)
 }
 
 // offer is the signed description of this provider.

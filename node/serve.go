@@ -73,7 +73,7 @@ func (n *Node) first(s *p2p.Stream) (wire.Event, error) {
 
 // tell answers with an Error document and returns it as an error.
 func (n *Node) tell(s *p2p.Stream, ev wire.Event, code, text string) error {
-	signed, err := wire.Seal(n.key, wire.Error{Ref: ev.ID, Code: code, Text: text}, time.Now())
+	signed, err := wire.Seal(n.key, wire.Error{Ref: ev.ID, Code: code, Text: wire.Printable(text)}, time.Now())
 	if err == nil {
 		err = wire.WriteEvent(s, signed)
 	}

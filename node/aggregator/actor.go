@@ -11,8 +11,7 @@ import (
 	"infernet.tech/infernet/node/job"
 )
 
-// retryEffect is how long an effect rests that failed by a fault of this node,
-// or whose answer the machine did not take.
+// retryEffect is how long an effect rests that failed by a fault of this node.
 const retryEffect = time.Second
 
 // mail is an event for a job, and the effect that it answers, if any.
@@ -21,10 +20,11 @@ type mail struct {
 	answer string // key of the effect that has run to its end
 }
 
-// running is an effect under way.
+// running is an effect under way, or one that has answered and waits for the
+// machine to want it again.
 type running struct {
 	cancel context.CancelCauseFunc
-	done   time.Time // when its answer was taken; zero while it runs
+	again  bool
 }
 
 // actor owns one job.
@@ -68,6 +68,15 @@ func (a *actor) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.wg.Wait()
 	defer cancel()
+	if spec, ok, err := a.d.handover(a.j.ID); ok || err != nil {
+		if err == nil {
+			a.runHandover(ctx, spec)
+		}
+		if a.job().State.Terminal() {
+			a.over()
+		}
+		return err
+	}
 	tick := time.NewTicker(a.d.cfg.Tick)
 	defer tick.Stop()
 	if a.resumed {
@@ -75,17 +84,15 @@ func (a *actor) run(ctx context.Context) error {
 	}
 	for {
 		if a.launchEffects(ctx) {
-			a.feed.close(a.job())
-			a.d.forget(a.job().ID)
+			a.over()
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case m := <-a.mailbox:
-			a.step(m.ev)
-			if r := a.effects[m.answer]; r != nil {
-				r.done = time.Now()
+			if r := a.effects[m.answer]; !a.step(m.ev) && r != nil {
+				r.again = true // its answer could not be written down
 			}
 		case <-tick.C:
 			a.step(job.Tick{Now: time.Now()})
@@ -93,33 +100,40 @@ func (a *actor) run(ctx context.Context) error {
 	}
 }
 
+// over tells the watchers that the job has ended, and forgets it.
+func (a *actor) over() {
+	a.feed.close(a.job())
+	a.d.forget(a.job().ID)
+}
+
 // step takes one event: state and outbox are written before anyone sees them.
-func (a *actor) step(ev job.Event) {
+// It tells whether that went well; an event that the state refuses is taken
+// care of too.
+func (a *actor) step(ev job.Event) bool {
 	before := a.job()
-	next, _, err := job.Step(before, ev)
-	var illegal *job.TransitionError
-	switch {
-	case errors.As(err, &illegal):
+	next, effects, err := job.Step(before, ev)
+	if err != nil {
 		a.d.Log.Debug("event not taken", "job", before.ID, "err", err)
-		return
-	case err != nil:
-		a.d.Log.Error("step", "job", before.ID, "err", err)
-		return
+		return true
 	}
 	if same(before, next) {
-		return
+		return true
 	}
 	if err := saveJob(a.d.Store, next); err != nil {
-		// The old state stands; the effect that brought the event is run
-		// again and answers again.
 		a.d.Log.Error("store job", "job", before.ID, "err", err)
-		return
+		return false
+	}
+	for _, e := range effects {
+		if r := a.effects[e.Key()]; r != nil {
+			r.again = true
+		}
 	}
 	a.mu.Lock()
 	a.j = next
 	a.mu.Unlock()
 	a.feed.update(next)
 	logTransitions(a.d.Log, before, next)
+	return true
 }
 
 // same tells whether a step changed nothing worth writing.
@@ -137,11 +151,9 @@ func (a *actor) launchEffects(ctx context.Context) (over bool) {
 	for _, e := range j.Pending() {
 		key := e.Key()
 		pending[key] = true
-		r := a.effects[key]
-		if r != nil && (r.done.IsZero() || time.Since(r.done) < retryEffect) {
-			continue
+		if r := a.effects[key]; r == nil || r.again {
+			a.launch(ctx, j, e)
 		}
-		a.launch(ctx, j, e)
 	}
 	for key, r := range a.effects {
 		if !pending[key] {

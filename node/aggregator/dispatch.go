@@ -52,7 +52,7 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 			wait = again
 		} else if errors.Is(err, errProtocol) || errors.Is(err, wire.ErrInvalid) {
 			d.Penalty(e.Provider, 20, "malformed answer to an accept")
-			return at.failed(job.CodeProtocol, err.Error(), true), nil
+			return at.failed(codeProtocol, err.Error(), true), nil
 		}
 		if time.Since(lastContact) > unreachableAfter {
 			return at.failed(job.CodeUnreachable, fmt.Sprintf("not reached for %v: %v", unreachableAfter, err), true), nil

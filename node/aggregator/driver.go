@@ -13,7 +13,6 @@ import (
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/job"
-	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/reputation"
@@ -31,6 +30,9 @@ type Rail interface {
 	Name() string
 	Unit() payments.Unit
 	Pay(ctx context.Context, p payments.Payment) (payments.Proof, error)
+	// As the aggregator of others' jobs it is a payee too.
+	Expect(ctx context.Context, p payments.Payment) error
+	RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amount, error)
 }
 
 // Market finds providers; *dht.DHT does.
@@ -134,6 +136,11 @@ func (d *Driver) launch(ctx context.Context, ev job.Submit) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
+	return d.adopt(ctx, j)
+}
+
+// adopt stores a job and gives it to Run.
+func (d *Driver) adopt(ctx context.Context, j job.Job) (job.Job, error) {
 	if err := saveJob(d.Store, j); err != nil {
 		return job.Job{}, fmt.Errorf("store the job: %w", err)
 	}

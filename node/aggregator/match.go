@@ -29,7 +29,8 @@ const (
 func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, matchTimeout)
 	defer cancel()
-	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked})
+	var unseen reasons
+	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked, OnDrop: unseen.add})
 	if err != nil && ctx.Err() == nil {
 		// Finding nobody is an answer; the job explains it and asks again.
 		d.Log.Warn("search for providers", "job", j.ID, "err", err)
@@ -46,10 +47,29 @@ func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, 
 	for _, r := range ranked {
 		ev.Candidates = append(ev.Candidates, candidate(r))
 	}
+	ev.Dropped = unseen.list(d.Key.PubKey())
 	for _, x := range dropped {
 		ev.Dropped = append(ev.Dropped, job.Dropped(x))
 	}
 	return ev, nil
+}
+
+// reasons collects why peers never became candidates.
+type reasons struct {
+	mu  sync.Mutex
+	all []job.Dropped
+}
+
+func (r *reasons) add(p identity.PubKey, via dht.Via, reason error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, job.Dropped{Provider: p, Predicate: "offer", Have: wire.Printable(reason.Error()), Hint: "known from: " + string(via)})
+}
+
+func (r *reasons) list(self identity.PubKey) []job.Dropped {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(r.all, func(d job.Dropped) bool { return d.Provider == self })
 }
 
 // searchKeys are the attributes to look up, the most selective first.
@@ -57,7 +77,7 @@ func searchKeys(j job.Job) []dht.Key {
 	if j.Spec.Resources.GPUs > 0 {
 		return []dht.Key{dht.VRAMKey(j.Spec.Resources.VRAMBytes)}
 	}
-	return []dht.Key{dht.KeyAny}
+	return []dht.Key{dht.Any}
 }
 
 // candidate turns a match into what the machine assigns shards to.
@@ -100,11 +120,11 @@ func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) []mar
 // standing is a provider's score by our own receipts, and whether there are
 // none.
 func (d *Driver) standing(peer identity.PubKey) (score float64, fresh bool) {
-	score, n, err := d.Ledger.ScoreOf(peer, time.Now())
+	known, err := d.Ledger.Explain(time.Now(), peer)
 	if err != nil {
 		d.Log.Warn("read the ledger", "err", err)
 	}
-	return score, n == 0
+	return known.Score, len(known.Items) == 0
 }
 
 // ask gets one signed quote.

@@ -68,7 +68,7 @@ func (d *Driver) revealed(j job.Job, e job.RequestReveal, doc wire.Event) (job.E
 	m, err := wire.Decode[wire.Reveal](doc)
 	if err != nil || m.Job != j.ID || m.Shard != e.Shard || m.Attempt != e.Attempt {
 		d.Penalty(e.Provider, 20, "malformed reveal")
-		return failed(e.Shard, e.Attempt, job.CodeProtocol, "the reveal is malformed or for another attempt"), nil
+		return failed(e.Shard, e.Attempt, codeProtocol, "the reveal is malformed or for another attempt"), nil
 	}
 	stands, err := d.keep(j.ID, e.Shard, e.Attempt, docReveal, doc)
 	if err != nil {
@@ -100,9 +100,9 @@ func (d *Driver) fetch(ctx context.Context, j job.Job, e job.Fetch) (job.Event, 
 			return failed(e.Shard, e.Attempt, job.CodeWrongSize, err.Error()), nil
 		case errors.Is(err, blob.ErrBadBlock):
 			d.Penalty(e.Provider, 50, "bad block in a result")
-			return failed(e.Shard, e.Attempt, job.CodeFetch, err.Error()), nil
+			return failed(e.Shard, e.Attempt, job.CodeNotFetched, err.Error()), nil
 		case fctx.Err() != nil:
-			return failed(e.Shard, e.Attempt, job.CodeFetch, "the result did not arrive in time: "+err.Error()), nil
+			return failed(e.Shard, e.Attempt, job.CodeNotFetched, "the result did not arrive in time: "+err.Error()), nil
 		}
 		select {
 		case <-fctx.Done():

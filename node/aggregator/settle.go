@@ -64,7 +64,7 @@ func (d *Driver) verdict(j job.Job, e job.Settle) (wire.Event, error) {
 	m := wire.Verdict{
 		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Provider: e.Provider,
 		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
-		Reason: cut(e.Reason.Text, 256),
+		Reason: wire.Printable(e.Reason.Text),
 	}
 	for _, id := range e.Evidence {
 		m.Evidence = append(m.Evidence, id.String())
@@ -114,7 +114,8 @@ func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, v
 	for try := range receiptTries {
 		by, err := d.countersign(ctx, e, verdict, receipt)
 		if err == nil {
-			return d.Ledger.AddCountersigned(wire.Countersigned{Doc: receipt, By: by})
+			_, err := d.Ledger.AddReceipt(wire.Countersigned{Doc: receipt, By: by})
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -130,7 +131,8 @@ func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, v
 		case <-time.After(redialEvery):
 		}
 	}
-	return d.Ledger.AddOneSided(receipt)
+	_, err := d.Ledger.AddOneSided(receipt)
+	return err
 }
 
 func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt wire.Event) (wire.Event, error) {

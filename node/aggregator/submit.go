@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,6 +48,9 @@ func (d *Driver) Submit(ctx context.Context, req Request) (job.Job, error) {
 	}
 	if _, err := rand.Read(ev.Secret[:]); err != nil {
 		return job.Job{}, err
+	}
+	if !req.Spec.Aggregator.IsZero() && req.Spec.Aggregator != d.Key.PubKey() {
+		return d.handOver(ctx, ev)
 	}
 	return d.launch(ctx, ev)
 }
@@ -122,17 +126,27 @@ func (c *cutter) byLines(ctx context.Context, files []string, size uint32) error
 	if len(files) > 0 && filepath.Ext(files[0]) != "" {
 		name = "input" + filepath.Ext(files[0])
 	}
-	return job.SplitLines(io.MultiReader(readers...), size, func(piece job.Piece) error {
+	_, err := job.SplitLines(io.MultiReader(readers...), size, func(_ int, piece *job.LineShard) error {
 		dir := filepath.Join(c.scratch, "piece")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		if err := os.WriteFile(filepath.Join(dir, name), piece.Data, 0o644); err != nil {
+		if err := writeAll(filepath.Join(dir, name), piece); err != nil {
 			return err
 		}
-		return c.add(ctx, dir, piece.Lines)
+		return c.add(ctx, dir, piece.Lines())
 	})
+	return err
+}
+
+func writeAll(path string, r io.Reader) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, r)
+	return errors.Join(err, out.Close())
 }
 
 // byFiles puts every size files into one shard.

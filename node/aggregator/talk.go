@@ -10,6 +10,10 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
+// codeProtocol is the reason of attempts that fail because the provider's
+// answers are not what the protocol allows.
+const codeProtocol = "protocol"
+
 // errProtocol means that a peer answered something that is not an answer.
 var errProtocol = errors.New("aggregator: unexpected answer")
 

@@ -58,7 +58,7 @@ func asRefusal(err error) *Refusal {
 }
 
 func (r *Refusal) message(ref wire.ID) wire.Error {
-	return wire.Error{Ref: ref, Code: r.Code, Text: cut(r.Text, maxErrorText), RetryMS: r.RetryMS}
+	return wire.Error{Ref: ref, Code: r.Code, Text: wire.Printable(r.Text), RetryMS: r.RetryMS}
 }
 
 // maxErrorText keeps reasons within what a reader will look at, and a log line

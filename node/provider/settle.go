@@ -44,7 +44,7 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 	if err != nil {
 		return err
 	}
-	if err := p.Ledger.AddCountersigned(wire.Countersigned{Doc: rev, By: signed}); err != nil {
+	if _, err := p.Ledger.AddReceipt(wire.Countersigned{Doc: rev, By: signed}); err != nil {
 		p.Log.Error("store a receipt", "err", err)
 	}
 	return wire.WriteEvent(s, signed)
@@ -73,7 +73,7 @@ func (p *Provider) checkReceipt(ctx context.Context, rec record, v wire.Verdict,
 		return refuse(CodeMismatch, "the receipt tells another amount")
 	}
 	entry, err := p.Rail.Status(ctx, rec.ID.ref())
-	if err != nil || entry.State != payments.Captured {
+	if err != nil || entry.State != payments.StateCaptured {
 		return &Refusal{Code: CodeUnpaid, Text: "the payment has not arrived", RetryMS: 500}
 	}
 	return nil

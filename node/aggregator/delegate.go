@@ -1,0 +1,216 @@
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+// FeePerShard is what an aggregator earns for driving one shard of another's
+// job, in the job's unit.
+const FeePerShard = 1
+
+// sayEvery is how often an aggregator tells a client that its job goes on.
+const sayEvery = 2 * time.Second
+
+// handedOver is the description of a job that travels to another aggregator:
+// everything resolved, nothing that means a path on the client's machine.
+type handedOver struct {
+	Spec   job.Spec
+	Image  job.Image
+	Model  job.Model
+	Inputs []job.Input
+}
+
+// delegateRef is the payment reference of a whole job: the client's one
+// payment to its aggregator.
+func delegateRef(id job.ID) payments.Ref { return payments.Ref(id.String() + "/delegate") }
+
+// ServeDelegate takes a job for another client, drives it as its own, and
+// answers with the receipts of all attempts and a verdict that names the
+// result. Asking again joins the job that is under way or has ended.
+func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
+	m, err := wire.Decode[wire.Delegate](ev)
+	if err != nil {
+		return d.decline(s, ev.ID, "malformed", err)
+	}
+	j, err := d.Get(m.Job)
+	if errors.Is(err, ErrNoJob) {
+		j, err = d.take(ctx, s.Peer(), m)
+	}
+	if err == nil && j.Client != s.Peer() {
+		err = errors.New("this job is another client's")
+	}
+	if err != nil {
+		return d.decline(s, ev.ID, "refused", err)
+	}
+	if j, err = d.await(ctx, s, j.ID); err != nil {
+		return err
+	}
+	return d.deliver(ctx, s, j, m)
+}
+
+func (d *Driver) decline(s *p2p.Stream, ref wire.ID, code string, err error) error {
+	signed, serr := wire.Seal(d.Key, wire.Error{Ref: ref, Code: code, Text: wire.Printable(err.Error())}, time.Now())
+	if serr != nil {
+		return errors.Join(err, serr)
+	}
+	return errors.Join(err, wire.WriteEvent(s, signed))
+}
+
+// take checks a stranger's job, brings what it needs here and starts it.
+func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delegate) (job.Job, error) {
+	var h handedOver
+	if err := json.Unmarshal([]byte(m.Spec), &h); err != nil {
+		return job.Job{}, fmt.Errorf("description: %w", err)
+	}
+	fee := uint64(len(h.Inputs)) * FeePerShard
+	switch {
+	case len(h.Inputs) == 0 || len(h.Inputs) > job.MaxShards:
+		return job.Job{}, fmt.Errorf("%d shards, 1 to %d are taken", len(h.Inputs), job.MaxShards)
+	case m.Rail != d.Rail.Name() || m.Unit != string(d.Rail.Unit()) || h.Spec.Payment.Rail != m.Rail:
+		return job.Job{}, fmt.Errorf("rail %q in %q is not taken here", m.Rail, m.Unit)
+	case m.Fee < fee:
+		return job.Job{}, fmt.Errorf("fee: %d offered, %d asked", m.Fee, fee)
+	case m.Max < m.Fee:
+		return job.Job{}, errors.New("the fee is more than the job may cost")
+	}
+	room, err := d.Rail.RoomFor(ctx, client)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if room.Value < m.Max {
+		return job.Job{}, fmt.Errorf("credit: %s left for this client, the job may cost %d", room, m.Max)
+	}
+	h.Spec.Aggregator = identity.PubKey{}
+	h.Spec.Payment.Max.Value = m.Max - m.Fee
+	if err := d.bringAll(ctx, client, h); err != nil {
+		return job.Job{}, err
+	}
+	return d.launch(ctx, job.Submit{
+		ID: m.Job, Client: client, Spec: h.Spec, Secret: wire.RandomID(),
+		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
+	})
+}
+
+// bringAll fetches image, model and inputs from the client, each within the
+// size it told.
+func (d *Driver) bringAll(ctx context.Context, client identity.PubKey, h handedOver) error {
+	type item struct {
+		what, cid string
+		size      uint64
+	}
+	items := []item{{"image", h.Image.CID, h.Image.Bytes}}
+	if h.Model.CID != "" {
+		items = append(items, item{"model", h.Model.CID, h.Model.Bytes})
+	}
+	for i, in := range h.Inputs {
+		items = append(items, item{fmt.Sprintf("input of shard %d", i), in.CID, in.Bytes})
+	}
+	for _, it := range items {
+		if it.size > content.MaxBring {
+			return fmt.Errorf("%s: %d bytes are too many", it.what, it.size)
+		}
+		if _, err := d.Content.Fetch(ctx, it.cid, it.size, client); err != nil {
+			return fmt.Errorf("%s: %w", it.what, err)
+		}
+	}
+	return nil
+}
+
+// await tells the client from time to time that its job goes on, until it has
+// ended.
+func (d *Driver) await(ctx context.Context, s *p2p.Stream, id job.ID) (job.Job, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan job.Job, 1)
+	failed := make(chan error, 1)
+	go func() {
+		var last job.Job
+		err := d.Watch(ctx, id, func(u Update) error { last = u.Job; return nil })
+		if err != nil {
+			failed <- err
+			return
+		}
+		ended <- last
+	}()
+	tick := time.NewTicker(sayEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case j := <-ended:
+			return j, nil
+		case err := <-failed:
+			return job.Job{}, err
+		case <-tick.C:
+			m := wire.Progress{Job: id, State: wire.StateRunning}
+			signed, err := wire.Seal(d.Key, m, time.Now())
+			if err == nil {
+				err = wire.WriteEvent(s, signed)
+			}
+			if err != nil {
+				return job.Job{}, err
+			}
+		}
+	}
+}
+
+// deliver sends the receipts, then the verdict on the whole: with it the
+// result's CID, which the client may now fetch, and what is to be paid.
+func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.Delegate) error {
+	cost := payments.Amount{Value: j.Spent.Value, Unit: j.Spent.Unit}
+	if j.State == job.StateDone {
+		cost.Value += m.Fee
+	}
+	if cost.Value > 0 {
+		err := d.Rail.Expect(ctx, payments.Payment{
+			Ref: delegateRef(j.ID), Peer: j.Client, Amount: cost,
+			Memo: fmt.Sprintf("job %s for a client: %d to providers, fee included", j.ID.Short(), j.Spent.Value),
+		})
+		if err != nil {
+			return d.decline(s, wire.ID{}, "credit", err)
+		}
+	}
+	records, err := d.Ledger.ByJob(j.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := wire.WriteEvent(s, r.Doc); err != nil {
+			return err
+		}
+		if r.Countersigned {
+			if err := wire.WriteEvent(s, r.By); err != nil {
+				return err
+			}
+		}
+	}
+	verdict := wire.Verdict{
+		Job: j.ID, Provider: d.Key.PubKey(), Verdict: wire.VerdictFailed, Label: wire.LabelClaimed,
+		Reason: wire.Printable(fmt.Sprintf("%s: %s", j.State, j.Reason.Text)),
+	}
+	if j.State == job.StateDone {
+		for _, sh := range j.Shards {
+			d.Content.Grant(sh.Result, j.Client)
+		}
+		verdict.Verdict, verdict.Label = wire.VerdictOK, wire.LabelReplicated
+		verdict.Evidence = []string{j.Result.CID}
+		if j.Spec.Verify.Mode == job.VerifyNone {
+			verdict.Label = wire.LabelClaimed
+		}
+	}
+	signed, err := wire.Seal(d.Key, verdict, time.Now())
+	if err != nil {
+		return err
+	}
+	return wire.WriteEvent(s, signed)
+}
