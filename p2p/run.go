@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	relayv2 "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -76,7 +78,7 @@ func (h *Host) open() (host.Host, error) {
 		return nil, err
 	}
 	for _, a := range listen {
-		err := lp.Network().Listen(a)
+		err := listenOn(lp.Network(), a)
 		if err != nil && strings.HasPrefix(a.String(), "/ip6/::/") && !inUse(err) {
 			h.log.Warn("no IPv6", "addr", a.String(), "err", err)
 			continue
@@ -87,6 +89,14 @@ func (h *Host) open() (host.Host, error) {
 		}
 	}
 	return lp, nil
+}
+
+// listenOn keeps the operating system's error, which Listen flattens to text.
+func listenOn(n network.Network, a ma.Multiaddr) error {
+	if s, ok := n.(interface{ AddListenAddr(a ma.Multiaddr) error }); ok {
+		return s.AddListenAddr(a)
+	}
+	return n.Listen(a)
 }
 
 func (h *Host) start(ctx context.Context, lp host.Host) {
