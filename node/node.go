@@ -9,7 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
+
 	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -39,18 +42,50 @@ type Node struct {
 	book  *reputation.Ledger
 	agg   *aggregator.Driver
 	guard *wire.Guard
+	ready chan struct{}
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
 
 	fingerprint func() string // hardware class of this provider; "" without the role
+
+	runner   exec.Runner // nil: a containerd of the node's own
+	hostOpts []libp2p.Option
 }
 
 // New checks the configuration. It opens nothing and starts nothing.
-func New(cfg Config, log *slog.Logger) (*Node, error) {
+func New(cfg Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Node{cfg: cfg, log: log, guard: wire.NewGuard(maxSeen)}, nil
+	n := &Node{cfg: cfg, log: log, guard: wire.NewGuard(maxSeen), ready: make(chan struct{})}
+	for _, o := range opts {
+		o(n)
+	}
+	return n, nil
+}
+
+// Option replaces a part of a node, for simulations of many nodes in one
+// process.
+type Option func(*Node)
+
+// WithRunner runs tasks on r instead of on a containerd of the node's own.
+func WithRunner(r exec.Runner) Option { return func(n *Node) { n.runner = r } }
+
+// WithStore keeps everything in st instead of in a database in the home.
+func WithStore(st store.Store) Option { return func(n *Node) { n.db = st } }
+
+// WithHost passes options to the libp2p host.
+func WithHost(opts ...libp2p.Option) Option { return func(n *Node) { n.hostOpts = opts } }
+
+// Ready is closed when every subsystem is ready.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Key is the node's public key; zero before Run.
+func (n *Node) Key() identity.PubKey {
+	if n.key == nil {
+		return identity.PubKey{}
+	}
+	return n.key.PubKey()
 }
 
 // maxSeen is how many documents are remembered against replay.
@@ -81,18 +116,18 @@ func (n *Node) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	db, err := store.Open(n.cfg.path("db"), n.log)
-	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+	if n.db == nil {
+		if n.db, err = store.Open(n.cfg.path("db"), n.log); err != nil {
+			return fmt.Errorf("open the database: %w", err)
+		}
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	n.db = db
+	defer func() { err = errors.Join(err, n.db.Close()) }()
 	units, err := n.compose()
 	if err != nil {
 		return err
 	}
 	n.log.Info("node starts", "npub", n.key.PubKey().String(), "network", n.cfg.Network, "roles", n.cfg.Roles)
-	return supervise(ctx, &n.board, n.log, units...)
+	return supervise(ctx, &n.board, n.log, n.ready, units...)
 }
 
 // compose builds the subsystems that the roles need, those others stand on
@@ -108,8 +143,8 @@ func (n *Node) compose() ([]unit, error) {
 	units := []unit{
 		{name: "api", run: server.Run, ready: server.Ready(), detail: server.Addr},
 		{name: "p2p", run: n.host.Run, ready: n.host.Ready(), detail: n.peersDetail},
-		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: ready(n.host.Ready())},
-		{name: "payments", run: n.rail.Run, needs: ready(n.host.Ready())},
+		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: after(n.host.Ready())},
+		{name: "payments", run: n.rail.Run, needs: after(n.host.Ready())},
 	}
 	workers, err := n.composeProvider()
 	if err != nil {
@@ -121,18 +156,18 @@ func (n *Node) compose() ([]unit, error) {
 	}
 	units = append(units, workers...)
 	units = append(units, unit{
-		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: ready(n.host.Ready()),
+		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: after(n.host.Ready()),
 	})
 	n.handle()
 	return units, n.announce()
 }
 
-func ready(chans ...<-chan struct{}) []<-chan struct{} { return chans }
+func after(chans ...<-chan struct{}) []<-chan struct{} { return chans }
 
 // composeCore builds what every node has: content, network, discovery, money,
 // the ledger, and its owner's aggregator.
 func (n *Node) composeCore() (err error) {
-	n.host, err = p2p.New(n.p2pConfig(), n.key, addrBook{store.Prefix(n.db, "peers/")}, n.log.With("in", "p2p"))
+	n.host, err = p2p.New(n.p2pConfig(), n.key, addrBook{store.Prefix(n.db, "peers/")}, n.log.With("in", "p2p"), n.hostOpts...)
 	if err != nil {
 		return fmt.Errorf("p2p: %w", err)
 	}

@@ -24,18 +24,13 @@ func (n *Node) composeProvider() ([]unit, error) {
 		n.work = off{n.key, RoleProvider}
 		return nil, nil
 	}
-	c := containerd.Default(n.cfg.path("exec"))
-	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
-	if state := n.cfg.path("exec", "run"); len(state) < maxSocketDir {
-		c.State = state
-	}
-	runner, err := containerd.New(c, n.log.With("in", "exec"))
+	units, running, err := n.composeRunner()
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
-		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: runner, Content: n.lib,
+		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, Content: n.lib,
 		Rail: n.rail, Ledger: n.book, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
@@ -43,13 +38,30 @@ func (n *Node) composeProvider() ([]unit, error) {
 	}
 	n.work = p
 	n.fingerprint = host.Class
-	return []unit{
-		{name: "exec", run: runner.Run, ready: runner.Ready()},
-		{name: "provider", run: p.Run, needs: ready(runner.Ready(), n.host.Ready()), detail: func() string {
+	return append(units, unit{
+		name: "provider", run: p.Run, needs: append(running, n.host.Ready()), detail: func() string {
 			working, slots := p.Load()
 			return fmt.Sprintf("%d of %d slots busy", min(working, slots), slots)
-		}},
-	}, nil
+		},
+	}), nil
+}
+
+// composeRunner builds the node's own containerd unless it was given a runner.
+func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err error) {
+	if n.runner != nil {
+		return nil, nil, nil
+	}
+	c := containerd.Default(n.cfg.path("exec"))
+	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
+	if state := n.cfg.path("exec", "run"); len(state) < maxSocketDir {
+		c.State = state
+	}
+	r, err := containerd.New(c, n.log.With("in", "exec"))
+	if err != nil {
+		return nil, nil, err
+	}
+	n.runner = r
+	return []unit{{name: "exec", run: r.Run, ready: r.Ready()}}, after(r.Ready()), nil
 }
 
 // providerConfig gives one attempt at most what this machine has, leaving the

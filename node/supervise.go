@@ -80,7 +80,8 @@ func (b *board) snapshot() (subs []api.Subsystem, ready bool) {
 
 // supervise runs all units until ctx ends or one of them fails. Units stop in
 // the reverse of the order given: one that others stand on outlives them.
-func supervise(ctx context.Context, b *board, log *slog.Logger, units ...unit) error {
+// ready is closed when all of them are up.
+func supervise(ctx context.Context, b *board, log *slog.Logger, ready chan<- struct{}, units ...unit) error {
 	g, gctx := errgroup.WithContext(ctx)
 	stopped := make([]chan struct{}, len(units)+1)
 	for i := range stopped {
@@ -94,7 +95,25 @@ func supervise(ctx context.Context, b *board, log *slog.Logger, units ...unit) e
 			return runUnit(gctx, b, e, u, stopped[i+1], log)
 		})
 	}
+	g.Go(func() error { b.await(gctx, ready); return nil })
 	return g.Wait()
+}
+
+// await closes ready once all units are.
+func (b *board) await(ctx context.Context, ready chan<- struct{}) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, all := b.snapshot(); all {
+			close(ready)
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // runUnit runs one unit. Its context ends only when the group's has ended and

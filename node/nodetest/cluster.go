@@ -1,0 +1,223 @@
+package nodetest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/exectest"
+	"infernet.tech/infernet/exec/image"
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// Cluster is a network of nodes.
+type Cluster struct {
+	t     testing.TB
+	dir   string
+	seed  string // full address of the first node
+	Nodes map[string]*Member
+}
+
+// Member is one node of a cluster; it can be stopped and started again.
+type Member struct {
+	c      *Cluster
+	Name   string
+	Config node.Config
+	Runner *exectest.Runner
+
+	node   *node.Node
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// New starts a relay, which is the first peer of all others.
+func New(t testing.TB) *Cluster {
+	c := &Cluster{t: t, dir: t.TempDir(), Nodes: map[string]*Member{}}
+	relay := c.Add("relay", node.RoleRelay)
+	c.seed = relay.Status().Addrs[0]
+	return c
+}
+
+// Add makes a node and starts it.
+func (c *Cluster) Add(name string, role node.Role, opts ...func(*Member)) *Member {
+	c.t.Helper()
+	cfg := node.DefaultConfig(filepath.Join(c.dir, name))
+	cfg.Network, cfg.Roles, cfg.MDNS, cfg.Version = "devnet-test", []node.Role{role}, false, "test"
+	cfg.Listen = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}
+	cfg.Provider.Slots = 4
+	if c.seed != "" {
+		cfg.Bootstrap = []string{c.seed}
+	}
+	m := &Member{c: c, Name: name, Config: cfg, Runner: &exectest.Runner{Program: Upper}}
+	for _, o := range opts {
+		o(m)
+	}
+	if err := os.MkdirAll(cfg.Home, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	key, err := identity.Generate()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := identity.Save(node.KeyPath(cfg.Home), key, nil); err != nil {
+		c.t.Fatal(err)
+	}
+	c.Nodes[name] = m
+	m.Start()
+	c.t.Cleanup(m.Stop)
+	return m
+}
+
+// Start starts a node that is stopped, and waits until it is ready.
+func (m *Member) Start() {
+	m.c.t.Helper()
+	// The log goes to the test's only on demand: it is long.
+	var out io.Writer = io.Discard
+	if os.Getenv("INFERNET_TEST_LOG") != "" {
+		out = os.Stderr
+	}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", m.Name)
+	n, err := node.New(m.Config, log, node.WithRunner(m.Runner))
+	if err != nil {
+		m.c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.node, m.cancel, m.done = n, cancel, make(chan error, 1)
+	go func() { m.done <- n.Run(ctx) }()
+	select {
+	case <-n.Ready():
+	case err := <-m.done:
+		m.done <- err
+		m.c.t.Fatalf("%s: %v", m.Name, err)
+	case <-time.After(20 * time.Second):
+		m.c.t.Fatalf("%s: not ready in time", m.Name)
+	}
+}
+
+// Stop ends a node and waits for it. Stopping twice is no error.
+func (m *Member) Stop() {
+	if m.cancel == nil {
+		return
+	}
+	m.cancel()
+	m.cancel = nil
+	if err := <-m.done; err != nil {
+		m.c.t.Errorf("%s: %v", m.Name, err)
+	}
+}
+
+// NPub is the node's name.
+func (m *Member) NPub() string { return m.node.Key().String() }
+
+// API is a client of the node's local API.
+func (m *Member) API() *api.Client {
+	m.c.t.Helper()
+	c, err := api.Dial(m.Config.Home)
+	if err != nil {
+		m.c.t.Fatal(err)
+	}
+	return c
+}
+
+// Status asks the node how it is.
+func (m *Member) Status() api.Status {
+	m.c.t.Helper()
+	s, err := m.API().Status(m.c.t.Context())
+	if err != nil {
+		m.c.t.Fatal(err)
+	}
+	return s
+}
+
+// Run submits a job and waits for its end.
+func (m *Member) Run(spec, dir string) api.Job {
+	m.c.t.Helper()
+	j, err := m.API().Submit(m.c.t.Context(), api.SubmitRequest{Spec: spec, Dir: dir})
+	if err != nil {
+		m.c.t.Fatal(err)
+	}
+	return m.Wait(j.ID)
+}
+
+// Wait follows a job to its end.
+func (m *Member) Wait(id string) api.Job {
+	m.c.t.Helper()
+	ctx, cancel := context.WithTimeout(m.c.t.Context(), time.Minute)
+	defer cancel()
+	var final api.Job
+	err := m.API().Events(ctx, id, api.EventQuery{Follow: true}, func(e api.Event) error {
+		if e.Job != nil {
+			final = *e.Job
+		}
+		return nil
+	})
+	if err != nil {
+		m.c.t.Fatalf("job %s: %v", id, err)
+	}
+	return final
+}
+
+// Image writes an OCI layout that the scripted runner takes for a program, and
+// returns its path.
+func Image(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "image")
+	if _, err := image.WriteLayout(dir, image.Spec{
+		Files:      map[string]image.File{"task": {Mode: 0o755, Data: []byte("#!")}},
+		Entrypoint: []string{"/task"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Lines writes n lines to a file and returns its folder and name.
+func Lines(t testing.TB, n int) (dir, name string) {
+	t.Helper()
+	dir, name = t.TempDir(), "in.txt"
+	f, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := range n {
+		if _, err := fmt.Fprintf(f, "line %d\n", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, name
+}
+
+// Upper is a task: it writes its input in capitals, and says so.
+func Upper(ctx context.Context, t exec.Task, s exec.Streams) exec.Result {
+	files, err := filepath.Glob(filepath.Join(t.In, "*"))
+	if err != nil {
+		return exec.Result{Reason: exec.ReasonInternal, Detail: err.Error()}
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return exec.Result{Reason: exec.ReasonInternal, Detail: err.Error()}
+		}
+		out := make([]byte, len(data))
+		for i, b := range data {
+			if b >= 'a' && b <= 'z' {
+				b -= 'a' - 'A'
+			}
+			out[i] = b
+		}
+		if err := os.WriteFile(filepath.Join(t.Out, filepath.Base(f)), out, 0o644); err != nil {
+			return exec.Result{Reason: exec.ReasonDisk, Detail: err.Error()}
+		}
+	}
+	fmt.Fprintln(s.Stdout, "done")
+	return exec.Result{Reason: exec.ReasonOK}
+}
