@@ -92,3 +92,43 @@ func sameBooks(t *testing.T, c *nodetest.Cluster, client *nodetest.Member) {
 		}
 	}
 }
+
+// A job handed to another node: the client pays that node once, checks the
+// providers' signatures, and merges the result itself.
+func TestDelegatedJob(t *testing.T) {
+	t.Parallel()
+	c := nodetest.New(t)
+	for i := range 3 {
+		c.Add(fmt.Sprintf("provider%d", i), node.RoleProvider)
+	}
+	agg := c.Add("aggregator", node.RoleAggregator)
+	client := c.Add("client", node.RoleClient)
+	dir, name := nodetest.Lines(t, 40)
+	j := client.Run(fmt.Sprintf(spec, "handed", nodetest.Image(t), name)+"aggregator: "+agg.NPub()+"\n", dir)
+	if j.State != "done" {
+		t.Fatalf("job is %s: %s %s", j.State, j.Reason, j.Hint)
+	}
+	if j.Aggregator != agg.NPub() {
+		t.Errorf("aggregator %q", j.Aggregator)
+	}
+	got, err := os.ReadFile(j.Result.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(got), "\n"); n != 40 || !strings.HasPrefix(string(got), "LINE 0\n") {
+		t.Errorf("result has %d lines: %.40q", n, got)
+	}
+	// 40 lines twice, and a fee for each of 4 shards.
+	if j.Cost.Amount != 84 {
+		t.Errorf("cost %d, want 84", j.Cost.Amount)
+	}
+	balances, err := client.API().Balances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(balances) != 1 || balances[0].Peer != agg.NPub() || balances[0].Paid != 84 {
+		t.Errorf("the client's book: %+v", balances)
+	}
+	sameBooks(t, c, client)
+	sameBooks(t, c, agg)
+}
