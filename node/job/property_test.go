@@ -15,7 +15,7 @@ var behaviours = []string{"", "", "", "cheat", "dead", "silent", "slow", "wrong-
 func TestAnyOrderKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		s := newSim(t)
+		s := newSim(r)
 		s.now = epoch
 		for i := range rapid.IntRange(0, 6).Draw(r, "providers") {
 			a := s.actor(string(rune('a' + i)))

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -16,6 +15,13 @@ import (
 )
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// tb is what *testing.T and *rapid.T have in common.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // actor is a provider of the simulated world.
 type actor struct {
@@ -35,7 +41,7 @@ type due struct {
 
 // sim carries effects out for a job in virtual time.
 type sim struct {
-	t      testing.TB
+	t      tb
 	j      Job
 	now    time.Time
 	actors []*actor
@@ -44,11 +50,11 @@ type sim struct {
 	out    *strings.Builder
 }
 
-func newSim(t testing.TB) *sim {
+func newSim(t tb) *sim {
 	return &sim{t: t, now: epoch, out: &strings.Builder{}}
 }
 
-func testKey(t testing.TB, n int) identity.PubKey {
+func testKey(t tb, n int) identity.PubKey {
 	t.Helper()
 	k, err := identity.FromSecret([32]byte{31: byte(n + 1)})
 	if err != nil {
@@ -141,7 +147,7 @@ func orDash(s string) string {
 	return s
 }
 
-func jsonCopy(t testing.TB, j Job) Job {
+func jsonCopy(t tb, j Job) Job {
 	t.Helper()
 	raw, err := json.Marshal(j)
 	if err != nil {
