@@ -20,7 +20,8 @@ func (r *Rail) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 	}
 	unlock, err := r.paying.lock(ctx, p.Peer)
 	if err != nil {
-		return payments.Proof{}, r.fail(p.Ref, err)
+		// Whoever holds the lock may be paying this very ref.
+		return payments.Proof{}, payments.Fail(p.Ref, payments.OutcomeUnknown, err)
 	}
 	defer unlock()
 	e, err := r.paid(p.Ref)
