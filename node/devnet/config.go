@@ -1,0 +1,96 @@
+package devnet
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config says what network to start.
+type Config struct {
+	Dir       string        // holds the homes; made if missing
+	Providers int           // honest ones
+	Cheaters  int           // providers that alter their results
+	Bin       string        // the infernet program; "" is this one
+	Network   string        // name, beginning with "devnet"; "" makes one up
+	Detach    bool          // outlive this process
+	Timeout   time.Duration // for all nodes to be ready; 0 is a minute
+	Env       []string      // "NAME=value", for all nodes
+	NodeArgs  []string      // more flags for all nodes
+	Report    func(string)  // told what happens, a line each; may be nil
+}
+
+// most bounds nodes of one kind: they are processes on one machine.
+const most = 200
+
+// complete fills in what is left open, and makes the folder.
+func (c Config) complete() (Config, error) {
+	if c.Dir == "" {
+		return c, fmt.Errorf("devnet: no folder given")
+	}
+	if c.Providers < 0 || c.Providers > most || c.Cheaters < 0 || c.Cheaters > most {
+		return c, fmt.Errorf("devnet: %d providers and %d cheaters: at most %d of each", c.Providers, c.Cheaters, most)
+	}
+	var err error
+	// Tasks pass through as nobody: they need x, and nothing else.
+	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
+		return c, fmt.Errorf("devnet: %w", err)
+	}
+	if c.Dir, err = realPath(c.Dir); err != nil {
+		return c, err
+	}
+	if c.Bin == "" {
+		if c.Bin, err = os.Executable(); err != nil {
+			return c, fmt.Errorf("devnet: find own program: %w", err)
+		}
+	}
+	if c.Bin, err = filepath.Abs(c.Bin); err != nil {
+		return c, err
+	}
+	if c.Network == "" {
+		var b [4]byte
+		// It never fails: https://pkg.go.dev/crypto/rand#Read.
+		_, _ = rand.Read(b[:])
+		c.Network = "devnet-" + hex.EncodeToString(b[:])
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Report == nil {
+		c.Report = func(string) {}
+	}
+	return c, nil
+}
+
+// realPath is the path as the kernel tells it, of mounts for example.
+func realPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+// member is a node to be.
+type member struct {
+	name  string
+	roles []string
+	flags []string
+}
+
+// members lists the nodes beside the relay.
+func (c Config) members() []member {
+	var all []member
+	for i := range c.Providers {
+		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}})
+	}
+	for i := range c.Cheaters {
+		all = append(all, member{name: fmt.Sprintf("cheater%d", i+1), roles: []string{"provider"}, flags: []string{"--cheat", "wrong"}})
+	}
+	return append(all, member{name: "client", roles: []string{"client"}})
+}
+
+func relay() member { return member{name: "relay", roles: []string{"relay"}} }
