@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 func beVictim() error {
 	cfg := containerd.Default(os.Getenv(victim))
 	cfg.BinDir = os.Getenv("VICTIM_BIN")
+	cfg.Socket = os.Getenv("VICTIM_SOCKET")
 	cfg.OutInMemory = 1 << 20
 	r, err := containerd.New(cfg, slog.Default())
 	if err != nil {
@@ -67,7 +68,7 @@ func beVictim() error {
 func startVictim(t *testing.T, cfg containerd.Config, img exec.Image) *osexec.Cmd {
 	t.Helper()
 	cmd := osexec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victim+"="+cfg.Root, "VICTIM_BIN="+cfg.BinDir,
+	cmd.Env = append(os.Environ(), victim+"="+cfg.Root, "VICTIM_BIN="+cfg.BinDir, "VICTIM_SOCKET="+cfg.Socket,
 		"VICTIM_IMAGE="+img.Digest, "VICTIM_LAYOUT="+img.Layout)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

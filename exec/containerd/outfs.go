@@ -67,13 +67,14 @@ func mountDisk(ctx context.Context, dir, disk string, size uint64, uid, gid uint
 	return os.RemoveAll(filepath.Join(dir, "lost+found"))
 }
 
-// full tells whether a task could write no more to its /out.
+// full tells whether a task could write no more to its /out. A disk keeps a
+// little to itself when it refuses a write, so the last 64th counts as none.
 func full(dir string) bool {
 	var st unix.Statfs_t
 	if unix.Statfs(dir, &st) != nil {
 		return false
 	}
-	return st.Bavail <= 1 || st.Ffree == 0
+	return st.Bavail <= st.Blocks/64 || st.Ffree == 0
 }
 
 // unmount takes a mount away even where something of it is still open.
