@@ -74,7 +74,7 @@ split: {by: words, size: 0}
 resources: {cpu: lots, memory: 512, disk: 1 GB, gpu: 1.5}
 verify: {mode: sample, replicas: 2, agree: 3, compare: numeric}
 payment: {rail: bitcoin, max: 10 credits}
-timeouts: {shard: 60, job:}
+timeouts: {shard: 60, job: }
 aggregator: npub1nobody
 colour: blue
 `
