@@ -32,6 +32,15 @@ const optimisticTries = 8
 // reclaimEvery is how often Run looks for space to give back.
 const reclaimEvery = 10 * time.Minute
 
+// Badger writes through mapped files, where a full disk is a signal that ends
+// the process and not an error. So an update needs room before it begins to
+// write: reserve bytes, or reserveDelete when it only deletes, because
+// deleting is the way out.
+const (
+	reserve       = 24 << 20
+	reserveDelete = 2 << 20
+)
+
 // Badger is the on-disk Store, held by one process at a time. Its memory use
 // is a few MiB whatever the size of the database.
 type Badger struct {
@@ -112,11 +121,33 @@ func (b *Badger) try(fn func(Txn) error) error {
 	}
 	txn := b.db.NewTransaction(true)
 	defer txn.Discard()
-	if err := fn(&badgerTxn{txn: txn, update: true}); err != nil {
+	t := &badgerTxn{txn: txn, update: true}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := b.room(t); err != nil {
 		return err
 	}
 	if err := txn.Commit(); err != nil {
 		return translate(err)
+	}
+	return nil
+}
+
+// room refuses a commit that the disk may be too full for.
+func (b *Badger) room(t *badgerTxn) error {
+	need := uint64(0)
+	if t.deletes {
+		need = reserveDelete
+	}
+	if t.sets {
+		need = reserve
+	}
+	if need == 0 {
+		return nil
+	}
+	if free, ok := freeBytes(b.db.Opts().Dir); ok && free < need {
+		return fmt.Errorf("%w: %d bytes free, %d needed", ErrNoSpace, free, need)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ type badgerTxn struct {
 	txn      *badger.Txn
 	update   bool
 	scanning bool
+	sets     bool // it stores something
+	deletes  bool
 }
 
 func (t *badgerTxn) Get(key []byte) ([]byte, error) {
@@ -66,6 +68,7 @@ func (t *badgerTxn) Set(key, value []byte) error {
 	if len(value) > MaxValue {
 		return ErrTooBig
 	}
+	t.sets = true
 	// Badger keeps the slices until the commit; callers reuse theirs.
 	if err := t.txn.Set(inner(key), append([]byte{}, value...)); err != nil {
 		return translate(err)
@@ -77,6 +80,7 @@ func (t *badgerTxn) Delete(key []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	t.deletes = true
 	if err := t.txn.Delete(inner(key)); err != nil {
 		return translate(err)
 	}

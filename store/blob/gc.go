@@ -64,13 +64,16 @@ func (s *Store) erase(c cid.Cid) error {
 	if s.uses[c] > 0 || s.claims[c] != nil {
 		return fmt.Errorf("%w: %s", ErrInUse, c)
 	}
-	if err := s.forget(c); err != nil {
+	// An unfinished file goes first: on a full disk its room is needed to
+	// write even the deletion of its journal.
+	if err := os.Remove(s.partPath(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, path := range []string{s.ownPath(c), s.partPath(c)} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := s.forget(c); err != nil {
+		return space(err)
+	}
+	if err := os.Remove(s.ownPath(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -81,6 +84,9 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (GCReport, error) {
 	var rep GCReport
 	keep, err := s.mark()
 	if err != nil {
+		return rep, err
+	}
+	if err := s.sweep(ctx, keep, dryRun, &rep); err != nil {
 		return rep, err
 	}
 	err = s.scanCIDs(recordPrefix, func(c cid.Cid, v []byte) error {
@@ -109,10 +115,7 @@ func (s *Store) GC(ctx context.Context, dryRun bool) (GCReport, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return rep, err
-	}
-	return rep, s.sweep(ctx, keep, dryRun, &rep)
+	return rep, err
 }
 
 // mark lists everything reachable from pins and users.
