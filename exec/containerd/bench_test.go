@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -31,18 +32,29 @@ func BenchmarkRunner(b *testing.B) {
 		b.Fatal(err)
 	}
 	var n atomic.Int64
+	var starting, waiting, removing atomic.Int64
+	since := func(sum *atomic.Int64, t *time.Time) {
+		now := time.Now()
+		sum.Add(int64(now.Sub(*t)))
+		*t = now
+	}
 	once := func() error {
-		id := fmt.Sprintf("bench-%d", n.Add(1))
+		id, clock := fmt.Sprintf("bench-%d", n.Add(1)), time.Now()
 		h, err := r.Start(b.Context(), exec.Task{ID: id, Image: img}, exec.Streams{})
 		if err != nil {
 			return err
 		}
+		since(&starting, &clock)
 		if res, err := h.Wait(b.Context()); err != nil || !res.OK() {
 			return fmt.Errorf("%+v, %w", res, err)
 		}
+		since(&waiting, &clock)
+		defer since(&removing, &clock)
 		return h.Destroy(b.Context())
 	}
 	both(b, once)
+	each := func(sum *atomic.Int64) float64 { return float64(sum.Load()/n.Load()) / 1e6 }
+	fmt.Printf("# mean of all runs, in ms: start %.1f, wait %.1f, destroy %.1f\n", each(&starting), each(&waiting), each(&removing))
 }
 
 func BenchmarkPlainClient(b *testing.B) {

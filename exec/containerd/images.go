@@ -10,10 +10,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/image"
@@ -30,6 +32,8 @@ type prepared struct {
 	gid    uint32
 }
 
+var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
 // halfImage begins the names of folders that are being unpacked.
 const halfImage = ".half-"
 
@@ -43,10 +47,10 @@ func (r *Runner) Prepare(ctx context.Context, img exec.Image) error {
 }
 
 func (r *Runner) prepare(ctx context.Context, img exec.Image) (*prepared, error) {
-	hex, ok := strings.CutPrefix(img.Digest, "sha256:")
-	if !ok || len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
+	if !imageDigest.MatchString(img.Digest) {
 		return nil, fmt.Errorf("%w: digest %.80q", exec.ErrImage, img.Digest)
 	}
+	hex := strings.TrimPrefix(img.Digest, "sha256:")
 	r.mu.Lock()
 	p := r.images[hex]
 	if p == nil {
@@ -82,6 +86,44 @@ func (p *prepared) load(dir string) error {
 	p.rootfs = filepath.Join(dir, "rootfs")
 	p.uid, p.gid, err = imageUser(p.rootfs, p.config.User)
 	return err
+}
+
+// Prepared lists the digests of the images that are unpacked.
+func (r *Runner) Prepared() ([]string, error) {
+	entries, err := os.ReadDir(r.cfg.images())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var digests []string
+	for _, e := range entries {
+		if len(e.Name()) == 64 {
+			digests = append(digests, "sha256:"+e.Name())
+		}
+	}
+	return digests, err
+}
+
+// Remove deletes an unpacked image, to free its disk space. It refuses while a
+// task runs on it.
+func (r *Runner) Remove(digest string) error {
+	if !imageDigest.MatchString(digest) {
+		return fmt.Errorf("%w: digest %.80q", exec.ErrImage, digest)
+	}
+	hex := strings.TrimPrefix(digest, "sha256:")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.live {
+		if t.spec.Image.Digest == digest {
+			return fmt.Errorf("exec/containerd: task %s runs on image %s", t.spec.ID, digest)
+		}
+	}
+	// Out of the way under the lock, so that the next Start unpacks it anew.
+	gone := filepath.Join(r.cfg.images(), halfImage+hex)
+	if err := os.Rename(filepath.Join(r.cfg.images(), hex), gone); err != nil {
+		return fmt.Errorf("exec/containerd: remove image: %w", err)
+	}
+	delete(r.images, hex)
+	return os.RemoveAll(gone)
 }
 
 // unpack makes the image's folder under another name and renames it when it is
@@ -124,7 +166,21 @@ func (r *Runner) unpack(ctx context.Context, img exec.Image, dir string) error {
 	if err := os.Chmod(half, 0o755); err != nil {
 		return err
 	}
+	// What has its digest for a name must be whole after a power cut, too.
+	if err := syncTree(half); err != nil {
+		return err
+	}
 	return os.Rename(half, dir)
+}
+
+// syncTree writes the file system of dir to disk.
+func syncTree(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
 }
 
 // makeMountPoints makes the folders that newSpec mounts on: the root is

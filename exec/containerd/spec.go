@@ -95,10 +95,12 @@ func limits(s sandbox) *specs.LinuxResources {
 	period := uint64(100_000)
 	quota := max(int64(s.cpu*period/1000), 1000) // the kernel's least quota
 	pids := int64(s.pids)
-	noSwappiness := uint64(0)
-	memory := &specs.LinuxMemory{Limit: &s.memory, Swappiness: &noSwappiness}
+	never := uint64(0)
+	memory := &specs.LinuxMemory{Limit: &s.memory}
 	if s.swap {
 		memory.Swap = &s.memory // memory and swap together: so no swap at all
+	} else {
+		memory.Swappiness = &never // the next best where swap cannot be counted
 	}
 	return &specs.LinuxResources{
 		// The runtime itself allows null, zero, full, random, urandom and tty.

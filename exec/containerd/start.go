@@ -42,20 +42,19 @@ func (r *Runner) Start(ctx context.Context, t exec.Task, s exec.Streams) (exec.H
 	if err != nil {
 		return nil, err
 	}
-	img, err := r.prepare(ctx, t.Image)
-	if err != nil {
-		return nil, err
-	}
 	t.Limits = t.Limits.WithDefaults(r.cfg.Defaults)
 	h := &task{
-		r: r, c: c, spec: t, img: img,
+		r: r, c: c, spec: t,
 		exit: make(chan exit, 1), ended: make(chan struct{}), released: make(chan struct{}),
 	}
 	h.logs = &logCap{limit: t.Limits.LogBytes, flood: func() { go h.end(exec.ReasonLog) }}
 	if err := r.add(h); err != nil {
 		return nil, err
 	}
-	if err := h.start(ctx, s); err != nil {
+	if h.img, err = r.prepare(ctx, t.Image); err == nil {
+		err = h.start(ctx, s)
+	}
+	if err != nil {
 		h.release()
 		return nil, err
 	}
