@@ -65,10 +65,11 @@ func (h *Host) natOptions() ([]libp2p.Option, error) {
 	if !h.cfg.NAT {
 		return nil, nil
 	}
-	opts := []libp2p.Option{
-		libp2p.EnableNATService(),
-		libp2p.EnableAutoNATv2(),
-		libp2p.EnableHolePunching(),
+	opts := []libp2p.Option{libp2p.EnableAutoNATv2(), libp2p.EnableHolePunching()}
+	if h.cfg.RelayService {
+		// The first version of AutoNAT is what tells libp2p that it needs a
+		// relay; the nodes that relay answer for it.
+		opts = append(opts, libp2p.EnableNATService())
 	}
 	if len(h.cfg.Relays) > 0 {
 		relays, err := peerAddrs(h.cfg.Relays)

@@ -38,7 +38,9 @@ func (h *Host) Run(ctx context.Context) error {
 	defer h.stop(lp)
 	defer cancel() // before stop, which waits for those who watch it
 	if h.cfg.RelayService {
-		r, err := relayv2.New(lp, relayv2.WithResources(relayResources()))
+		r, err := relayv2.New(lp, relayv2.WithResources(relayResources()),
+			// On a LAN or one machine the relay's own addresses are private.
+			relayv2.WithReservationAddressFilter(func(ma.Multiaddr) bool { return true }))
 		if err != nil {
 			return fmt.Errorf("relay service: %w", err)
 		}
