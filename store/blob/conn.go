@@ -16,6 +16,10 @@ import (
 // trips of folders with many small files.
 const window = 64
 
+// farewell is how long a peer that has sent everything may take to read the
+// one byte that says so.
+const farewell = 2 * time.Second
+
 // conn is the fetching side's end of one stream. Wants are written by a
 // goroutine of its own, so that a serving side that is busy writing and a
 // fetching side that is busy wanting do not wait for each other.
@@ -80,7 +84,7 @@ func (k *conn) failure(err error) error {
 
 // end leaves in order; it waits for the writer.
 func (k *conn) end() {
-	k.timer.Reset(k.idle) // a peer that does not read the farewell is cut off
+	k.timer.Reset(min(k.idle, farewell)) // a peer that does not read is cut off
 	close(k.wants)
 	k.writer.Wait()
 	k.timer.Stop()

@@ -3,8 +3,11 @@ package blob
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -173,3 +176,23 @@ func BenchmarkBareTCP(b *testing.B) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// BenchmarkBareWrite writes and syncs a file: what the disk alone takes.
+func BenchmarkBareWrite(b *testing.B) {
+	b.SetBytes(benchSize)
+	block := make([]byte, chunkSize)
+	for b.Loop() {
+		f, err := os.Create(filepath.Join(b.TempDir(), "f"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range benchSize / chunkSize {
+			if _, err := f.Write(block); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := errors.Join(f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
