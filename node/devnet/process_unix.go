@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -49,20 +48,11 @@ func lifelineFile(number string) *os.File {
 	return os.NewFile(uintptr(fd), "lifeline")
 }
 
-// lockDir makes the folder's network this process's own to start or stop. The
-// lock goes with the process.
-func lockDir(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "devnet.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("devnet: %w", err)
+// tryLock locks an open file, or answers ErrBusy.
+func tryLock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrBusy
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("%w: %s", ErrBusy, dir)
-		}
-		return nil, err
-	}
-	return func() { _ = f.Close() }, nil
+	return err
 }

@@ -1,10 +1,9 @@
 package devnet
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/windows"
@@ -26,16 +25,12 @@ func hold(*exec.Cmd, *os.File) {}
 
 func lifelineFile(string) *os.File { return nil }
 
-// lockDir makes the folder's network this process's own to start or stop.
-func lockDir(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "devnet.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("devnet: %w", err)
-	}
+// tryLock locks an open file, or answers ErrBusy.
+func tryLock(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
-	if err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped)); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%w: %s", ErrBusy, dir)
+	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return ErrBusy
 	}
-	return func() { _ = f.Close() }, nil
+	return err
 }
