@@ -17,8 +17,8 @@ type question struct {
 	answer string
 }
 
-// questions makes n different ones: capitals, then sums. They are such that
-// the demonstration model knows the answers.
+// questions makes n different ones, at most a few thousand: capitals, then
+// sums. They are such that the demonstration model knows the answers.
 func questions(n int) []question {
 	var qs []question
 	for _, c := range capitals() {
@@ -31,9 +31,8 @@ func questions(n int) []question {
 			answer: fmt.Sprintf("The capital of %s is %s.", c[0], c[1]),
 		})
 	}
-	// The strides have no divisor in common with the ranges: no pair of
-	// numbers comes twice within their product.
-	for i := 0; len(qs) < n; i++ {
+	seen := map[string]bool{}
+	for i := 0; len(qs) < n && i < 83*89; i++ {
 		a, b := 10+i*37%83, 5+i*53%89
 		q := question{
 			ID:     fmt.Sprintf("q%03d", len(qs)+1),
@@ -45,6 +44,10 @@ func questions(n int) []question {
 			q.Prompt = fmt.Sprintf("What is %d minus %d?", a, b)
 			q.answer = fmt.Sprintf("%d - %d = %d.", a, b, a-b)
 		}
+		if seen[q.Prompt] {
+			continue
+		}
+		seen[q.Prompt] = true
 		qs = append(qs, q)
 	}
 	return qs
