@@ -2,7 +2,9 @@ package blob
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +31,11 @@ var v1 = cid.Prefix{Version: 1, Codec: cid.DagProtobuf, MhType: mh.SHA2_256, MhL
 // boxoFile imports as Kubo does with the options of the profile.
 func boxoFile(t *testing.T, seed uint64, size int64) ipld.Node {
 	t.Helper()
+	return boxoChunks(t, seed, size, chunkSize)
+}
+
+func boxoChunks(t *testing.T, seed uint64, size, chunkSize int64) ipld.Node {
+	t.Helper()
 	params := helpers.DagBuilderParams{Maxlinks: fanout, RawLeaves: true, CidBuilder: v1, Dagserv: discardDAG{}}
 	b, err := params.New(chunk.NewSizeSplitter(noise(seed, size), chunkSize))
 	if err != nil {
@@ -44,9 +51,6 @@ func boxoFile(t *testing.T, seed uint64, size int64) ipld.Node {
 func TestFileCIDs(t *testing.T) {
 	t.Parallel()
 	sizes := map[string]int64{"0": 0, "1": 1, "MiB-1": 1<<20 - 1, "MiB": 1 << 20, "MiB+1": 1<<20 + 1, "10 MiB+7": 10<<20 + 7}
-	if !testing.Short() {
-		sizes["1024 MiB"], sizes["1024 MiB+1"] = 1<<30, 1<<30+1
-	}
 	s := newStore(t)
 	for name, size := range sizes {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +69,30 @@ func TestFileCIDs(t *testing.T) {
 				t.Errorf("size %d", b.size)
 			}
 		})
+	}
+}
+
+// TestDeepCIDs goes past the first and second level of nodes with chunks of a
+// few bytes; TestGigabyte compares one real file of 1024 chunks.
+func TestDeepCIDs(t *testing.T) {
+	t.Parallel()
+	for _, leaves := range []int64{2, 1023, 1024, 1025, 2048, 2049, 1024*7 + 3} {
+		var b builder
+		r := noise(9, leaves*3-1)
+		for buf := make([]byte, 3); ; {
+			n, err := io.ReadFull(r, buf)
+			if n == 0 {
+				break
+			}
+			b.leaf(sha256.Sum256(buf[:n]), n)
+			if err != nil {
+				break
+			}
+		}
+		got, want := b.finish(), boxoChunks(t, 9, leaves*3-1, 3)
+		if size, err := want.Size(); got.cid != want.Cid() || got.tsize != size || err != nil {
+			t.Errorf("%d leaves: got %s, boxo says %s; sizes %d and %d", leaves, got.cid, want.Cid(), got.tsize, size)
+		}
 	}
 }
 
