@@ -4,6 +4,7 @@ package containerd_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -125,6 +126,9 @@ func TestOutOnDisk(t *testing.T) {
 		t.Logf("started in %v", time.Since(begun))
 		if res, err := h.Wait(t.Context()); err != nil || res.Reason != c.reason {
 			t.Errorf("%+v, %v", res, err)
+		}
+		if got, err := os.ReadDir(task.Out); err != nil || len(got) != 1 && c.reason == exec.ReasonOK {
+			t.Errorf("result %v, %v", got, err)
 		}
 		if err := h.Destroy(t.Context()); err != nil {
 			t.Error(err)
