@@ -1,6 +1,6 @@
 package main
 
-import "path/filepath"
+import "infernet.tech/infernet/node"
 
 // keyPath is where the key of this home is.
-func (a *app) keyPath() string { return filepath.Join(a.home, "key") }
+func (a *app) keyPath() string { return node.KeyPath(a.home) }

@@ -28,7 +28,7 @@ Every participant runs this program.`
 
 	root.AddCommand(
 		initCmd(a), doctorCmd(a), versionCmd(a),
-		statusCmd(a), stopCmd(a),
+		nodeCmd(a), statusCmd(a), stopCmd(a),
 		runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a),

@@ -27,7 +27,7 @@ func stopCmd(a *app) *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
 			defer cancel()
-			if err := a.gone(ctx, client.Token()); err != nil {
+			if err := a.gone(ctx, client.Token(), client.PID()); err != nil {
 				return err
 			}
 			return a.emit(map[string]bool{"stopped": true}, func() { a.printf("stopped") })
@@ -37,20 +37,41 @@ func stopCmd(a *app) *cobra.Command {
 	return c
 }
 
-// gone waits until the node that has this token has left.
-func (a *app) gone(ctx context.Context, token string) error {
-	tick := time.NewTicker(100 * time.Millisecond)
+// gone waits until the node that has this token has left: first its API, then
+// its process, which may still be closing the database.
+func (a *app) gone(ctx context.Context, token string, pid int) error {
+	if err := poll(ctx, func() bool { return !a.answers(ctx, token) }); err != nil {
+		return err
+	}
+	// A process that nobody waits for stays in the table: it is not worth more
+	// than a moment.
+	moment, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := poll(moment, func() bool { return !alive(pid) })
+	if moment.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// answers says whether the node that has this token still serves its API.
+func (a *app) answers(ctx context.Context, token string) bool {
+	c, err := api.Dial(a.home)
+	if err != nil {
+		return !errors.Is(err, api.ErrNotRunning)
+	}
+	if c.Token() != token {
+		return false
+	}
+	_, err = c.Status(ctx)
+	return !errors.Is(err, api.ErrNotRunning)
+}
+
+// poll waits until ok.
+func poll(ctx context.Context, ok func() bool) error {
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		c, err := api.Dial(a.home)
-		if errors.Is(err, api.ErrNotRunning) || err == nil && c.Token() != token {
-			return nil
-		}
-		if err == nil {
-			if _, err := c.Status(ctx); errors.Is(err, api.ErrNotRunning) {
-				return nil
-			}
-		}
+	for !ok() {
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -60,4 +81,5 @@ func (a *app) gone(ctx context.Context, token string) error {
 		case <-tick.C:
 		}
 	}
+	return nil
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
+)
+
+func nodeCmd(a *app) *cobra.Command {
+	var set settings
+	var file string
+	var logJSON, verbose bool
+	c := &cobra.Command{
+		Use: "node", Short: "run a node until it is stopped",
+		Long: `Run a node in the foreground. Without a role it serves its owner alone (client); the
+provider role runs other people's tasks in containers and needs Linux and root; the
+aggregator role takes whole jobs for others; the relay role helps nodes behind routers.
+Settings come from flags, else from config.yaml in the home (same names), else they are
+the defaults. Ctrl-C stops it cleanly; once more ends it at once. With --json one
+document {npub, home, api, pid} is printed when the local API answers.`,
+		Example: "  infernet node\n  sudo infernet node --role provider --price 2\n  infernet node --role aggregator,relay --bootstrap /ip4/…/p2p/…",
+		Args:    args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path, must := configPath(a.home), false
+			if file != "" {
+				path, must = file, true
+			}
+			saved, err := readSettings(path, must)
+			if err != nil {
+				return err
+			}
+			cfg := set.given(cmd.Flags()).over(saved).config(a.home)
+			return a.runNode(cmd.Context(), cfg, a.logger(logJSON, verbose))
+		},
+	}
+	set.flags(c.Flags())
+	c.Flags().StringVar(&file, "config", "", "settings file (default HOME/config.yaml, if there)")
+	c.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "write debug messages too")
+	return c
+}
+
+// config is the node's defaults with the settings over them.
+func (s settings) config(home string) node.Config {
+	cfg := node.DefaultConfig(home)
+	cfg.Version = buildVersion().Version
+	set(&cfg.Network, s.Network)
+	set(&cfg.MDNS, s.MDNS)
+	set(&cfg.API, s.API)
+	set(&cfg.IdleExit, s.IdleExit)
+	set(&cfg.CreditLimit, s.Credit)
+	set(&cfg.Provider.Price, s.Price)
+	set(&cfg.Provider.Slots, s.Slots)
+	set(&cfg.Provider.ContainerdSocket, s.Containerd)
+	set(&cfg.Provider.BinDir, s.BinDir)
+	set(&cfg.Provider.Cheat, s.Cheat)
+	cfg.Listen = firstList(s.Listen, cfg.Listen)
+	cfg.Bootstrap = firstList(s.Bootstrap, cfg.Bootstrap)
+	cfg.Relays = firstList(s.Relays, cfg.Relays)
+	if s.Roles != nil {
+		cfg.Roles = nil
+		for _, r := range s.Roles {
+			cfg.Roles = append(cfg.Roles, node.Role(strings.TrimSpace(r)))
+		}
+	}
+	return cfg
+}
+
+func set[T any](into *T, from *T) {
+	if from != nil {
+		*into = *from
+	}
+}
+
+// runNode opens the key, or makes one, and runs the node.
+func (a *app) runNode(ctx context.Context, cfg node.Config, log *slog.Logger) error {
+	// A faulty configuration is told before anything is made.
+	served := api.Config{Home: cfg.Home, Addr: cfg.API, IdleExit: cfg.IdleExit}
+	if err := errors.Join(cfg.Validate(), served.Validate()); err != nil {
+		return failf(exitUsage, "infernet help node", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if err := a.makeHome(); err != nil {
+		return err
+	}
+	secret, err := a.passphraseOf(a.keyPath())
+	if err != nil {
+		return err
+	}
+	// Nothing that the node starts shall inherit it.
+	if err := os.Unsetenv(passphraseEnv); err != nil {
+		return err
+	}
+	cfg.Passphrase = secret
+	if k, err := a.newKey(nil); err == nil {
+		a.sayf("made a node key: %s (keep a copy of %s)", k.PubKey(), a.keyPath())
+	} else if !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	n, err := node.New(cfg, log)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		watch, stop := context.WithCancel(ctx)
+		defer stop()
+		go a.announce(watch)
+	}
+	err = n.Run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// announce prints the document of node --json once this process answers.
+func (a *app) announce(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c, err := a.running(ctx)
+		if err != nil || c.PID() != os.Getpid() {
+			continue
+		}
+		if s, err := c.Status(ctx); err == nil {
+			_ = a.document(map[string]any{"npub": s.NPub, "home": a.home, "api": c.Addr(), "pid": c.PID()})
+			return
+		}
+	}
+}
+
+// logger writes to stderr; the level is info unless asked.
+func (a *app) logger(asJSON, verbose bool) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if verbose {
+		opts.Level = slog.LevelDebug
+	}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(a.err, opts))
+	}
+	return slog.New(slog.NewTextHandler(a.err, opts))
+}
