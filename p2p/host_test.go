@@ -231,8 +231,13 @@ func TestDeadlines(t *testing.T) {
 // A peer that opens 10,000 streams gets a few of them, is barred, and leaves
 // little memory behind.
 func TestStreamFlood(t *testing.T) {
-	cfg := loopback()
-	a, b := run(t, cfg, nil), run(t, cfg, nil)
+	b := run(t, loopback(), nil)
+	a, err := libp2p.New(libp2p.Identity(newKey(t).Libp2p()), libp2p.ListenAddrStrings("/ip4/127.0.0.1/udp/0/quic-v1"),
+		libp2p.ResourceManager(&network.NullResourceManager{}), libp2p.DisableMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
 	var served, most atomic.Int64
 	b.Handle(ProtoQuote, StreamLimits{Total: 64, PerPeer: 4, Idle: time.Minute}, func(_ context.Context, s *Stream) {
 		now := served.Add(1)
@@ -241,18 +246,21 @@ func TestStreamFlood(t *testing.T) {
 		_, _ = io.Copy(io.Discard, s)
 		served.Add(-1)
 	})
-	connect(t, a, b)
+	to := b.Libp2p().Peerstore().PeerInfo(b.Libp2p().ID())
+	if to.Addrs = b.Libp2p().Addrs(); a.Connect(t.Context(), to) != nil {
+		t.Fatal("the attacker cannot connect")
+	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	opened, refused := 0, 0
 	for range 10_000 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		s, err := a.Libp2p().NewStream(network.WithNoDial(ctx, "flood"), b.Libp2p().ID(), ProtoQuote)
+		s, err := a.NewStream(network.WithNoDial(ctx, "flood"), to.ID, ProtoQuote)
 		cancel()
 		if err != nil {
 			refused++
-			if a.Libp2p().Network().Connectedness(b.Libp2p().ID()) != network.Connected {
+			if a.Network().Connectedness(to.ID) != network.Connected {
 				break // barred: nothing more can be opened
 			}
 			continue
@@ -271,11 +279,11 @@ func TestStreamFlood(t *testing.T) {
 		t.Errorf("heap grew by %d bytes", grown)
 	}
 	eventually(t, "attacker disconnected", func() bool { return len(b.Peers()) == 0 })
-	if err := b.Connect(t.Context(), a.Addrs()[0]); !errors.Is(err, ErrRefused) {
+	if err := b.Connect(t.Context(), fullAddrs(peer.AddrInfo{ID: a.ID(), Addrs: a.Addrs()})[0]); !errors.Is(err, ErrRefused) {
 		t.Errorf("dialling a barred peer: %v", err)
 	}
 	// The attacker may finish a handshake before it is cut off.
-	_ = a.Connect(t.Context(), b.Addrs()[0])
+	_ = a.Connect(t.Context(), to)
 	eventually(t, "attacker kept out", func() bool { return len(b.Peers()) == 0 })
 }
 
