@@ -13,10 +13,6 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// maxSocketDir is the longest home in which a containerd socket has a short
-// enough path; a longer one gets a state folder elsewhere.
-const maxSocketDir = 80
-
 // composeProvider builds the provider role, or its absence.
 func (n *Node) composeProvider() ([]unit, error) {
 	n.fingerprint = func() string { return "" }
@@ -53,9 +49,6 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 	}
 	c := containerd.Default(n.cfg.path("exec"))
 	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
-	if state := n.cfg.path("exec", "run"); len(state) < maxSocketDir {
-		c.State = state
-	}
 	r, err := containerd.New(c, n.log.With("in", "exec"))
 	if err != nil {
 		return nil, nil, err

@@ -103,7 +103,7 @@ func (a *actor) run(ctx context.Context) error {
 // over tells the watchers that the job has ended, and forgets it.
 func (a *actor) over() {
 	a.feed.close(a.job())
-	a.d.forget(a.job().ID)
+	a.d.retire(a)
 }
 
 // step takes one event: state and outbox are written before anyone sees them.

@@ -165,14 +165,14 @@ func (at *attempt) accept() wire.Accept {
 	}
 }
 
-// progressed passes a sign of life on; from the first on the task's output is
+// progressed passes a sign of life on; from the first on, the task's output is
 // followed.
 func (d *Driver) progressed(ctx context.Context, at *attempt, doc wire.Event) {
 	m, err := wire.Decode[wire.Progress](doc)
 	if err != nil || m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Attempt {
 		return // a sign of life all the same
 	}
-	if !at.logged && m.State == "running" {
+	if !at.logged {
 		at.logged = true
 		at.a.wg.Go(func() { d.followLog(ctx, at) })
 	}

@@ -70,7 +70,11 @@ type Driver struct {
 
 	mu     sync.Mutex
 	actors map[job.ID]*actor
+	ended  []*feed // of the last jobs that ended, for those who come late
 }
+
+// maxEnded is how many ended jobs keep their output.
+const maxEnded = 16
 
 // New makes a driver; Run starts it.
 func New(cfg Config, deps Deps) *Driver {
@@ -195,8 +199,28 @@ func (d *Driver) actor(id job.ID) *actor {
 	return d.actors[id]
 }
 
-func (d *Driver) forget(id job.ID) {
+// retire forgets the actor of a job that has ended and keeps its feed.
+func (d *Driver) retire(a *actor) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.actors, id)
+	delete(d.actors, a.j.ID)
+	d.ended = append(d.ended, a.feed)
+	if len(d.ended) > maxEnded {
+		d.ended = d.ended[1:]
+	}
+}
+
+// feedOf returns the feed of a live or lately ended job, or nil.
+func (d *Driver) feedOf(id job.ID) *feed {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.actors[id]; a != nil {
+		return a.feed
+	}
+	for _, f := range d.ended {
+		if f.id == id {
+			return f
+		}
+	}
+	return nil
 }

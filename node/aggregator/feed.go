@@ -30,6 +30,7 @@ type Update struct {
 // feed lets many watch one job without holding it up: a watcher that is slow
 // skips states and never output that is still kept.
 type feed struct {
+	id      job.ID
 	mu      sync.Mutex
 	job     job.Job
 	logs    []Log
@@ -39,7 +40,7 @@ type feed struct {
 	changed chan struct{}
 }
 
-func newFeed(j job.Job) *feed { return &feed{job: j, changed: make(chan struct{})} }
+func newFeed(j job.Job) *feed { return &feed{id: j.ID, job: j, changed: make(chan struct{})} }
 
 func (f *feed) wake() {
 	close(f.changed)

@@ -10,8 +10,8 @@ import (
 // at a time, until the job has ended, fn fails or ctx does. A job that has
 // ended already is told once.
 func (d *Driver) Watch(ctx context.Context, id job.ID, fn func(Update) error) error {
-	a := d.actor(id)
-	if a == nil {
+	f := d.feedOf(id)
+	if f == nil {
 		j, err := loadJob(d.Store, id)
 		if err != nil {
 			return err
@@ -19,7 +19,7 @@ func (d *Driver) Watch(ctx context.Context, id job.ID, fn func(Update) error) er
 		return fn(Update{Job: j, End: true})
 	}
 	for next := 0; ; {
-		u, n, changed := a.feed.since(next)
+		u, n, changed := f.since(next)
 		next = n
 		if err := fn(u); err != nil || u.End {
 			return err

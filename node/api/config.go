@@ -24,7 +24,10 @@ func (c Config) Validate() error {
 	if c.Home == "" {
 		return errors.New("api: no home folder")
 	}
-	host, _, err := net.SplitHostPort(c.Addr)
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err == nil && port == "" {
+		err = errors.New("no port (0 takes a free one)")
+	}
 	if err != nil {
 		return fmt.Errorf("api: address %q: %w", c.Addr, err)
 	}

@@ -73,7 +73,7 @@ func (p Prompt) spec(input string) (string, error) {
 		"task":   map[string]any{"image": image, "args": args},
 		"model":  p.Model,
 		"inputs": []any{map[string]any{"cid": input}},
-		"split":  map[string]any{"by": "none"}, "merge": map[string]any{"by": "concat"},
+		"split":  map[string]any{"by": "lines", "size": 1}, "merge": map[string]any{"by": "concat"},
 		"verify":   verify,
 		"payment":  map[string]any{"rail": "credit", "max": price},
 		"timeouts": map[string]any{"shard": "5m", "job": "10m"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,10 +18,6 @@ import (
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
 )
-
-// shortHome is the length below which a node keeps the runner's state in its
-// home; sockets need short paths.
-const shortHome = 80
 
 // sweep removes what the nodes of a folder left in the kernel's hands. The
 // container runner knows best what is its own; what it cannot know, because it
@@ -50,15 +47,14 @@ func sweepContainers(home, bin string) error {
 	}
 	cfg := containerd.Default(root)
 	cfg.BinDir = filepath.Join(filepath.Dir(bin), "runtime")
-	switch state := filepath.Join(root, "run"); {
-	case isDir(state):
-		cfg.State = state
-	case len(state) < shortHome:
-		return nil // a node that ends in order leaves no state
-	}
 	runner, err := containerd.New(cfg, nil)
 	if err != nil {
 		return fmt.Errorf("devnet: %w", err)
+	}
+	// Its state lies around its socket, and is gone when it ended in order.
+	socket, _ := runner.Address()
+	if _, err := os.Stat(filepath.Dir(socket)); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	// It is told to stop before it starts: only the cleaning is wanted.
 	stopped, cancel := context.WithCancel(context.Background())
@@ -69,11 +65,6 @@ func sweepContainers(home, bin string) error {
 		return nil
 	}
 	return fmt.Errorf("devnet: clean %s: %w", root, err)
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // strays finds parts of the container runtime that work below the folder, and

@@ -168,6 +168,38 @@ func TestCheckFiles(t *testing.T) {
 	}
 }
 
+func TestDecodeSpec(t *testing.T) {
+	t.Parallel()
+	s := testSpec(2, 2, 10)
+	s.Inputs = []SpecInput{{CID: "bafyx"}}
+	if back, err := DecodeSpec(mustJSON(s)); err != nil || !reflect.DeepEqual(back, s) {
+		t.Fatalf("%+v %v", back, err)
+	}
+	path, model, replicas := s, s, s
+	path.Inputs = []SpecInput{{Path: "/etc/passwd"}}
+	model.Model = "/etc/passwd"
+	replicas.Verify.Replicas = 1 << 20
+	for _, raw := range [][]byte{mustJSON(path), mustJSON(model), mustJSON(replicas), []byte(`{"x":1}`), []byte("{"), append(mustJSON(s), mustJSON(s)...)} {
+		if _, err := DecodeSpec(raw); !errors.Is(err, ErrSpec) {
+			t.Errorf("%.60s: %v", raw, err)
+		}
+	}
+}
+
+// TestHostileSpecs: deep, wide and repeating specs end soon.
+func TestHostileSpecs(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{
+		strings.Repeat("[", MaxSpec-1), strings.Repeat("{a: ", MaxSpec/4-1), strings.Repeat("- ", MaxSpec/2-1),
+		strings.Repeat("a: 1\n", MaxSpec/5-1), "inputs: [" + strings.Repeat("~,", MaxSpec/2-9) + "]",
+		"a: &a [x]\nb: [" + strings.Repeat("*a,", MaxSpec/4) + "]",
+	} {
+		if _, err := ParseSpec([]byte(src), "f"); !errors.Is(err, ErrSpec) {
+			t.Errorf("%.20q: %v", src, err)
+		}
+	}
+}
+
 func FuzzParseSpec(f *testing.F) {
 	f.Add([]byte(classify))
 	f.Add([]byte("inputs: [{path: {}}, 3, [], ~]\ntask: {env: {a: [], ? [x] : y}}\n"))

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -83,6 +85,36 @@ func (s Spec) Validate() error {
 		return nil
 	}
 	return &SpecError{Name: s.Name, Problems: v.problems}
+}
+
+// DecodeSpec reads a spec that another node sent as JSON. Unknown keys are
+// refused, what is wrong is a *SpecError, and so is a file: the paths of another
+// machine mean nothing here and must not be opened.
+func DecodeSpec(raw []byte) (Spec, error) {
+	bad := func(p Problem) (Spec, error) {
+		return Spec{}, &SpecError{Name: "the spec received", Problems: []Problem{p}}
+	}
+	if len(raw) > MaxSpec {
+		return bad(Problem{What: "larger than 1 MiB"})
+	}
+	var s Spec
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return bad(Problem{What: err.Error()})
+	}
+	if d.More() {
+		return bad(Problem{What: "more than one document"})
+	}
+	for i, in := range s.Inputs {
+		if in.Path != "" {
+			return bad(Problem{Key: fmt.Sprintf("inputs[%d]", i), What: "a file of another machine", Hint: "give its CID"})
+		}
+	}
+	if IsPath(s.Model) || IsPath(s.Task.Image) {
+		return bad(Problem{Key: "model, task.image", What: "a file of another machine", Hint: "give its CID or digest"})
+	}
+	return s, s.Validate()
 }
 
 // checker collects problems. at tells the place of a key where it is known.

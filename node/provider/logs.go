@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"sync"
 
 	"infernet.tech/infernet/node/tasklog"
@@ -51,6 +52,19 @@ func (l *logs) append(stream tasklog.Stream, p []byte) {
 		data = data[n:]
 	}
 	l.wake()
+}
+
+// tail returns the last n bytes of one stream, for a reason that people read.
+func (l *logs) tail(stream tasklog.Stream, n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []byte
+	for i := len(l.chunks) - 1; i >= 0 && len(out) < n; i-- {
+		if l.chunks[i].Stream == stream {
+			out = append(append([]byte(nil), l.chunks[i].Data...), out...)
+		}
+	}
+	return string(bytes.TrimSpace(out[max(0, len(out)-n):]))
 }
 
 // close says that nothing more will come.

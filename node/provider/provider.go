@@ -57,6 +57,7 @@ type Rail interface {
 	Name() string
 	Unit() payments.Unit
 	Expect(ctx context.Context, p payments.Payment) error
+	Waive(ctx context.Context, ref payments.Ref, reason string) error
 	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
 	RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amount, error)
 }

@@ -11,6 +11,7 @@ import (
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // stopGrace is how long a task gets between being asked and being made to end.
@@ -60,6 +61,16 @@ func (p *Provider) fail(l *live, err error) {
 	})
 	if err != nil {
 		p.Log.Error("store a failed attempt", "err", err)
+	}
+	p.waive(rec.ID, reason.Code)
+}
+
+// waive gives up the pay for an attempt, so that it no longer counts against
+// the payer's credit.
+func (p *Provider) waive(id attemptID, reason string) {
+	err := p.Rail.Waive(context.Background(), id.ref(), reason)
+	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
+		p.Log.Warn("waive a payment", "ref", id.ref(), "err", err)
 	}
 }
 
@@ -178,7 +189,11 @@ func (p *Provider) runTask(ctx context.Context, l *live, task exec.Task) error {
 	case exec.ReasonTimeout:
 		return refuse(CodeTimeout, "the task ran longer than %v", task.Limits.WallClock)
 	default:
-		return refuse(CodeTask, "%s: %s (exit code %d)", res.Reason, res.Detail, res.ExitCode)
+		text := fmt.Sprintf("%s: %s", res.Reason, res.Detail)
+		if said := l.logs.tail(stderr, 300); said != "" {
+			text += "; it said: " + said
+		}
+		return refuse(CodeTask, "%s", text)
 	}
 }
 

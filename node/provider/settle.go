@@ -29,6 +29,9 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 	if rec.Receipt != nil { // asked again: the same signature
 		return wire.WriteEvent(s, *rec.Receipt)
 	}
+	if v.Verdict != wire.VerdictOK {
+		p.waive(rec.ID, "the verdict is "+v.Verdict)
+	}
 	if err := p.checkReceipt(ctx, rec, v, ev, rev); err != nil {
 		return err
 	}
