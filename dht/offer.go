@@ -81,9 +81,9 @@ func (d *DHT) FetchOffer(ctx context.Context, p identity.PubKey) (wire.ProviderO
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
 	defer func() { _ = s.Close() }()
-	if err := s.CloseWrite(); err != nil {
-		return wire.ProviderOffer{}, wire.Event{}, fmt.Errorf("asking for an offer: %w", err)
-	}
+	// This sends the request. An error tells nothing yet: a quick peer has
+	// answered and closed by now.
+	_ = s.CloseWrite()
 	ev, err := wire.ReadEvent(s.Reader)
 	if err != nil {
 		if !brokenStream(err) {

@@ -109,7 +109,8 @@ func (s *Stream) SetWriteDeadline(t time.Time) error {
 }
 
 // CloseWrite tells the peer that nothing more comes (it reads io.EOF); reading
-// goes on.
+// goes on. It may fail although the answer is there to be read, when the peer
+// answered without waiting for the end.
 func (s *Stream) CloseWrite() error { return s.raw.CloseWrite() }
 
 // Close ends both directions; what was written still arrives.
