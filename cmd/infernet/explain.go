@@ -11,6 +11,8 @@ import (
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/demo"
+	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
@@ -114,6 +116,13 @@ var sentinels = []struct {
 	exit int
 	hint string
 }{
+	{devnet.ErrRunning, exitConflict, "infernet devnet down --dir DIR stops it"},
+	{devnet.ErrNone, exitNotFound, "infernet devnet up --dir DIR starts one"},
+	{devnet.ErrBusy, exitInUse, "wait until it is done"},
+	{devnet.ErrLeftBehind, exitOther, "infernet devnet down --dir DIR tries again; it needs the rights that up had"},
+	{demo.ErrFailed, exitCheck, "the summary says what was not as it should be"},
+	{demo.ErrBusy, exitInUse, "wait until one has ended"},
+	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},
 	{api.ErrReadableByOthers, exitKey, "others may have read the token: infernet stop, then start the node again"},
 	{api.ErrStreamCut, exitNotRunning, "see node.log in the node's home; infernet job wait ID goes on once it runs"},
@@ -134,11 +143,13 @@ var sentinels = []struct {
 	{blob.ErrNoSpace, exitDisk, "infernet data list shows what is kept; infernet data gc removes what nothing needs"},
 	{syscall.ENOSPC, exitDisk, "make room on the disk and try again"},
 	{blob.ErrNotHave, exitNotFound, "infernet data list shows what this node has"},
+	{api.ErrNoAnswer, exitJobFailed, "infernet job list shows the job; infernet job explain ID tells more"},
 	{payments.ErrUnknown, exitMoney, "whether it was charged is unknown: do not pay again; the node asks the other side until it knows"},
 	{payments.ErrOverLimit, exitRefused, "not charged; infernet balance shows the limits"},
 	{payments.ErrRefused, exitRefused, "not charged"},
 	{syscall.EADDRINUSE, exitPort, "stop the program that listens there, or choose another address with --listen or --api"},
 	{os.ErrPermission, exitNoRights, "use a home folder of your own: INFERNET_HOME=DIR"},
+	{devnet.ErrNode, exitNotRunning, "node.log in the node's home tells more"},
 	{context.DeadlineExceeded, exitTimeout, "try again, or raise the limit"},
 	{fs.ErrExist, exitConflict, "move it away first; nothing is ever overwritten"},
 	{fs.ErrNotExist, exitNotFound, ""},

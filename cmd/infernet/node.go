@@ -12,6 +12,7 @@ import (
 
 	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/devnet"
 )
 
 func nodeCmd(a *app) *cobra.Command {
@@ -38,7 +39,10 @@ document {npub, home, api, pid} is printed when the local API answers.`,
 				return err
 			}
 			cfg := set.given(cmd.Flags()).over(saved).config(a.home)
-			return a.runNode(cmd.Context(), cfg, a.logger(logJSON, verbose))
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			devnet.WatchLifeline(cancel)
+			return a.runNode(ctx, cfg, a.logger(logJSON, verbose))
 		},
 	}
 	set.flags(c.Flags())
