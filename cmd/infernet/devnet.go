@@ -19,8 +19,12 @@ func devnetCmd(a *app) *cobra.Command {
 // devnetDir adds --dir, which every verb of devnet needs.
 func devnetDir(c *cobra.Command, dir *string) *cobra.Command {
 	c.Flags().StringVar(dir, "dir", "", "folder of the network (needed)")
-	// It fails only for a flag that does not exist.
-	_ = c.MarkFlagRequired("dir")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if *dir == "" {
+			return usagef("say which network: --dir DIR")
+		}
+		return nil
+	}
 	return c
 }
 

@@ -45,7 +45,7 @@ func (a *app) gone(ctx context.Context, token string, pid int) error {
 	}
 	// A process that nobody waits for stays in the table: it is not worth more
 	// than a moment.
-	moment, cancel := context.WithTimeout(ctx, 5*time.Second)
+	moment, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	err := poll(moment, func() bool { return !alive(pid) })
 	if moment.Err() != nil && ctx.Err() == nil {
