@@ -200,6 +200,8 @@ func (n *Node) p2pConfig() p2p.Config {
 	c := p2p.Default(n.cfg.Network)
 	c.Listen, c.Bootstrap, c.Relays = n.cfg.Listen, n.cfg.Bootstrap, n.cfg.Relays
 	c.MDNS = n.cfg.MDNS
+	c.Version = n.cfg.Version
+	c.PeerStreams = 1024 // a busy pair: one stream for each attempt, its output and its blobs
 	c.RelayService = n.cfg.has(RoleRelay)
 	return c
 }

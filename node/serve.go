@@ -17,15 +17,20 @@ const (
 	penaltyReplay    = 10
 )
 
+// longestStream bounds streams that wait for work or carry bulk bytes; those
+// on which nothing moves end much sooner.
+const longestStream = 24 * time.Hour
+
 // firstDocument is how long a peer may take to say what it wants.
 const firstDocument = 10 * time.Second
 
 // handle registers what this node serves.
 func (n *Node) handle() {
-	n.host.Handle(p2p.ProtoQuote, p2p.StreamLimits{Total: 256, PerPeer: 8}, n.request(n.work.ServeQuote))
-	n.host.Handle(p2p.ProtoJob, p2p.StreamLimits{Total: 1024, PerPeer: 256}, n.request(n.job))
-	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 128}, n.request(n.work.ServeLog))
-	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 128, PerPeer: 32}, n.serveBlob)
+	n.host.Handle(p2p.ProtoQuote, p2p.StreamLimits{Total: 256, PerPeer: 16}, n.request(n.work.ServeQuote))
+	// A stream of these lives as long as an attempt does.
+	n.host.Handle(p2p.ProtoJob, p2p.StreamLimits{Total: 1024, PerPeer: 256, Life: longestStream}, n.request(n.job))
+	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 256, Life: longestStream}, n.request(n.work.ServeLog))
+	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 128, PerPeer: 64, Life: longestStream}, n.serveBlob)
 	n.host.Handle(p2p.ProtoPay, p2p.StreamLimits{Total: 128, PerPeer: 8}, n.servePay)
 }
 
