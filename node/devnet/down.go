@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"infernet.tech/infernet/node/api"
@@ -50,8 +51,14 @@ func clean(ctx context.Context, dir, bin string) error {
 	if err != nil {
 		return err
 	}
-	// A node may have been started again by hand.
-	if err := stopAll(ctx, append(records, nodesBelow(dir)...)); err != nil {
+	// A node may have been started again by hand. Each is asked once: asked
+	// again, a node ends without taking its containers with it.
+	for _, r := range nodesBelow(dir) {
+		if !slices.ContainsFunc(records, func(x record) bool { return x.PID == r.PID && x.Mark == r.Mark }) {
+			records = append(records, r)
+		}
+	}
+	if err := stopAll(ctx, records); err != nil {
 		return err
 	}
 	if err := sweep(ctx, dir, bin); err != nil {

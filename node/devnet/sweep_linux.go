@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
 )
 
@@ -60,11 +59,10 @@ func sweepContainers(home, bin string) error {
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
 	err = runner.Run(stopped)
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, exec.ErrNoRuntime) || errors.Is(err, exec.ErrUnsupported) {
-		// Where there is no runtime there were no containers.
+	if _, gone := os.Stat(filepath.Dir(socket)); errors.Is(gone, fs.ErrNotExist) {
 		return nil
 	}
-	return fmt.Errorf("devnet: clean %s: %w", root, err)
+	return fmt.Errorf("%w: %s: %w", ErrLeftBehind, filepath.Dir(socket), err)
 }
 
 // strays finds parts of the container runtime that work below the folder, and

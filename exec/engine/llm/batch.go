@@ -111,7 +111,8 @@ func (b *batcher) write(a answer) error {
 	return b.out.Flush()
 }
 
-// inputs lists the input files: the path itself, or the *.jsonl in it.
+// inputs lists the input files: the path itself, or the *.jsonl in it, or the
+// only file in it: content known by its CID alone may have any name.
 func inputs(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -125,7 +126,14 @@ func inputs(path string) ([]string, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%w: %s holds no *.jsonl file", errUsage, path)
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) != 1 || !entries[0].Type().IsRegular() {
+			return nil, fmt.Errorf("%w: %s holds no *.jsonl file", errUsage, path)
+		}
+		files = []string{filepath.Join(path, entries[0].Name())}
 	}
 	slices.Sort(files)
 	return files, nil

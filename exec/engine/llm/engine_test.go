@@ -155,6 +155,27 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+func TestInputs(t *testing.T) {
+	dir := t.TempDir()
+	add := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	want := func(paths ...string) {
+		t.Helper()
+		if got, err := inputs(dir); err != nil || !slices.Equal(got, paths) {
+			t.Errorf("got %q, %v, want %q", got, err, paths)
+		}
+	}
+	only := add("bafkreia")
+	want(only)
+	b, a := add("b.jsonl"), add("a.jsonl")
+	want(a, b)
+}
+
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
