@@ -5,6 +5,7 @@ package containerd_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,29 +33,41 @@ func BenchmarkRunner(b *testing.B) {
 		b.Fatal(err)
 	}
 	var n atomic.Int64
-	var starting, waiting, removing atomic.Int64
-	since := func(sum *atomic.Int64, t *time.Time) {
-		now := time.Now()
-		sum.Add(int64(now.Sub(*t)))
-		*t = now
-	}
-	once := func() error {
-		id, clock := fmt.Sprintf("bench-%d", n.Add(1)), time.Now()
-		h, err := r.Start(b.Context(), exec.Task{ID: id, Image: img}, exec.Streams{})
-		if err != nil {
-			return err
+	both(b, func() error { return runnerRun(b.Context(), r, img, fmt.Sprintf("bench-%d", n.Add(1)), nil) })
+	// Where the time goes, one at a time.
+	b.Run("phases", func(b *testing.B) {
+		var sums [3]time.Duration
+		for b.Loop() {
+			if err := runnerRun(b.Context(), r, img, fmt.Sprintf("bench-%d", n.Add(1)), &sums); err != nil {
+				b.Fatal(err)
+			}
 		}
-		since(&starting, &clock)
-		if res, err := h.Wait(b.Context()); err != nil || !res.OK() {
-			return fmt.Errorf("%+v, %w", res, err)
+		for i, phase := range []string{"start-ms", "wait-ms", "destroy-ms"} {
+			b.ReportMetric(sums[i].Seconds()*1000/float64(b.N), phase)
 		}
-		since(&waiting, &clock)
-		defer since(&removing, &clock)
-		return h.Destroy(b.Context())
+	})
+}
+
+// runnerRun adds the lengths of starting, waiting and destroying to sums.
+func runnerRun(ctx context.Context, r exec.Runner, img exec.Image, id string, sums *[3]time.Duration) error {
+	clock := time.Now()
+	lap := func(i int) {
+		if sums != nil {
+			sums[i] += time.Since(clock)
+			clock = time.Now()
+		}
 	}
-	both(b, once)
-	each := func(sum *atomic.Int64) float64 { return float64(sum.Load()/n.Load()) / 1e6 }
-	fmt.Printf("# mean of all runs, in ms: start %.1f, wait %.1f, destroy %.1f\n", each(&starting), each(&waiting), each(&removing))
+	h, err := r.Start(ctx, exec.Task{ID: id, Image: img}, exec.Streams{})
+	if err != nil {
+		return err
+	}
+	lap(0)
+	if res, err := h.Wait(ctx); err != nil || !res.OK() {
+		return fmt.Errorf("%+v, %w", res, err)
+	}
+	lap(1)
+	defer lap(2)
+	return h.Destroy(ctx)
 }
 
 func BenchmarkPlainClient(b *testing.B) {
@@ -114,8 +127,8 @@ func both(b *testing.B, once func() error) {
 			}
 		}
 	})
-	b.Run("parallel8", func(b *testing.B) {
-		b.SetParallelism(4)
+	b.Run("inflight64", func(b *testing.B) {
+		b.SetParallelism((64 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if err := once(); err != nil {

@@ -102,6 +102,7 @@ func TestKilledNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+	waitGone(t, cfg, socket)
 	if left := leftovers(cfg.Root, socket); len(left) < 4 {
 		t.Errorf("the killed node left only %q: this test shows nothing", left)
 	}
@@ -130,6 +131,38 @@ func TestKilledNode(t *testing.T) {
 	}
 }
 
+// daemons lists the processes of a private containerd.
+func daemons(cfg containerd.Config, socket string) (pids []int) {
+	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, exe := range exes {
+		if to, _ := os.Readlink(exe); to != filepath.Join(cfg.BinDir, "containerd") {
+			continue
+		}
+		raw, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
+		var pid int
+		if _, err := fmt.Sscanf(exe, "/proc/%d/exe", &pid); err == nil && strings.Contains(string(raw), filepath.Dir(socket)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// waitGone returns once there are no daemons.
+func waitGone(t *testing.T, cfg containerd.Config, socket string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(5 * time.Second)
+	for len(daemons(cfg, socket)) > 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Error("the daemon outlives its node")
+			return
+		}
+	}
+}
+
 // TestKilledDaemon kills the private daemon below a running task.
 func TestKilledDaemon(t *testing.T) {
 	needRoot(t)
@@ -142,22 +175,12 @@ func TestKilledDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket, _ := r.Address()
-	killed := 0
-	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, exe := range exes {
-		if to, _ := os.Readlink(exe); to == filepath.Join(cfg.BinDir, "containerd") {
-			raw, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
-			var pid int
-			if _, err := fmt.Sscanf(exe, "/proc/%d/exe", &pid); err == nil && strings.Contains(string(raw), filepath.Dir(socket)) {
-				killed++
-				if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-					t.Error(err)
-				}
-			}
-		}
+	pids := daemons(cfg, socket)
+	if len(pids) != 1 {
+		t.Fatalf("%d daemons", len(pids))
 	}
-	if killed != 1 {
-		t.Fatalf("killed %d daemons", killed)
+	if err := unix.Kill(pids[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 	res, err := h.Wait(t.Context())
 	if err != nil || res.Reason != exec.ReasonExit || res.ExitCode != 5 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -264,7 +265,8 @@ func (r *Runner) Fingerprint(ctx context.Context) (exec.Fingerprint, error) {
 	if err != nil {
 		return fp, fmt.Errorf("exec/containerd: version: %w", err)
 	}
-	fp.RuntimeVersion = "containerd " + v.Version
+	version, _, _ := strings.Cut(v.Version, "+") // a build from the module has no revision to add
+	fp.RuntimeVersion = "containerd " + version
 	fp.Isolation = []string{"runc"}
 	return fp, nil
 }

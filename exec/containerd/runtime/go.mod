@@ -1,3 +1,10 @@
+// The programs that run containers, pinned. They have a module of their own so
+// that what they need stays out of the node's, and they stay programs of their
+// own because containerd and its shim cannot live in one binary: both register
+// their plugins in one global registry. They are built into bin/runtime:
+//
+//	CGO_ENABLED=0 go build -trimpath -tags no_btrfs,no_zfs,no_devmapper,no_cri   (containerd and the shim)
+//	CGO_ENABLED=1 go build -trimpath -tags seccomp                               (runc; needs libseccomp-dev)
 module infernet.tech/infernet/exec/containerd/runtime
 
 go 1.26.6
