@@ -103,6 +103,8 @@ func (m *machine) exclude(p identity.PubKey, code string) {
 		for k := range sh.Attempts {
 			if a := &sh.Attempts[k]; a.Provider == p && a.State.Live() {
 				m.cancel(sh, a, Reason{Code: CodeExcluded, Text: "its provider was caught: " + code})
+				// The third opinion was wanted because of this one.
+				sh.Wanted = max(sh.Wanted-1, m.j.Spec.Verify.Replicas)
 			}
 		}
 	}

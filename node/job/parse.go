@@ -12,8 +12,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// MaxSpec is the largest spec read, in bytes.
-const MaxSpec = 1 << 20
+// Bounds of ParseSpec.
+const (
+	MaxSpec     = 1 << 18 // bytes of a spec
+	MaxProblems = 100     // told at once
+)
 
 // ParseSpec reads a job's YAML. It is strict: unknown and repeated keys, wrong
 // units and impossible values are all refused, all at once, as a *SpecError with
@@ -80,7 +83,7 @@ type decoder struct {
 
 func (d *decoder) document(src []byte) *yaml.Node {
 	if len(src) > MaxSpec {
-		return d.syntax(Problem{What: "larger than 1 MiB"})
+		return d.syntax(Problem{What: "larger than 256 KiB"})
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(src))
 	var doc, more yaml.Node
@@ -133,6 +136,9 @@ func (d *decoder) place(key string) Place {
 }
 
 func (d *decoder) bad(n *yaml.Node, key, what, hint string) {
+	if len(d.problems) >= MaxProblems {
+		return
+	}
 	d.problems = append(d.problems, Problem{Line: n.Line, Col: n.Column, Key: key, What: what, Hint: hint})
 }
 

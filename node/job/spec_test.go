@@ -140,7 +140,7 @@ func TestParseSpecSyntax(t *testing.T) {
 		"- a\n- b\n":                   "key: value pairs",
 		"name: a\n---\nname: b\n":      "more than one document",
 		"name: &a x\nmodel: *a\n":      "aliases",
-		strings.Repeat("#", MaxSpec+1): "larger than 1 MiB",
+		strings.Repeat("#", MaxSpec+1): "larger than 256 KiB",
 		"name:\n  - \x00":              "not YAML",
 	} {
 		if _, err := ParseSpec([]byte(src), "f"); err == nil || !strings.Contains(err.Error(), want) {

@@ -95,7 +95,7 @@ func DecodeSpec(raw []byte) (Spec, error) {
 		return Spec{}, &SpecError{Name: "the spec received", Problems: []Problem{p}}
 	}
 	if len(raw) > MaxSpec {
-		return bad(Problem{What: "larger than 1 MiB"})
+		return bad(Problem{What: "larger than 256 KiB"})
 	}
 	var s Spec
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -124,7 +124,7 @@ type checker struct {
 }
 
 func (v *checker) say(ok bool, key, hint, format string, args ...any) {
-	if ok {
+	if ok || len(v.problems) >= MaxProblems {
 		return
 	}
 	var p Place
