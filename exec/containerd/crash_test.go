@@ -5,6 +5,7 @@ package containerd_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -131,6 +132,31 @@ func TestKilledNode(t *testing.T) {
 	}
 }
 
+// TestClean takes away what a killed node left, with no node in its place.
+func TestClean(t *testing.T) {
+	needRoot(t)
+	cfg := config(t)
+	cmd := startVictim(t, cfg, exectest.Layout(t))
+	if _, err := containerd.Clean(cfg); !errors.Is(err, exec.ErrLocked) {
+		t.Errorf("cleaned under a living node: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if ids, err := containerd.Clean(cfg); err != nil || len(ids) != 3 {
+		t.Errorf("found %q, %v", ids, err)
+	}
+	probe, err := containerd.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _ := probe.Address()
+	for _, left := range leftovers(cfg.Root, socket) {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
 // daemons lists the processes of a private containerd.
 func daemons(cfg containerd.Config, socket string) (pids []int) {
 	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
@@ -207,7 +233,7 @@ func TestLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Run(t.Context()); err == nil || !strings.Contains(err.Error(), exec.ErrLocked.Error()) {
+	if err := second.Run(t.Context()); !errors.Is(err, exec.ErrLocked) {
 		t.Errorf("%v", err)
 	}
 }

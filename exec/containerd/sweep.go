@@ -18,9 +18,32 @@ import (
 	tasks "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/v2/client"
 	"golang.org/x/sys/unix"
+
+	"infernet.tech/infernet/exec"
 )
 
 const sweepPatience = 10 * time.Second
+
+// Clean removes all that a killed process left of the runner of this
+// configuration, and starts nothing: for one who takes a root away altogether.
+// It returns the ids of the tasks it found. Run does the same by itself.
+// Errors: exec.ErrNoRights, exec.ErrLocked while the runner is in use. With a
+// given socket it cannot remove the daemon's own records of the tasks.
+func Clean(cfg Config) ([]string, error) {
+	r, err := New(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, exec.ErrNoRights
+	}
+	unlock, err := r.cfg.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return r.sweep()
+}
 
 // sweep removes all that runners of this Root have on the machine, without
 // asking any daemon: processes, cgroups, mounts, files. It is called while no

@@ -16,6 +16,9 @@ type Runner struct{ ready chan struct{} }
 // New fails with exec.ErrUnsupported.
 func New(Config, *slog.Logger) (*Runner, error) { return nil, exec.ErrUnsupported }
 
+// Clean has nothing to remove.
+func Clean(Config) ([]string, error) { return nil, nil }
+
 // Run fails with exec.ErrUnsupported.
 func (r *Runner) Run(context.Context) error { return exec.ErrUnsupported }
 
