@@ -100,9 +100,3 @@ func yesNo(b bool) string {
 	}
 	return "no"
 }
-
-// firstOf is the first line of a text.
-func firstOf(s string) string {
-	head, _, _ := strings.Cut(s, "\n")
-	return head
-}

@@ -16,7 +16,7 @@ func (s *Server) handler() http.Handler {
 	s.marketRoutes(mux)
 	// What no route matched answers as JSON too, method mismatches included.
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, Errorf(CodeNotFound, "see infernet help api", "nothing at %s %q", cut(r.Method), cut(r.URL.Path)))
+		writeError(w, Errorf(CodeNotFound, "infernet help api lists the paths", "nothing at %s %q", cut(r.Method), cut(r.URL.Path)))
 	})
 	return s.guard(mux)
 }
