@@ -102,9 +102,11 @@ func (m *machine) exclude(p identity.PubKey, code string) {
 		sh := &m.j.Shards[i]
 		for k := range sh.Attempts {
 			if a := &sh.Attempts[k]; a.Provider == p && a.State.Live() {
+				if a.State == AttemptFetched {
+					// The third opinion was wanted because of this one.
+					sh.Wanted = max(sh.Wanted-1, m.j.Spec.Verify.Replicas)
+				}
 				m.cancel(sh, a, Reason{Code: CodeExcluded, Text: "its provider was caught: " + code})
-				// The third opinion was wanted because of this one.
-				sh.Wanted = max(sh.Wanted-1, m.j.Spec.Verify.Replicas)
 			}
 		}
 	}

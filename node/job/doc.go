@@ -23,7 +23,8 @@
 //
 // A shard goes through these. Funded follows accepted at once on the credit
 // rail, where the reserve made before the offer is the funding. A shard falls
-// back when an attempt is lost and another takes its place.
+// back when an attempt is lost and another takes its place, and leaves adjudication
+// when one of those who disagree is caught elsewhere: nobody needs to decide then.
 //
 //	queued       -> offered rejected
 //	offered      -> queued funded running committed verified rejected
@@ -31,7 +32,7 @@
 //	running      -> queued offered funded committed verified rejected
 //	committed    -> queued offered funded running revealed verified paid rejected
 //	revealed     -> queued offered funded running adjudicating verified paid rejected
-//	adjudicating -> verified paid rejected
+//	adjudicating -> queued offered funded running committed revealed verified paid rejected
 //	verified     -> paid
 //
 // And an attempt through these. Ok, bad and lost ones are told so (Settle); only
