@@ -11,6 +11,7 @@ import (
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/bench"
 	"infernet.tech/infernet/node/demo"
 	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/job"
@@ -122,6 +123,8 @@ var sentinels = []struct {
 	{devnet.ErrLeftBehind, exitOther, "infernet devnet down --dir DIR tries again; it needs the rights that up had"},
 	{demo.ErrFailed, exitCheck, "the summary says what was not as it should be"},
 	{demo.ErrBusy, exitInUse, "wait until one has ended"},
+	{bench.ErrBusy, exitInUse, "wait until it has ended"},
+	{bench.ErrJob, exitJobFailed, "try again; infernet demo tells whether jobs work here at all"},
 	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},
 	{api.ErrReadableByOthers, exitKey, "others may have read the token: infernet stop, then start the node again"},

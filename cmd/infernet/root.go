@@ -29,7 +29,7 @@ Every participant runs this program.`
 	root.AddCommand(
 		initCmd(a), doctorCmd(a), versionCmd(a),
 		nodeCmd(a), statusCmd(a), stopCmd(a),
-		devnetCmd(a), demoCmd(a),
+		devnetCmd(a), demoCmd(a), benchCmd(a),
 		runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a),
