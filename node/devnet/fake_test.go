@@ -69,7 +69,12 @@ func fakeNode(home string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(home, api.FileName), raw, 0o600); err != nil {
+	// In one step: a reader must not find half of it.
+	file := filepath.Join(home, api.FileName)
+	if err := os.WriteFile(file+".new", raw, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(file+".new", file); err != nil {
 		return err
 	}
 	<-ctx.Done()

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"infernet.tech/infernet/node/api"
 )
 
 func TestDownUnmounts(t *testing.T) {
@@ -54,7 +56,13 @@ func TestDownEndsNodesStartedByHand(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	until(t, "the node is seen", func() bool { return len(nodesBelow(n.dir)) == 3 })
+	until(t, "the node runs", func() bool {
+		f, err := api.ReadFile(client.Home)
+		return err == nil && f.PID == cmd.Process.Pid
+	})
+	if found := nodesBelow(n.dir); len(found) != 3 {
+		t.Errorf("found %v, want three nodes", found)
+	}
 	if err := Down(t.Context(), n.dir); err != nil {
 		t.Fatal(err)
 	}
