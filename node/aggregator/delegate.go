@@ -25,7 +25,7 @@ const sayEvery = 2 * time.Second
 // handedOver is the description of a job that travels to another aggregator:
 // everything resolved, nothing that means a path on the client's machine.
 type handedOver struct {
-	Spec   job.Spec
+	Spec   json.RawMessage // see job.DecodeSpec
 	Image  job.Image
 	Model  job.Model
 	Inputs []job.Input
@@ -73,11 +73,15 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if err := json.Unmarshal([]byte(m.Spec), &h); err != nil {
 		return job.Job{}, fmt.Errorf("description: %w", err)
 	}
+	spec, err := job.DecodeSpec(h.Spec)
+	if err != nil {
+		return job.Job{}, err
+	}
 	fee := uint64(len(h.Inputs)) * FeePerShard
 	switch {
 	case len(h.Inputs) == 0 || len(h.Inputs) > job.MaxShards:
 		return job.Job{}, fmt.Errorf("%d shards, 1 to %d are taken", len(h.Inputs), job.MaxShards)
-	case m.Rail != d.Rail.Name() || m.Unit != string(d.Rail.Unit()) || h.Spec.Payment.Rail != m.Rail:
+	case m.Rail != d.Rail.Name() || m.Unit != string(d.Rail.Unit()) || spec.Payment.Rail != m.Rail:
 		return job.Job{}, fmt.Errorf("rail %q in %q is not taken here", m.Rail, m.Unit)
 	case m.Fee < fee:
 		return job.Job{}, fmt.Errorf("fee: %d offered, %d asked", m.Fee, fee)
@@ -91,13 +95,13 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if room.Value < m.Max {
 		return job.Job{}, fmt.Errorf("credit: %s left for this client, the job may cost %d", room, m.Max)
 	}
-	h.Spec.Aggregator = identity.PubKey{}
-	h.Spec.Payment.Max.Value = m.Max - m.Fee
+	spec.Aggregator = identity.PubKey{}
+	spec.Payment.Max.Value = m.Max - m.Fee
 	if err := d.bringAll(ctx, client, h); err != nil {
 		return job.Job{}, err
 	}
 	return d.launch(ctx, job.Submit{
-		ID: m.Job, Client: client, Spec: h.Spec, Secret: wire.RandomID(),
+		ID: m.Job, Client: client, Spec: spec, Secret: wire.RandomID(),
 		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
 	})
 }

@@ -47,7 +47,8 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 		if errors.As(err, &refused) {
 			again, err := d.afterRefusal(ctx, &at, refused)
 			if err != nil {
-				return at.failed(refused.Code, err.Error(), faultOf(refused.Code)), nil
+				code, fault := reasonOf(refused.Code)
+				return at.failed(code, err.Error(), fault), nil
 			}
 			wait = again
 		} else if errors.Is(err, errProtocol) || errors.Is(err, wire.ErrInvalid) {
@@ -103,13 +104,17 @@ func (d *Driver) afterRefusal(ctx context.Context, at *attempt, r *Refused) (tim
 	return 0, r
 }
 
-// faultOf tells whether a refusal counts against the provider.
-func faultOf(code string) bool {
+// reasonOf turns a provider's code into the machine's, and tells whether it
+// counts against the provider. A task that fails is not its provider's fault
+// until others show that it need not.
+func reasonOf(code string) (reason string, fault bool) {
 	switch code {
+	case "task", "timeout", "result":
+		return job.CodeTask, false
 	case "busy", "credit", "refused", "shutting_down", "cancelled", "no_quote":
-		return false
+		return job.CodeRefused, false
 	}
-	return true
+	return code, true
 }
 
 // follow sends the Accept and reads until the commit. contact tells whether

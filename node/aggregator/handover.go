@@ -30,7 +30,11 @@ func (d *Driver) handOver(ctx context.Context, ev job.Submit) (job.Job, error) {
 		return j, err
 	}
 	j.Outbox = nil
-	data, err := json.Marshal(handedOver{Spec: ev.Spec, Image: ev.Image, Model: ev.Model, Inputs: ev.Inputs})
+	spec, err := json.Marshal(portable(ev))
+	if err != nil {
+		return j, err
+	}
+	data, err := json.Marshal(handedOver{Spec: spec, Image: ev.Image, Model: ev.Model, Inputs: ev.Inputs})
 	if err != nil {
 		return j, err
 	}
@@ -41,6 +45,15 @@ func (d *Driver) handOver(ctx context.Context, ev job.Submit) (job.Job, error) {
 		return j, err
 	}
 	return d.adopt(ctx, j)
+}
+
+// portable is a spec that means the same on another machine: content instead
+// of paths and names.
+func portable(ev job.Submit) job.Spec {
+	s := ev.Spec
+	s.Task.Image, s.Model = ev.Image.Digest, ev.Model.CID
+	s.Inputs = []job.SpecInput{{CID: ev.Inputs[0].CID}}
+	return s
 }
 
 // handover returns what was handed over, where a stored job is a mirror.
