@@ -146,7 +146,7 @@ func (b contentBackend) Pin(_ context.Context, kind api.ContentKind, ref string,
 }
 
 func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, dryRun bool) (api.GCReport, error) {
-	r, err := b.n.lib.Blobs().GC(ctx, dryRun)
+	r, err := b.n.lib.GC(ctx, dryRun, append(b.n.agg.InUse(), b.n.working()...))
 	if err != nil {
 		return api.GCReport{}, contentError(err)
 	}

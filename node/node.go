@@ -46,7 +46,8 @@ type Node struct {
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
 
-	fingerprint func() string // hardware class of this provider; "" without the role
+	working     func() []string // blobs that the provider's work needs
+	fingerprint func() string   // hardware class of this provider; "" without the role
 
 	runner   exec.Runner // nil: a containerd of the node's own
 	hostOpts []libp2p.Option

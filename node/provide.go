@@ -16,6 +16,7 @@ import (
 // composeProvider builds the provider role, or its absence.
 func (n *Node) composeProvider() ([]unit, error) {
 	n.fingerprint = func() string { return "" }
+	n.working = func() []string { return nil }
 	if !n.cfg.has(RoleProvider) {
 		n.work = off{n.key, RoleProvider}
 		return nil, nil
@@ -33,7 +34,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 		return nil, err
 	}
 	n.work = p
-	n.fingerprint = host.Class
+	n.fingerprint, n.working = host.Class, p.InUse
 	return append(units, unit{
 		name: "provider", run: p.Run, needs: append(running, n.host.Ready()), detail: func() string {
 			working, slots := p.Load()

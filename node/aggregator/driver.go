@@ -224,3 +224,22 @@ func (d *Driver) feedOf(id job.ID) *feed {
 	}
 	return nil
 }
+
+// InUse lists the blobs that live jobs need: what providers still fetch from
+// here, and results that are not merged yet.
+func (d *Driver) InUse() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var cids []string
+	for _, a := range d.actors {
+		j := a.job()
+		cids = append(cids, j.Image.CID, j.Model.CID, j.Result.CID)
+		for _, sh := range j.Shards {
+			cids = append(cids, sh.Input.CID)
+			for _, at := range sh.Attempts {
+				cids = append(cids, at.Reveal.Root)
+			}
+		}
+	}
+	return cids
+}

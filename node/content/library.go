@@ -196,3 +196,14 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
+
+// GC removes what has no name and no pin and is not in use. Live work tells
+// its CIDs; what of them is not here needs no keeping.
+func (l *Library) GC(ctx context.Context, dryRun bool, inUse []string) (blob.GCReport, error) {
+	for _, cid := range inUse {
+		if release, err := l.blobs.Hold(cid); err == nil {
+			defer release()
+		}
+	}
+	return l.blobs.GC(ctx, dryRun)
+}

@@ -64,8 +64,24 @@ func (p *Provider) begin(ctx context.Context, id attemptID, ev wire.Event, acc w
 		return nil, false, err
 	}
 	l = newLive(rec)
+	p.prune()
 	p.attempts[id] = l
 	return l, true, nil
+}
+
+// maxKept is how many attempts are kept in memory, their output with them;
+// what has ended goes first and is answered from the store from then on.
+const maxKept = 512
+
+func (p *Provider) prune() {
+	if len(p.attempts) < maxKept {
+		return
+	}
+	for id, l := range p.attempts {
+		if rec, _ := l.snapshot(); rec.State.Terminal() {
+			delete(p.attempts, id)
+		}
+	}
 }
 
 // covers checks an Accept against the offer it was quoted for.

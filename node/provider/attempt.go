@@ -136,6 +136,13 @@ func loadRecord(st store.Store, id attemptID) (record, error) {
 	return r, err
 }
 
+// forgetRecord removes an attempt, and what was agreed for its job.
+func forgetRecord(st store.Store, id attemptID) error {
+	return st.Update(func(tx store.Txn) error {
+		return errors.Join(tx.Delete(id.key()), tx.Delete(agreementKey(id.Aggregator, id.Job)))
+	})
+}
+
 // loadRecords returns every stored attempt, oldest start first.
 func loadRecords(st store.Store) ([]record, error) {
 	var all []record

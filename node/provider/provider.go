@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,6 +170,10 @@ func (p *Provider) requeue(ctx context.Context, unfinished []*live) error {
 	return nil
 }
 
+// keepRecords is how long, in seconds, an attempt is remembered after its
+// job's deadline: as long as somebody may ask about it.
+const keepRecords = 30 * 24 * 3600
+
 // restore loads the attempts that can still matter and returns those whose
 // work has to start over. Results of committed ones are granted again.
 func (p *Provider) restore() ([]*live, error) {
@@ -181,7 +187,13 @@ func (p *Provider) restore() ([]*live, error) {
 	defer p.mu.Unlock()
 	for _, rec := range records {
 		acc, err := rec.accept()
-		if err != nil || rec.State.Terminal() || acc.Deadline < now {
+		if err != nil || acc.Deadline < now-keepRecords {
+			if err := forgetRecord(p.Store, rec.ID); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if rec.State.Terminal() || acc.Deadline < now {
 			continue
 		}
 		l := newLive(rec)
@@ -216,4 +228,21 @@ func (p *Provider) Class(imageDigest string) string {
 		digest = digest[7:19] // twelve hex digits tell engines apart for people
 	}
 	return fmt.Sprintf("%s/%s/%s", p.print.Arch, p.print.SIMD, digest)
+}
+
+// InUse lists the blobs that unsettled attempts need, or may be asked for.
+func (p *Provider) InUse() []string {
+	p.mu.Lock()
+	all := slices.Collect(maps.Values(p.attempts))
+	p.mu.Unlock()
+	var cids []string
+	for _, l := range all {
+		rec, _ := l.snapshot()
+		acc, err := rec.accept()
+		if err != nil || rec.State.Terminal() {
+			continue
+		}
+		cids = append(cids, rec.Root, acc.ImageCID, acc.ModelCID, acc.InputCID)
+	}
+	return cids
 }

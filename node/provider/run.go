@@ -93,7 +93,11 @@ func (p *Provider) work(ctx context.Context, l *live, rec record) error {
 	if err != nil {
 		return err
 	}
-	if err := p.runTask(ctx, l, task); err != nil {
+	// The result is out of the container once the task has ended: the commit
+	// does not wait for the removal, but the slot does.
+	remove, err := p.runTask(ctx, l, task)
+	defer remove()
+	if err != nil {
 		return err
 	}
 	if err := p.cfg.Cheat.tamper(task.Out); err != nil {
@@ -161,39 +165,40 @@ func taskEnv(id attemptID, acc wire.Accept) []string {
 	return env
 }
 
-// runTask runs the task in the sandbox; a context that ends stops it.
-func (p *Provider) runTask(ctx context.Context, l *live, task exec.Task) error {
+// runTask runs the task in the sandbox; a context that ends stops it. What is
+// left of the container is gone after remove, which is never nil.
+func (p *Provider) runTask(ctx context.Context, l *live, task exec.Task) (remove func(), err error) {
 	h, err := p.Runner.Start(ctx, task, exec.Streams{
 		Stdout: l.logs.writer(stdout), Stderr: l.logs.writer(stderr),
 	})
 	if err != nil {
-		return refuse(CodeTask, "start: %v", err)
+		return func() {}, refuse(CodeTask, "start: %v", err)
 	}
 	// The container is removed even when ctx has ended.
-	defer func() {
+	remove = func() {
 		dctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		if err := h.Destroy(dctx); err != nil {
 			p.Log.Error("remove container", "task", task.ID, "err", err)
 		}
-	}()
+	}
 	res, err := h.Wait(ctx)
 	if err != nil {
 		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace+5*time.Second)
 		defer cancel()
-		return errors.Join(refuse(CodeTask, "wait: %v", err), h.Stop(sctx, stopGrace))
+		return remove, errors.Join(refuse(CodeTask, "wait: %v", err), h.Stop(sctx, stopGrace))
 	}
 	switch res.Reason {
 	case exec.ReasonOK:
-		return nil
+		return remove, nil
 	case exec.ReasonTimeout:
-		return refuse(CodeTimeout, "the task ran longer than %v", task.Limits.WallClock)
+		return remove, refuse(CodeTimeout, "the task ran longer than %v", task.Limits.WallClock)
 	default:
 		text := fmt.Sprintf("%s: %s", res.Reason, res.Detail)
 		if said := l.logs.tail(stderr, 300); said != "" {
 			text += "; it said: " + said
 		}
-		return refuse(CodeTask, "%s", text)
+		return remove, refuse(CodeTask, "%s", text)
 	}
 }
 
