@@ -128,7 +128,7 @@ func (d *direct) hardened(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	h, err := d.runner.Start(ctx, exec.Task{
 		ID: id, Image: d.img, In: in, Out: out,
-		Limits: exec.Limits{CPUMillis: taskCPU, MemoryBytes: taskMemory},
+		Limits: exec.Limits{CPUMillis: taskCPU, MemoryBytes: taskMemory, DiskBytes: taskDisk},
 	}, exec.Streams{})
 	if err != nil {
 		return err

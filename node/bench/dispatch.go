@@ -19,6 +19,7 @@ import (
 const (
 	taskCPU    = 1000     // thousandths of a core
 	taskMemory = 64 << 20 // bytes
+	taskDisk   = 16 << 20 // bytes of /out
 )
 
 // DispatchConfig says how much is measured.
@@ -52,8 +53,10 @@ func (c DispatchConfig) Validate() error {
 	return nil
 }
 
-// Dispatch is what was measured: milliseconds for one task, from asking for it
-// to nothing of it being left to do.
+// Dispatch is what was measured: milliseconds for one task. With containerd
+// alone they end when the container is removed. In the network they end when
+// the client knows that the job is done, paid and written down; the provider
+// removes the container meanwhile, and the next run waits for that, uncounted.
 type Dispatch struct {
 	Machine  Machine  `json:"machine"`
 	One      Compared `json:"one_at_a_time"`
@@ -160,12 +163,23 @@ func (m *meter) compared() Compared {
 	return c
 }
 
+// way does the work once and tells how long it took.
+type way func(context.Context) (time.Duration, error)
+
+func timed(once func(context.Context) error) way {
+	return func(ctx context.Context) (time.Duration, error) {
+		since := time.Now()
+		err := once(ctx)
+		return time.Since(since), err
+	}
+}
+
 // oneAtATime lets the three ways take turns; who begins changes, so that no
 // way always follows the same other.
 func (m *meter) oneAtATime(ctx context.Context) error {
 	m.times, m.phases = [3][]float64{}, phases{}
-	network := func(ctx context.Context) error { return m.net.job(ctx, 1, &m.phases) }
-	ways := []func(context.Context) error{m.alone.plain, m.alone.hardened, network}
+	network := func(ctx context.Context) (time.Duration, error) { return m.net.job(ctx, 1, &m.phases) }
+	ways := []way{timed(m.alone.plain), timed(m.alone.hardened), network}
 	m.cfg.Report(fmt.Sprintf("one at a time: %d tasks each way, after %d to warm up", m.cfg.N, m.cfg.Warmup))
 	for i := range m.cfg.Warmup + m.cfg.N {
 		if i == m.cfg.Warmup {
@@ -173,11 +187,11 @@ func (m *meter) oneAtATime(ctx context.Context) error {
 		}
 		for turn := range ways {
 			way := (i + turn) % len(ways)
-			since := time.Now()
-			if err := ways[way](ctx); err != nil {
+			took, err := ways[way](ctx)
+			if err != nil {
 				return errors.Join(ctx.Err(), err)
 			}
-			m.times[way] = append(m.times[way], millis(time.Since(since)))
+			m.times[way] = append(m.times[way], millis(took))
 		}
 	}
 	return nil
@@ -186,11 +200,11 @@ func (m *meter) oneAtATime(ctx context.Context) error {
 // inFlight does the same with many tasks asked for at once, of which the same
 // number runs at a time whatever the way.
 func (m *meter) inFlight(ctx context.Context) error {
-	many := func(once func(context.Context) error) func(context.Context) error {
-		return func(ctx context.Context) error { return together(ctx, m.cfg.InFlight, m.cfg.AtOnce, once) }
+	many := func(once func(context.Context) error) way {
+		return timed(func(ctx context.Context) error { return together(ctx, m.cfg.InFlight, m.cfg.AtOnce, once) })
 	}
-	network := func(ctx context.Context) error { return m.net.job(ctx, m.cfg.InFlight, nil) }
-	ways := []func(context.Context) error{many(m.alone.plain), many(m.alone.hardened), network}
+	network := func(ctx context.Context) (time.Duration, error) { return m.net.job(ctx, m.cfg.InFlight, nil) }
+	ways := []way{many(m.alone.plain), many(m.alone.hardened), network}
 	m.cfg.Report(fmt.Sprintf("in flight: %d tasks, %d of them running at once, %d rounds each way after one to warm up",
 		m.cfg.InFlight, m.cfg.AtOnce, m.cfg.Rounds))
 	for i := range 1 + m.cfg.Rounds {
@@ -199,11 +213,11 @@ func (m *meter) inFlight(ctx context.Context) error {
 		}
 		for turn := range ways {
 			way := (i + turn) % len(ways)
-			since := time.Now()
-			if err := ways[way](ctx); err != nil {
+			took, err := ways[way](ctx)
+			if err != nil {
 				return errors.Join(ctx.Err(), err)
 			}
-			m.times[way] = append(m.times[way], millis(time.Since(since))/float64(m.cfg.InFlight))
+			m.times[way] = append(m.times[way], millis(took)/float64(m.cfg.InFlight))
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ task: {image: %s}
 inputs: [{path: in.txt}]
 split: {by: lines, size: 1}
 merge: {by: none}
-resources: {cpu: 1, memory: 64MiB}
+resources: {cpu: 1, memory: 64MiB, disk: 16MiB}
 verify: {mode: none}
 payment: {rail: credit, max: 100000}
 timeouts: {shard: 60s, job: 10m}
@@ -37,7 +37,8 @@ timeouts: {shard: 60s, job: 10m}
 type trio struct {
 	dir    string
 	nodes  *devnet.Network
-	client *api.Client
+	client *api.Client // of the client node
+	worker *api.Client // of the provider
 	number int
 }
 
@@ -50,8 +51,12 @@ func newTrio(ctx context.Context, dir string, cfg DispatchConfig, img exec.Image
 	if err != nil {
 		return nil, err
 	}
-	node, _ := n.nodes.Node("client")
-	if n.client, err = node.Client(); err == nil {
+	client, _ := n.nodes.Node("client")
+	worker, _ := n.nodes.Node("provider1")
+	if n.client, err = client.Client(); err == nil {
+		n.worker, err = worker.Client()
+	}
+	if err == nil {
 		_, err = n.client.Add(ctx, api.Images, api.AddRequest{Path: img.Layout, Name: imageName})
 	}
 	if err == nil {
@@ -88,37 +93,58 @@ func (n *trio) close(ctx context.Context) error {
 	return n.nodes.Close(late)
 }
 
-// job runs a job of so many shards from the submission to its end. No input
-// was seen before, so that it has to travel.
-func (n *trio) job(ctx context.Context, shards int, into *phases) error {
+// job runs a job of so many shards and tells how long it took from the
+// submission to its end. No input was seen before, so that it has to travel.
+func (n *trio) job(ctx context.Context, shards int, into *phases) (time.Duration, error) {
 	var in strings.Builder
 	for i := range shards {
 		n.number++
 		fmt.Fprintf(&in, "task %d, shard %d\n", n.number, i)
 	}
 	if err := os.WriteFile(filepath.Join(n.dir, "in.txt"), []byte(in.String()), 0o644); err != nil {
-		return err
+		return 0, err
 	}
 	since := time.Now()
 	j, err := n.client.Submit(ctx, api.SubmitRequest{Spec: fmt.Sprintf(jobSpec, imageName), Dir: n.dir})
 	if err != nil {
-		return fmt.Errorf("submit: %w", err)
+		return 0, fmt.Errorf("submit: %w", err)
 	}
 	submitted := time.Now()
 	if j, err = n.client.Wait(ctx, j.ID, api.EventQuery{}, nil); err != nil {
-		return fmt.Errorf("wait: %w", err)
+		return 0, fmt.Errorf("wait: %w", err)
 	}
 	known := time.Now()
 	if j.State != api.JobDone || j.Shards.OK != shards {
-		return fmt.Errorf("%w: %s is %s with %d of %d shards: %s", ErrJob, j.ID, j.State, j.Shards.OK, shards, j.Reason)
+		return 0, fmt.Errorf("%w: %s is %s with %d of %d shards: %s", ErrJob, j.ID, j.State, j.Shards.OK, shards, j.Reason)
 	}
-	if into == nil {
-		return nil
+	if into != nil {
+		why, err := n.client.Explain(ctx, j.ID)
+		if err != nil {
+			return 0, err
+		}
+		into.add(since, submitted, known, why.History)
 	}
-	why, err := n.client.Explain(ctx, j.ID)
-	if err != nil {
-		return err
+	return known.Sub(since), n.idle(ctx)
+}
+
+// idle waits until the provider has nothing left to remove.
+func (n *trio) idle(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st, err := n.worker.Status(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range st.Subsystems {
+			if s.Name == "provider" && strings.HasPrefix(s.Detail, "0 of ") {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
 	}
-	into.add(since, submitted, known, why.History)
-	return nil
 }
