@@ -92,6 +92,13 @@ func (b jobsBackend) Get(_ context.Context, id string) (api.Job, error) {
 
 // find takes a job's id or a beginning of it that only one job has.
 func (b jobsBackend) find(id string) (job.Job, error) {
+	// A whole id needs no search through all jobs that ever were.
+	var whole job.ID
+	if len(id) == 2*len(whole) && whole.UnmarshalText([]byte(id)) == nil {
+		if j, err := b.n.agg.Get(whole); err == nil {
+			return j, nil
+		}
+	}
 	jobs, err := b.n.agg.List()
 	if err != nil {
 		return job.Job{}, err

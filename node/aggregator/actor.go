@@ -33,6 +33,7 @@ type actor struct {
 	mailbox chan mail
 	resumed bool
 	effects map[string]*running // only touched by run
+	written []byte              // the job as it is stored; only touched by run
 	wg      sync.WaitGroup      // effects
 	feed    *feed
 
@@ -91,9 +92,7 @@ func (a *actor) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case m := <-a.mailbox:
-			if r := a.effects[m.answer]; !a.step(m.ev) && r != nil {
-				r.again = true // its answer could not be written down
-			}
+			a.take(append([]mail{m}, a.waiting()...))
 		case <-tick.C:
 			a.step(job.Tick{Now: time.Now()})
 		}
@@ -106,22 +105,60 @@ func (a *actor) over() {
 	a.d.retire(a)
 }
 
-// step takes one event: state and outbox are written before anyone sees them.
-// It tells whether that went well; an event that the state refuses is taken
-// care of too.
-func (a *actor) step(ev job.Event) bool {
+// waiting empties the mailbox: what came while the last write was under way is
+// written with the next one, which in a large job is most of the writing saved.
+func (a *actor) waiting() []mail {
+	var all []mail
+	for range cap(a.mailbox) {
+		select {
+		case m := <-a.mailbox:
+			all = append(all, m)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// take steps through the events of the mails, in order. Where they cannot be
+// written down, the effects that they answer run again.
+func (a *actor) take(mails []mail) {
+	events := make([]job.Event, len(mails))
+	for i, m := range mails {
+		events[i] = m.ev
+	}
+	if a.step(events...) {
+		return
+	}
+	for _, m := range mails {
+		if r := a.effects[m.answer]; r != nil {
+			r.again = true
+		}
+	}
+}
+
+// step takes events: state and outbox are written, once, before anyone sees
+// them. It tells whether that went well; an event that the state refuses is
+// taken care of too.
+func (a *actor) step(events ...job.Event) bool {
 	before := a.job()
-	next, effects, err := job.Step(before, ev)
+	next := before
+	var effects []job.Effect
+	for _, ev := range events {
+		stepped, out, err := job.Step(next, ev)
+		if err != nil {
+			a.d.Log.Debug("event not taken", "job", before.ID, "err", err)
+			continue
+		}
+		next, effects = stepped, append(effects, out...)
+	}
+	changed, err := a.save(before, next)
 	if err != nil {
-		a.d.Log.Debug("event not taken", "job", before.ID, "err", err)
-		return true
-	}
-	if same(before, next) {
-		return true
-	}
-	if err := saveJob(a.d.Store, next); err != nil {
 		a.d.Log.Error("store job", "job", before.ID, "err", err)
 		return false
+	}
+	if !changed {
+		return true
 	}
 	for _, e := range effects {
 		if r := a.effects[e.Key()]; r != nil {
@@ -136,11 +173,22 @@ func (a *actor) step(ev job.Event) bool {
 	return true
 }
 
-// same tells whether a step changed nothing worth writing.
-func same(a, b job.Job) bool {
-	x, errx := json.Marshal(a)
-	y, erry := json.Marshal(b)
-	return errx == nil && erry == nil && bytes.Equal(x, y)
+// save writes a job down unless nothing of it has changed.
+func (a *actor) save(before, next job.Job) (changed bool, err error) {
+	if a.written == nil {
+		if a.written, err = json.Marshal(before); err != nil {
+			return false, err
+		}
+	}
+	data, err := json.Marshal(next)
+	if err != nil || bytes.Equal(data, a.written) {
+		return false, err
+	}
+	if err := putJob(a.d.Store, next.ID, data); err != nil {
+		return false, err
+	}
+	a.written = data
+	return true, nil
 }
 
 // launchEffects starts what the outbox asks for and is not under way, stops

@@ -19,7 +19,11 @@ func saveJob(st store.Store, j job.Job) error {
 	if err != nil {
 		return fmt.Errorf("encode job: %w", err)
 	}
-	return st.Update(func(tx store.Txn) error { return tx.Set(jobKey(j.ID), data) })
+	return putJob(st, j.ID, data)
+}
+
+func putJob(st store.Store, id job.ID, data []byte) error {
+	return st.Update(func(tx store.Txn) error { return tx.Set(jobKey(id), data) })
 }
 
 func loadJob(st store.Store, id job.ID) (job.Job, error) {

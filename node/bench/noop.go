@@ -38,7 +38,7 @@ func noop(arch string) ([]byte, error) {
 	const base, header, segment, page = 0x400000, 64, 56, 0x10000
 	le := binary.LittleEndian
 	b := append([]byte("\x7fELF"), 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0) // 64 bits, little endian
-	b = le.AppendUint16(b, 2)                                           // executable
+	b = le.AppendUint16(b, 2)                                          // executable
 	b = le.AppendUint16(b, p.machine)
 	b = le.AppendUint32(b, 1)
 	b = le.AppendUint64(b, base+header+segment) // entry
