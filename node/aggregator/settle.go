@@ -88,6 +88,7 @@ func labelOf(e job.Settle) string {
 // receipt signs the receipt once and returns the one that stands.
 func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef string) (wire.Event, error) {
 	at := j.Shards[e.Shard].Attempts[e.Attempt]
+	began, ended := span(at)
 	m := wire.Receipt{
 		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt,
 		Provider: e.Provider, Payer: d.Key.PubKey(),
@@ -95,7 +96,7 @@ func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef str
 		Units: j.Shards[e.Shard].Input.Units, Unit: string(at.Amount.Unit), Rail: j.Spec.Payment.Rail,
 		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
 		Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event, VerdictID: verdict.ID,
-		PayRef: payRef, StartedMS: at.Began.UnixMilli(), EndedMS: at.Ended.UnixMilli(),
+		PayRef: payRef, StartedMS: began.UnixMilli(), EndedMS: ended.UnixMilli(),
 	}
 	if e.Verdict == job.VerdictOK {
 		m.Amount = e.Amount.Value
@@ -105,6 +106,19 @@ func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef str
 		return signed, err
 	}
 	return d.keep(j.ID, e.Shard, e.Attempt, docReceipt, signed)
+}
+
+// span is when an attempt ran. One that never said that it runs is counted
+// from its offer: a receipt without dates could not be signed.
+func span(at job.Attempt) (began, ended time.Time) {
+	began, ended = at.Began, at.Ended
+	if began.IsZero() {
+		began = at.Offered
+	}
+	if ended.Before(began) {
+		ended = began
+	}
+	return began, ended
 }
 
 // exchangeReceipt tells the provider the verdict and takes its countersignature

@@ -41,6 +41,9 @@ func exchange(s *p2p.Stream, send ...wire.Event) (wire.Event, error) {
 func readAnswer(s *p2p.Stream) (wire.Event, error) {
 	ev, err := wire.ReadEvent(s.Reader)
 	if err != nil {
+		if malformed(err) {
+			err = fmt.Errorf("%w: %w", errProtocol, err)
+		}
 		return ev, fmt.Errorf("read: %w", err)
 	}
 	if ev.PubKey != s.Peer() {
@@ -54,6 +57,16 @@ func readAnswer(s *p2p.Stream) (wire.Event, error) {
 		return ev, &Refused{Code: m.Code, Text: m.Text, RetryMS: m.RetryMS}
 	}
 	return ev, nil
+}
+
+// malformed tells a document that cannot be one from a connection that broke.
+func malformed(err error) bool {
+	for _, e := range []error{wire.ErrTooBig, wire.ErrSyntax, wire.ErrFrame, wire.ErrBadID, wire.ErrBadSignature} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // open opens a control stream that ends with the context.

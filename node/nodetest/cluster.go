@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type Member struct {
 	Config node.Config
 	Runner *exectest.Runner
 
+	addr   string
 	node   *node.Node
 	cancel context.CancelFunc
 	done   chan error
@@ -42,16 +44,23 @@ type Member struct {
 func New(t testing.TB) *Cluster {
 	c := &Cluster{t: t, dir: t.TempDir(), Nodes: map[string]*Member{}}
 	relay := c.Add("relay", node.RoleRelay)
-	c.seed = relay.Status().Addrs[0]
+	c.seed = relay.Addr()
 	return c
 }
+
+const (
+	devnet      = "devnet-test"
+	version     = "test"
+	loopback    = "/ip4/127.0.0.1/udp/0/quic-v1"
+	startWithin = 20 * time.Second
+)
 
 // Add makes a node and starts it.
 func (c *Cluster) Add(name string, role node.Role, opts ...func(*Member)) *Member {
 	c.t.Helper()
 	cfg := node.DefaultConfig(filepath.Join(c.dir, name))
-	cfg.Network, cfg.Roles, cfg.MDNS, cfg.Version = "devnet-test", []node.Role{role}, false, "test"
-	cfg.Listen = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}
+	cfg.Network, cfg.Roles, cfg.MDNS, cfg.Version = devnet, []node.Role{role}, false, version
+	cfg.Listen = []string{loopback}
 	cfg.Provider.Slots = 4
 	if c.seed != "" {
 		cfg.Bootstrap = []string{c.seed}
@@ -97,10 +106,19 @@ func (m *Member) Start() {
 	case err := <-m.done:
 		m.done <- err
 		m.c.t.Fatalf("%s: %v", m.Name, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(startWithin):
 		m.c.t.Fatalf("%s: not ready in time", m.Name)
 	}
+	// Whoever knows where it is finds it there after a restart.
+	m.addr = m.Status().Addrs[0]
+	m.Config.Listen = []string{m.addr[:strings.Index(m.addr, "/p2p/")]}
 }
+
+// Addr is the node's full address; it stays the same over restarts.
+func (m *Member) Addr() string { return m.addr }
+
+// Key is the node's public key.
+func (m *Member) Key() identity.PubKey { return m.node.Key() }
 
 // Stop ends a node and waits for it. Stopping twice is no error.
 func (m *Member) Stop() {
@@ -160,7 +178,11 @@ func (m *Member) Wait(id string) api.Job {
 		return nil
 	})
 	if err != nil {
-		m.c.t.Fatalf("job %s: %v", id, err)
+		why, _ := m.API().Explain(context.Background(), id)
+		for _, n := range why.History {
+			m.c.t.Log(n.Text)
+		}
+		m.c.t.Fatalf("job %s: %v: %s; %+v", id, err, why.Summary, why.Dropped)
 	}
 	return final
 }

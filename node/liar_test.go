@@ -1,0 +1,372 @@
+package node_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+const shortSpec = `
+name: %s
+kind: batch
+task: {image: %s}
+inputs: [{path: %s}]
+split: {by: lines, size: 5}
+merge: {by: concat}
+resources: {cpu: 1, memory: 64MiB}
+verify: {mode: quorum, replicas: 2, agree: 2, compare: exact}
+payment: {rail: credit, max: 1000}
+timeouts: {shard: 1s, fetch: 2s, job: 1m}
+`
+
+// lie is one way to be dishonest and what is told of it.
+type lie struct {
+	script nodetest.Script
+	codes  []string      // one of them is the reason of each attempt
+	within time.Duration // the machine's own patience, and the honest work after it
+}
+
+// lies are told among two honest providers, to a job that wants every shard
+// twice.
+func lies() map[string]lie {
+	return map[string]lie{
+		"a reveal that does not open the commit": {
+			script: nodetest.Script{Reveal: func(l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				r := w.Reveal()
+				r.Nonce = wire.RandomID()
+				_, err := l.Say(s, r)
+				return err
+			}},
+			codes: []string{"wrong_reveal"}, within: 20 * time.Second,
+		},
+		"a reveal of another size than committed to": {
+			script: nodetest.Script{Reveal: func(l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				r := w.Reveal()
+				r.Size++
+				_, err := l.Say(s, r)
+				return err
+			}},
+			codes: []string{"wrong_size"}, within: 20 * time.Second,
+		},
+		"a result of another size than committed to": {
+			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				if err := l.Do(ctx, w); err != nil {
+					return err
+				}
+				w.Size++
+				return l.Bind(s, w, l.Promise(w))
+			}},
+			codes: []string{"wrong_size"}, within: 20 * time.Second,
+		},
+		"a commit to other work than was given": {
+			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				if err := l.Do(ctx, w); err != nil {
+					return err
+				}
+				c := l.Promise(w)
+				c.Units += 7
+				return l.Bind(s, w, c)
+			}},
+			codes: []string{"wrong_units"}, within: 20 * time.Second,
+		},
+		"bytes that never come": {
+			script: nodetest.Script{Accept: other, Blob: func(ctx context.Context, _ *nodetest.Liar, _ *p2p.Stream) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+			codes: []string{"not_fetched"}, within: 25 * time.Second,
+		},
+		"bad bytes": {
+			script: nodetest.Script{Accept: other, Blob: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream) error {
+				return l.Serve(ctx, struct {
+					io.Reader
+					io.Writer
+				}{s, flipping{s}})
+			}},
+			codes: []string{"not_fetched"}, within: 25 * time.Second,
+		},
+		"a commit signed by another key": {
+			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				if err := l.Do(ctx, w); err != nil {
+					return err
+				}
+				other, err := identity.Generate()
+				if err != nil {
+					return err
+				}
+				ev, err := wire.Seal(other, l.Promise(w), time.Now())
+				if err != nil {
+					return err
+				}
+				return wire.WriteEvent(s, ev)
+			}},
+			codes: []string{"protocol"}, within: 20 * time.Second,
+		},
+		"garbage": {
+			script: nodetest.Script{Accept: func(_ context.Context, _ *nodetest.Liar, s *p2p.Stream, _ *nodetest.Work) error {
+				_, err := s.Write(append(binary.AppendUvarint(nil, 64), strings.Repeat("x", 64)...))
+				return err
+			}},
+			codes: []string{"protocol"}, within: 20 * time.Second,
+		},
+		"a document without end": {
+			script: nodetest.Script{Accept: func(_ context.Context, _ *nodetest.Liar, s *p2p.Stream, _ *nodetest.Work) error {
+				_, err := s.Write(binary.AppendUvarint(nil, 1<<63))
+				return err
+			}},
+			codes: []string{"protocol"}, within: 20 * time.Second,
+		},
+		"a commit for another attempt": {
+			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				c := l.Promise(w)
+				c.Shard++
+				_, err := l.Say(s, c)
+				return err
+			}},
+			codes: []string{"protocol"}, within: 20 * time.Second,
+		},
+		"a reveal refused": {
+			script: nodetest.Script{Reveal: func(l *nodetest.Liar, s *p2p.Stream, _ *nodetest.Work) error {
+				_, err := l.Say(s, wire.Error{Code: "internal", Text: "never mind"})
+				return err
+			}},
+			codes: []string{"no_reveal"}, within: 20 * time.Second,
+		},
+	}
+}
+
+// other commits to a result that nobody else has, so that it must be fetched.
+func other(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+	if err := l.Invent(ctx, w); err != nil {
+		return err
+	}
+	return l.Bind(s, w, l.Promise(w))
+}
+
+// flipping changes the last byte of everything longer than a header.
+type flipping struct{ io.Writer }
+
+func (f flipping) Write(p []byte) (int, error) {
+	q := slices.Clone(p)
+	if len(q) > 8 {
+		q[len(q)-1] ^= 1
+	}
+	return f.Writer.Write(q)
+}
+
+// Whatever a provider says, the job ends with the right result by the others,
+// the liar is not paid, and the owner can read why.
+func TestLiars(t *testing.T) {
+	t.Parallel()
+	for name, lie := range lies() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := nodetest.New(t)
+			liar := c.Liar(lie.script)
+			for i := range 2 {
+				c.Add(fmt.Sprintf("provider%d", i), node.RoleProvider)
+			}
+			client := c.Add("client", node.RoleClient)
+			dir, file := nodetest.Lines(t, 20)
+			began := time.Now()
+			j := client.Run(fmt.Sprintf(shortSpec, "lied-to", nodetest.Image(t), file), dir)
+			if took := time.Since(began); took > lie.within {
+				t.Errorf("the job took %v, at most %v were needed", took, lie.within)
+			}
+			if len(liar.Works()) == 0 {
+				t.Fatal("the liar was given nothing")
+			}
+			rightResult(t, j, dir, file)
+			unpaid(t, client, j, liar.NPub())
+			reasonTold(t, client, j, liar.NPub(), lie.codes)
+			sameBooks(t, c, client)
+		})
+	}
+}
+
+// A provider that says nothing, or answers too late, holds a job up for as
+// long as the machine waits and no longer.
+func TestLateAndSilent(t *testing.T) {
+	t.Parallel()
+	for name, lie := range map[string]lie{
+		"never answers": {
+			script: nodetest.Script{Accept: func(ctx context.Context, _ *nodetest.Liar, _ *p2p.Stream, _ *nodetest.Work) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+			// 20 s for an offer, and 20 s more for a provider that is silent.
+			codes: []string{"never", "unreachable"}, within: 45 * time.Second,
+		},
+		"answers late": {
+			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+				a := w.Accept
+				if _, err := l.Say(s, wire.Progress{Job: a.Job, Shard: a.Shard, Attempt: a.Attempt, State: wire.StateRunning}); err != nil {
+					return err
+				}
+				if err := l.Do(ctx, w); err != nil {
+					return err
+				}
+				// shard 1 s and 5 s for the commit to come
+				t := time.NewTimer(7 * time.Second)
+				defer t.Stop()
+				select {
+				case <-t.C:
+				case <-ctx.Done():
+				}
+				return l.Bind(s, w, l.Promise(w))
+			}},
+			codes: []string{"late"}, within: 25 * time.Second,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := nodetest.New(t)
+			liar := c.Liar(lie.script)
+			client := c.Add("client", node.RoleClient)
+			dir, file := nodetest.Lines(t, 5)
+			spec := strings.Replace(shortSpec, "{mode: quorum, replicas: 2, agree: 2, compare: exact}", "{mode: none}", 1)
+			began := time.Now()
+			j, err := client.API().Submit(t.Context(), api.SubmitRequest{
+				Spec: fmt.Sprintf(spec, "held-up", nodetest.Image(t), file), Dir: dir,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Only then is there somebody else: the liar has the shard.
+			<-liar.Asked()
+			c.Add("honest", node.RoleProvider)
+			j = client.Wait(j.ID)
+			if took := time.Since(began); took > lie.within {
+				t.Errorf("the job took %v, at most %v were needed", took, lie.within)
+			}
+			rightResult(t, j, dir, file)
+			unpaid(t, client, j, liar.NPub())
+			reasonTold(t, client, j, liar.NPub(), lie.codes)
+		})
+	}
+}
+
+// A commit that is another's: whoever says it second is refused, whoever made
+// it is paid.
+func TestCopiedCommit(t *testing.T) {
+	t.Parallel()
+	c := nodetest.New(t)
+	made := make(chan wire.Commit, 64)
+	victim := c.Liar(nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+		err := l.Commit(ctx, s, w)
+		made <- l.Promise(w)
+		return err
+	}})
+	copier := c.Liar(nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
+		select {
+		case theirs := <-made:
+			mine := theirs
+			mine.Shard, mine.Attempt, mine.Units = w.Accept.Shard, w.Accept.Attempt, w.Accept.Units
+			return l.Bind(s, w, mine)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}})
+	client := c.Add("client", node.RoleClient)
+	dir, file := nodetest.Lines(t, 5)
+	j, err := client.API().Submit(t.Context(), api.SubmitRequest{
+		Spec: fmt.Sprintf(shortSpec, "copied", nodetest.Image(t), file), Dir: dir,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-copier.Asked()
+	c.Add("honest", node.RoleProvider)
+	j = client.Wait(j.ID)
+	rightResult(t, j, dir, file)
+	unpaid(t, client, j, copier.NPub())
+	reasonTold(t, client, j, copier.NPub(), []string{"copied_commit"})
+	if paidTo(t, client, victim.NPub()) == 0 {
+		t.Error("the provider whose commit was copied is not paid")
+	}
+}
+
+// rightResult holds the job's result against its input in capitals.
+func rightResult(t *testing.T, j api.Job, dir, file string) {
+	t.Helper()
+	if j.State != "done" {
+		t.Fatalf("job is %s: %s %s", j.State, j.Reason, j.Hint)
+	}
+	got, err := os.ReadFile(j.Result.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.ReadFile(dir + "/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ToUpper(string(in)); string(got) != want {
+		t.Errorf("result is %d bytes, want %d: %.80q", len(got), len(want), got)
+	}
+}
+
+// unpaid holds that neither the job nor the client's books know of money for a
+// provider.
+func unpaid(t *testing.T, client *nodetest.Member, j api.Job, npub string) {
+	t.Helper()
+	for _, p := range j.Providers {
+		if p.NPub == npub && p.Paid != 0 {
+			t.Errorf("by the job the liar got %d", p.Paid)
+		}
+	}
+	if got := paidTo(t, client, npub); got != 0 {
+		t.Errorf("by the books the liar got %d", got)
+	}
+}
+
+func paidTo(t *testing.T, client *nodetest.Member, npub string) uint64 {
+	t.Helper()
+	balances, err := client.API().Balances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range balances {
+		if b.Peer == npub {
+			return b.Paid
+		}
+	}
+	return 0
+}
+
+// reasonTold holds that each line on the provider gives one of the codes.
+func reasonTold(t *testing.T, client *nodetest.Member, j api.Job, npub string, codes []string) {
+	t.Helper()
+	why, err := client.API().Explain(t.Context(), j.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, d := range why.Dropped {
+		if d.NPub != npub {
+			continue
+		}
+		if !strings.HasPrefix(d.Reason, "attempt ") {
+			continue // why it was not asked again
+		}
+		told++
+		if !slices.ContainsFunc(codes, func(code string) bool { return strings.Contains(d.Reason, ": "+code+": ") }) {
+			t.Errorf("reason %q, want one of %v", d.Reason, codes)
+		}
+	}
+	if told == 0 {
+		t.Errorf("no reason is told for %s: %+v", npub, why.Dropped)
+	}
+}

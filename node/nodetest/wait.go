@@ -1,0 +1,51 @@
+package nodetest
+
+import (
+	"testing"
+	"time"
+)
+
+// poll is how often a wait looks.
+const poll = 10 * time.Millisecond
+
+// Predicate waits until ok holds and fails the test when it does not within d.
+func Predicate(t testing.TB, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	if !wait(d, ok) {
+		t.Fatalf("after %v still not: %s", d, what)
+	}
+}
+
+// NoError waits until fn returns nil and fails the test with its last error
+// when it does not within d.
+func NoError(t testing.TB, d time.Duration, fn func() error) {
+	t.Helper()
+	var last error
+	if !wait(d, func() bool { last = fn(); return last == nil }) {
+		t.Fatalf("after %v still: %v", d, last)
+	}
+}
+
+// Invariant holds for d: it fails the test as soon as ok does not.
+func Invariant(t testing.TB, d time.Duration, what string, ok func() bool) {
+	t.Helper()
+	if wait(d, func() bool { return !ok() }) {
+		t.Fatalf("no longer: %s", what)
+	}
+}
+
+// wait reports whether ok became true within d.
+func wait(d time.Duration, ok func() bool) bool {
+	end := time.NewTimer(d)
+	defer end.Stop()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end.C:
+			return ok()
+		}
+	}
+	return true
+}
