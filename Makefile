@@ -59,7 +59,8 @@ sim: ## run the simulated network
 	$(NODE) $(GO) test -count=1 -v -run 'Sim' ./p2p/... ./dht/... ./node/...
 
 e2e: build ## run the tests with real nodes and containers
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E|EndToEnd' ./node/... ./cmd/...
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E' ./node/demo
+	$(NODE) $(GO) test -count=1 -v ./exec/containerd
 
 bench: build ## measure dispatch and transfer beside their baselines
 	$(BIN)/infernet bench dispatch
@@ -109,7 +110,7 @@ $(ENGINE_BIN): $(filter-out %_test.go,$(wildcard $(ENGINE_SRC)/*.go)) $(ENGINE_S
 	@touch $@
 
 test-node:
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test ./...
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout 20m ./...
 
 test-engine: headers
 	cd $(ENGINE_SRC) && $(ENGINE) $(GO) test ./...

@@ -37,16 +37,11 @@ func Down(ctx context.Context, dir string) error {
 		return err
 	}
 	defer unlock()
-	bin, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("devnet: find own program: %w", err)
-	}
-	return clean(ctx, dir, bin)
+	return clean(ctx, dir)
 }
 
-// clean does Down's work under the folder's lock. The program's path tells
-// where the container runtime lies.
-func clean(ctx context.Context, dir, bin string) error {
+// clean does Down's work under the folder's lock.
+func clean(ctx context.Context, dir string) error {
 	records, err := readRecords(dir)
 	if err != nil {
 		return err
@@ -61,7 +56,7 @@ func clean(ctx context.Context, dir, bin string) error {
 	if err := stopAll(ctx, records); err != nil {
 		return err
 	}
-	if err := sweep(ctx, dir, bin); err != nil {
+	if err := sweep(ctx, dir); err != nil {
 		return err
 	}
 	removeSockets(dir)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,10 +20,10 @@ import (
 // sweep removes what the nodes of a folder left in the kernel's hands. The
 // container runner knows best what is its own; what it cannot know, because it
 // did not start it or its state is damaged, is found by its paths.
-func sweep(ctx context.Context, dir, bin string) error {
+func sweep(ctx context.Context, dir string) error {
 	var errs []error
 	for _, home := range homes(dir) {
-		errs = append(errs, sweepContainers(home, bin))
+		errs = append(errs, sweepContainers(home))
 	}
 	for _, r := range strays(dir) {
 		r.signal(true)
@@ -37,32 +36,16 @@ func sweep(ctx context.Context, dir, bin string) error {
 	return errors.Join(errs...)
 }
 
-// sweepContainers lets the container runner of a home clean up after itself,
-// which it does when it starts and when it stops.
-func sweepContainers(home, bin string) error {
+// sweepContainers lets the container runner of a home clean up after itself.
+func sweepContainers(home string) error {
 	root := filepath.Join(home, "exec")
 	if _, err := os.Stat(root); err != nil || os.Geteuid() != 0 {
-		return nil
+		return nil // without either there were no containers
 	}
-	cfg := containerd.Default(root)
-	cfg.BinDir = filepath.Join(filepath.Dir(bin), "runtime")
-	runner, err := containerd.New(cfg, nil)
-	if err != nil {
-		return fmt.Errorf("devnet: %w", err)
+	if _, err := containerd.Clean(containerd.Default(root)); err != nil {
+		return fmt.Errorf("%w: containers of %s: %w", ErrLeftBehind, root, err)
 	}
-	// Its state lies around its socket, and is gone when it ended in order.
-	socket, _ := runner.Address()
-	if _, err := os.Stat(filepath.Dir(socket)); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	// It is told to stop before it starts: only the cleaning is wanted.
-	stopped, cancel := context.WithCancel(context.Background())
-	cancel()
-	err = runner.Run(stopped)
-	if _, gone := os.Stat(filepath.Dir(socket)); errors.Is(gone, fs.ErrNotExist) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s: %w", ErrLeftBehind, filepath.Dir(socket), err)
+	return nil
 }
 
 // strays finds parts of the container runtime that work below the folder, and

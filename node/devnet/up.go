@@ -33,7 +33,7 @@ func Up(ctx context.Context, cfg Config) (*Network, error) {
 	if anyAlive(records) {
 		return nil, fmt.Errorf("%w: %s", ErrRunning, cfg.Dir)
 	}
-	if err := clean(ctx, cfg.Dir, cfg.Bin); err != nil {
+	if err := clean(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
 	s := &starter{cfg: cfg, net: &Network{dir: cfg.Dir}}
@@ -41,7 +41,7 @@ func Up(ctx context.Context, cfg Config) (*Network, error) {
 		// The caller's context may be what failed.
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		return nil, errors.Join(err, clean(late, cfg.Dir, cfg.Bin), closed(s.net.lifeline))
+		return nil, errors.Join(err, clean(late, cfg.Dir), closed(s.net.lifeline))
 	}
 	return s.net, nil
 }

@@ -1,0 +1,116 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/devnet"
+)
+
+// program is what make builds; tests with real nodes are for root.
+func program(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("containers need root; run the tests as root to have this one")
+	}
+	bin, err := filepath.Abs("../../bin/infernet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{bin, filepath.Join(filepath.Dir(bin), "engine/infernet-llm"), filepath.Join(filepath.Dir(bin), "runtime/runc")} {
+		if _, err := os.Stat(path); err != nil {
+			t.Skipf("not built (make build): %v", err)
+		}
+	}
+	return bin
+}
+
+// TestE2EDemo runs a small demo with real nodes, containers and engine.
+func TestE2EDemo(t *testing.T) {
+	bin := program(t)
+	t.Setenv(engine.BinaryEnv, filepath.Join(filepath.Dir(bin), "engine/infernet-llm"))
+	// Longer names would not leave room for the paths of sockets.
+	base, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	var told bytes.Buffer
+	cfg := Config{Dir: filepath.Join(base, "d"), Bin: bin, Providers: 3, Cheaters: 1, Prompts: 48, ShardSize: 6, Out: &told}
+	sum, _, err := Run(t.Context(), cfg)
+	if err != nil || !sum.OK {
+		t.Fatalf("%v: %q\n%s", err, sum.Problems, &told)
+	}
+	if !strings.Contains(told.String(), "> "+chatAnswer) {
+		t.Errorf("the words did not come as they were made:\n%s", &told)
+	}
+	if _, err := os.Stat(cfg.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the folder stays behind")
+	}
+}
+
+// TestE2EKilledProvider kills a provider in the middle of a job. It does not
+// come back, and the job is done without it.
+func TestE2EKilledProvider(t *testing.T) {
+	bin := program(t)
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	net, err := devnet.Up(t.Context(), devnet.Config{Dir: dir, Bin: bin, Providers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := net.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	node, _ := net.Node("client")
+	client, err := node.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &show{cfg: Config{Providers: 3, Prompts: 48, ShardSize: 6}, say: newTeller(nil), net: net}
+	if err := s.find(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	qs := questions(48)
+	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), qs); err != nil {
+		t.Fatal(err)
+	}
+	j, err := client.Submit(t.Context(), api.SubmitRequest{Spec: jobSpec(6), Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim, _ := net.Node("provider2")
+	killed := false
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	j, err = client.Wait(ctx, j.ID, api.EventQuery{}, func(ev api.Event) error {
+		if killed || ev.Shards == nil || ev.Shards.OK == 0 {
+			return nil
+		}
+		killed = true
+		return syscall.Kill(victim.PID, syscall.SIGKILL)
+	})
+	if err != nil || j.State != api.JobDone || !killed {
+		t.Fatalf("%v: job is %s: %s; killed: %v", err, j.State, j.Reason, killed)
+	}
+	right, faults, err := check(j.Result.Path, qs)
+	if err != nil || right != len(qs) {
+		t.Errorf("%d of %d right: %q, %v", right, len(qs), faults, err)
+	}
+}
