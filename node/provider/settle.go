@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"infernet.tech/infernet/p2p"
@@ -29,8 +30,8 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 	if rec.Receipt != nil { // asked again: the same signature
 		return wire.WriteEvent(s, *rec.Receipt)
 	}
-	if v.Verdict != wire.VerdictOK {
-		p.waive(rec.ID, "the verdict is "+v.Verdict)
+	if v.Verdict != wire.VerdictOK && v.Provider == p.Key.PubKey() {
+		p.blamed(l, rec.ID, v, ev)
 	}
 	if err := p.checkReceipt(ctx, rec, v, ev, rev); err != nil {
 		return err
@@ -47,10 +48,29 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 	if err != nil {
 		return err
 	}
+	// The signature is written down: the payer need not wait for our ledger.
+	told := wire.WriteEvent(s, signed)
 	if _, err := p.Ledger.AddReceipt(wire.Countersigned{Doc: rev, By: signed}); err != nil {
 		p.Log.Error("store a receipt", "err", err)
 	}
-	return wire.WriteEvent(s, signed)
+	return told
+}
+
+// blamed ends an attempt that was judged against us and keeps the verdict.
+func (p *Provider) blamed(l *live, id attemptID, v wire.Verdict, ev wire.Event) {
+	err := l.update(p.Store, func(r *record) error {
+		if r.State.Terminal() {
+			return errEnded
+		}
+		r.State, r.Verdict = Failed, &ev
+		r.Fail = refuse(CodeDisputed, "judged %q by the aggregator: %q", v.Verdict, cut(v.Reason, 100))
+		return nil
+	})
+	if err == nil {
+		p.waive(id, "the verdict is "+v.Verdict)
+	} else if !errors.Is(err, errEnded) {
+		p.Log.Error("store a verdict", "err", err)
+	}
 }
 
 // checkReceipt refuses to sign what is not so.
@@ -64,7 +84,7 @@ func (p *Provider) checkReceipt(ctx context.Context, rec record, v wire.Verdict,
 		return err
 	}
 	switch {
-	case rev.PubKey != rec.ID.Aggregator || r.Payer != rec.ID.Aggregator || r.Provider != p.Key.PubKey():
+	case rev.PubKey != rec.ID.Aggregator || r.Payer != rec.ID.Aggregator || r.Provider != p.Key.PubKey() || v.Provider != p.Key.PubKey():
 		return refuse(CodeMismatch, "the receipt names other parties")
 	case r.Job != acc.Job || r.Shard != acc.Shard || r.Attempt != acc.Attempt || r.VerdictID != vev.ID:
 		return refuse(CodeMismatch, "the receipt is for another attempt")
