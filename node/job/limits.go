@@ -17,7 +17,8 @@ const (
 
 	maxFaults        = 2 // of a provider in a job, then it is left alone
 	maxStarved       = 4 // answers in a row without anybody for a shard that had somebody
-	maxSettleTries   = 8 // of a payment that certainly did not happen
+	maxSettleTries   = 4 // of a payment that certainly did not happen
+	maxUnknownTries  = 3 // of one that may have happened
 	maxVerdictTries  = 3 // of telling a provider that it is not paid
 	settleGrace      = 2 * time.Minute
 	maxBackoff       = 30 * time.Second

@@ -37,6 +37,13 @@ func (m *machine) settleFailed(e SettleFailed) error {
 	switch {
 	case paying && e.Certain == NotCharged && a.Tries >= maxSettleTries:
 		a.Reason = Reason{Code: CodeUnpaid, Text: e.Text, Hint: "nothing was charged; see the receipt"}
+	case paying && e.Certain == Unknown && a.Tries >= maxUnknownTries:
+		// The result does not wait for a provider that is gone. The promise
+		// is in the journal, whose reconciler goes on asking.
+		m.complete(key)
+		a.Reason = unknownPayment()
+		m.close(sh, a, true, CodeUnknown)
+		return nil
 	case !paying && a.Tries >= maxVerdictTries:
 	default:
 		if paying {
@@ -47,6 +54,15 @@ func (m *machine) settleFailed(e SettleFailed) error {
 	m.complete(key)
 	m.close(sh, a, false, CodeUnpaid)
 	return nil
+}
+
+// unknownPayment is the reason of an attempt that is settled as far as the job
+// goes: what may have been paid counts as spent.
+func unknownPayment() Reason {
+	return Reason{
+		Code: CodeUnknown, Text: "whether the payment arrived is not known yet; the journal goes on asking",
+		Hint: "do not pay it again by hand; infernet payments list tells",
+	}
 }
 
 // close ends a settlement. paid moves the reserve to what is spent; otherwise
@@ -81,10 +97,7 @@ func (m *machine) retrySettlements() {
 		switch {
 		case over && a.State == AttemptOK:
 			m.complete(e.Key())
-			a.Reason = Reason{
-				Code: CodeUnknown, Text: "whether the payment happened is not known",
-				Hint: "do not pay it again by hand; infernet payments reconcile tells",
-			}
+			a.Reason = unknownPayment()
 			m.close(sh, a, true, CodeUnknown)
 		case !a.RetryAt.IsZero() && !m.now.Before(a.RetryAt):
 			a.RetryAt = zeroTime
