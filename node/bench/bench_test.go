@@ -1,0 +1,114 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node/api"
+)
+
+func TestNoopIsAProgram(t *testing.T) {
+	t.Parallel()
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		raw, err := noop(arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := elf.NewFile(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatalf("%s: %v", arch, err)
+		}
+		if f.Machine != machine || f.Type != elf.ET_EXEC || len(f.Progs) != 1 {
+			t.Errorf("%s: %+v", arch, f.FileHeader)
+		}
+		p := f.Progs[0]
+		if p.Filesz != uint64(len(raw)) || f.Entry != p.Vaddr+uint64(len(raw)-len(exitCode[arch].code)) {
+			t.Errorf("%s: entry %#x, segment %+v", arch, f.Entry, p.ProgHeader)
+		}
+	}
+	if _, err := noop("riscv64"); err == nil {
+		t.Error("a program for a processor that has none")
+	}
+}
+
+func TestSummarise(t *testing.T) {
+	t.Parallel()
+	got := summarise([]float64{5, 1, 4, 2, 3})
+	if want := (Series{N: 5, Median: 3, P90: 4.6, Min: 1, Max: 5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if summarise(nil) != (Series{}) || ratio(1, 0) != 0 || ratio(3, 2) != 1.5 {
+		t.Error("nothing is not nothing")
+	}
+}
+
+func TestPhases(t *testing.T) {
+	t.Parallel()
+	began := time.UnixMilli(1_000_000)
+	at := func(ms int64, text string) api.Note { return api.Note{AtMS: began.UnixMilli() + ms, Text: text} }
+	var p phases
+	p.add(began, began.Add(2*time.Millisecond), began.Add(90*time.Millisecond), []api.Note{
+		at(5, "job: matching -> dispatched"), at(9, "shard 0: funded -> running (why)"),
+		at(60, "shard 0: running -> committed"), at(64, "attempt 0/0: revealing -> revealed"),
+		at(65, "attempt 0/0: revealed -> fetched"), at(65, "shard 0: revealed -> verified"),
+		at(80, "shard 0: verified -> paid"), at(88, "job: settling -> done"),
+	})
+	want := []float64{2, 3, 4, 51, 4, 1, 0, 15, 8, 2}
+	for i, x := range p.list() {
+		if x.Took.Median != want[i] {
+			t.Errorf("%s took %v, want %v", x.Name, x.Took.Median, want[i])
+		}
+	}
+}
+
+func TestTransfer(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	got, err := RunTransfer(t.Context(), TransferConfig{Size: 5<<20 + 7, Rounds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Series{got.Disk, got.Hash, got.TCP, got.Stream, got.Blob} {
+		if s.N != 1 || s.Median <= 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+func TestTransferStops(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	report := func(string) { cancel() }
+	if _, err := RunTransfer(ctx, TransferConfig{Size: 5 << 20, Rounds: 1, Report: report}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+	if len(left) != 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+func TestConfigs(t *testing.T) {
+	t.Parallel()
+	bad := DefaultDispatch()
+	bad.N = 0
+	for _, err := range []error{
+		bad.Validate(), TransferConfig{Size: 1, Rounds: 1}.Validate(), TransferConfig{Size: 1 << 20}.Validate(),
+	} {
+		if !errors.Is(err, ErrConfig) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := errors.Join(DefaultDispatch().Validate(), DefaultTransfer().Validate()); err != nil {
+		t.Error(err)
+	}
+}
