@@ -264,7 +264,7 @@ func TestLateAndSilent(t *testing.T) {
 func TestCopiedCommit(t *testing.T) {
 	t.Parallel()
 	c := nodetest.New(t)
-	made := make(chan wire.Commit, 64)
+	made, copied := make(chan wire.Commit, 64), make(chan wire.Commit, 64)
 	victim := c.Liar(nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
 		err := l.Commit(ctx, s, w)
 		made <- l.Promise(w)
@@ -272,10 +272,9 @@ func TestCopiedCommit(t *testing.T) {
 	}})
 	copier := c.Liar(nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
 		select {
-		case theirs := <-made:
-			mine := theirs
-			mine.Shard, mine.Attempt, mine.Units = w.Accept.Shard, w.Accept.Attempt, w.Accept.Units
-			return l.Bind(s, w, mine)
+		case theirs := <-copied:
+			theirs.Shard, theirs.Attempt, theirs.Units = w.Accept.Shard, w.Accept.Attempt, w.Accept.Units
+			return l.Bind(s, w, theirs)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -290,7 +289,15 @@ func TestCopiedCommit(t *testing.T) {
 	}
 	<-copier.Asked()
 	c.Add("honest", node.RoleProvider)
+	// A commit can be copied only once somebody has seen it.
+	nodetest.Predicate(t, 10*time.Second, "a commit is in", func() bool {
+		return strings.Contains(client.History(j.ID), "-> committed")
+	})
+	copied <- <-made
 	j = client.Wait(j.ID)
+	if j.State != "done" {
+		t.Log(client.History(j.ID))
+	}
 	rightResult(t, j, dir, file)
 	unpaid(t, client, j, copier.NPub())
 	reasonTold(t, client, j, copier.NPub(), []string{"copied_commit"})

@@ -2,12 +2,19 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
+	"infernet.tech/infernet/node/aggregator"
+	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/store/blob"
 )
 
 // Penalties for what no honest peer sends. A peer is cut off for a while when
@@ -15,6 +22,8 @@ import (
 const (
 	penaltyMalformed = 20
 	penaltyReplay    = 10
+	penaltyPrying    = 2 // asking for what is another's; a node that restarted may do so once
+	penaltySilent    = 2 // opening a stream and saying nothing
 )
 
 // longestStream bounds streams that wait for work or carry bulk bytes; those
@@ -45,7 +54,9 @@ func (n *Node) request(next handler) func(ctx context.Context, s *p2p.Stream) {
 		ev, err := n.first(s)
 		if err != nil {
 			n.log.Debug("request refused", "peer", s.Peer().Short(), "err", err)
-			s.Reset()
+			if !errors.Is(err, errTold) { // a reset would take the answer back
+				s.Reset()
+			}
 			return
 		}
 		if err := next(ctx, s, ev); err != nil {
@@ -62,19 +73,36 @@ func (n *Node) first(s *p2p.Stream) (wire.Event, error) {
 	}
 	ev, err := wire.ReadEvent(s.Reader)
 	if err != nil {
-		n.host.Penalise(s.Peer(), penaltyMalformed, "malformed document")
+		n.blame(s.Peer(), err)
 		return ev, err
 	}
 	if ev.PubKey != s.Peer() {
 		n.host.Penalise(s.Peer(), penaltyMalformed, "document of another author")
-		return ev, fmt.Errorf("signed by %s", ev.PubKey.Short())
+		return ev, n.tell(s, ev, provider.CodeMalformed, "signed by another key than the peer's")
 	}
-	if err := n.guard.Check(ev, time.Now()); err != nil {
+	switch err := n.guard.Check(ev, time.Now()); {
+	case errors.Is(err, wire.ErrGuardFull): // ours to bear: nothing is wrong with the document
+		return ev, n.tell(s, ev, provider.CodeBusy, "too many documents at once")
+	case err != nil:
 		n.host.Penalise(s.Peer(), penaltyReplay, err.Error())
 		return ev, n.tell(s, ev, provider.CodeStale, err.Error())
 	}
 	return ev, s.SetReadDeadline(time.Time{})
 }
+
+// blame counts what came instead of a document against the peer, unless the
+// connection broke: that may be anybody's fault.
+func (n *Node) blame(peer identity.PubKey, err error) {
+	switch {
+	case aggregator.Malformed(err):
+		n.host.Penalise(peer, penaltyMalformed, "malformed document")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		n.host.Penalise(peer, penaltySilent, "no document")
+	}
+}
+
+// errTold means that the peer was sent the reason.
+var errTold = errors.New("told")
 
 // tell answers with an Error document and returns it as an error.
 func (n *Node) tell(s *p2p.Stream, ev wire.Event, code, text string) error {
@@ -85,7 +113,10 @@ func (n *Node) tell(s *p2p.Stream, ev wire.Event, code, text string) error {
 	if err == nil {
 		err = s.CloseWrite()
 	}
-	return fmt.Errorf("%s: %s (told: %w)", code, text, err)
+	if err != nil {
+		return fmt.Errorf("%s: %s, and not told: %w", code, text, err)
+	}
+	return fmt.Errorf("%s: %s (%w)", code, text, errTold)
 }
 
 // job passes a request of `/infernet/job/1` to the role it is for.
@@ -98,15 +129,27 @@ func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
 
 func (n *Node) serveBlob(ctx context.Context, s *p2p.Stream) {
 	if err := n.lib.Serve(ctx, s); err != nil {
+		switch {
+		case errors.Is(err, blob.ErrProtocol):
+			n.host.Penalise(s.Peer(), penaltyMalformed, "malformed request for content")
+		case errors.Is(err, content.ErrNotGranted):
+			n.host.Penalise(s.Peer(), penaltyPrying, "content of others")
+		}
 		n.log.Debug("serve blob", "peer", s.Peer().Short(), "err", err)
-		s.Reset()
-		return
+		if !errors.Is(err, blob.ErrRefused) { // a reset would take the answer back
+			s.Reset()
+		}
 	}
 	s.Close()
 }
 
 func (n *Node) servePay(ctx context.Context, s *p2p.Stream) {
 	if err := n.rail.ServeStream(ctx, s.Peer(), s); err != nil {
+		if errors.Is(err, credit.ErrNote) {
+			n.host.Penalise(s.Peer(), penaltyMalformed, "a note that is not its own")
+		} else {
+			n.blame(s.Peer(), err)
+		}
 		n.log.Debug("serve payment", "peer", s.Peer().Short(), "err", err)
 	}
 	s.Close()

@@ -12,6 +12,10 @@ import (
 // late.
 const maxLog = 1 << 20
 
+// logCost is what keeping some output takes beside its bytes, so that a
+// provider cannot fill the memory with empty chunks.
+const logCost = 96
+
 // Log is some live output of one attempt.
 type Log struct {
 	Shard, Attempt uint32
@@ -58,9 +62,9 @@ func (f *feed) log(shard, attempt uint32, provider identity.PubKey, c tasklog.Ch
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.logs = append(f.logs, Log{shard, attempt, provider, c})
-	f.size += len(c.Data)
+	f.size += len(c.Data) + logCost
 	for f.size > maxLog {
-		f.size -= len(f.logs[0].Chunk.Data)
+		f.size -= len(f.logs[0].Chunk.Data) + logCost
 		f.logs = f.logs[1:]
 		f.dropped++
 	}

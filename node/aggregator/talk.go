@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
@@ -41,7 +42,7 @@ func exchange(s *p2p.Stream, send ...wire.Event) (wire.Event, error) {
 func readAnswer(s *p2p.Stream) (wire.Event, error) {
 	ev, err := wire.ReadEvent(s.Reader)
 	if err != nil {
-		if malformed(err) {
+		if Malformed(err) {
 			err = fmt.Errorf("%w: %w", errProtocol, err)
 		}
 		return ev, fmt.Errorf("read: %w", err)
@@ -59,9 +60,10 @@ func readAnswer(s *p2p.Stream) (wire.Event, error) {
 	return ev, nil
 }
 
-// malformed tells a document that cannot be one from a connection that broke.
-func malformed(err error) bool {
-	for _, e := range []error{wire.ErrTooBig, wire.ErrSyntax, wire.ErrFrame, wire.ErrBadID, wire.ErrBadSignature} {
+// Malformed tells bytes that cannot be a document from a connection that
+// broke: only the former are certainly the sender's fault.
+func Malformed(err error) bool {
+	for _, e := range []error{wire.ErrTooBig, wire.ErrSyntax, wire.ErrFrame, wire.ErrBadID, wire.ErrBadSignature, io.ErrUnexpectedEOF} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -178,13 +178,27 @@ func (m *Member) Wait(id string) api.Job {
 		return nil
 	})
 	if err != nil {
-		why, _ := m.API().Explain(context.Background(), id)
-		for _, n := range why.History {
-			m.c.t.Log(n.Text)
-		}
-		m.c.t.Fatalf("job %s: %v: %s; %+v", id, err, why.Summary, why.Dropped)
+		m.c.t.Fatalf("job %s: %v\n%s", id, err, m.History(id))
 	}
 	return final
+}
+
+// History is all that the node can tell of a job, for the reader of a failed
+// test.
+func (m *Member) History(id string) string {
+	m.c.t.Helper()
+	why, err := m.API().Explain(context.Background(), id)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, n := range why.History {
+		fmt.Fprintln(&b, n.Text)
+	}
+	for _, d := range why.Dropped {
+		fmt.Fprintln(&b, d.NPub, d.Reason)
+	}
+	return b.String() + why.Summary
 }
 
 // Image writes an OCI layout that the scripted runner takes for a program, and

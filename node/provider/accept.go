@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -24,11 +25,14 @@ func (p *Provider) accept(ctx context.Context, from identity.PubKey, ev wire.Eve
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	offer, quote, err := p.terms(from, acc)
+	offer, quote, agree, err := p.terms(from, acc)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.covers(acc, offer, quote); err != nil {
+		return nil, err
+	}
+	if err := agree(); err != nil {
 		return nil, err
 	}
 	if err := p.reserve(); err != nil {
@@ -104,6 +108,8 @@ func (p *Provider) covers(acc wire.Accept, offer wire.JobOffer, quote wire.Quote
 		return refuse(CodeMismatch, "shard exceeds the offer")
 	case acc.ImageBytes > p.cfg.MaxBlobBytes || acc.ModelBytes > p.cfg.MaxBlobBytes || acc.InputBytes > p.cfg.MaxBlobBytes:
 		return refuse(CodeRefused, "blob: larger than %d bytes", p.cfg.MaxBlobBytes)
+	case acc.Deadline > offer.Deadline:
+		return refuse(CodeMismatch, "deadline exceeds the offer's")
 	case acc.Deadline <= time.Now().Unix():
 		return refuse(CodeStale, "deadline: already past")
 	}
@@ -117,11 +123,24 @@ func sameWork(l *live, acc wire.Accept) error {
 	if err != nil {
 		return err
 	}
-	if known.InputCID != acc.InputCID || known.Image != acc.Image || known.ModelCID != acc.ModelCID ||
-		known.Amount != acc.Amount || known.Unit != acc.Unit || known.Seed != acc.Seed {
+	// A quote may have been renewed and sources may have changed; the work and
+	// its price may not.
+	known.Quote, known.Sources = acc.Quote, acc.Sources
+	if !reflect.DeepEqual(normal(known), normal(acc)) {
 		return refuse(CodeMismatch, "this attempt is already known with other terms")
 	}
 	return nil
+}
+
+// normal makes lists that hold nothing equal, however they came to be.
+func normal(a wire.Accept) wire.Accept {
+	if len(a.Args) == 0 {
+		a.Args = nil
+	}
+	if len(a.Env) == 0 {
+		a.Env = nil
+	}
+	return a
 }
 
 // find returns an attempt from memory or the store.
@@ -141,7 +160,9 @@ func (p *Provider) find(id attemptID) (*live, error) {
 	if rec.State.unfinished() {
 		rec.State, rec.Fail = Failed, refuse(CodeTimeout, "the deadline passed before the work was done")
 	}
-	return newLive(rec), nil
+	l = newLive(rec)
+	l.logs.close() // its output is gone: nobody is to wait for it
+	return l, nil
 }
 
 // reserve takes a place among the accepted attempts.

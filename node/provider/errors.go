@@ -34,6 +34,9 @@ const (
 // shutdown; the attempt stays in the store and starts over with the node.
 var ErrShutdown = errors.New("provider: node is shutting down")
 
+// errEnded is returned for a change to an attempt that has ended.
+var errEnded = errors.New("provider: the attempt has ended")
+
 // Refusal is a reason that travels: a code for programs and a text for people.
 type Refusal struct {
 	Code    string

@@ -11,6 +11,10 @@ import (
 // late; the runner's own cap stops a task that writes without end.
 const maxLogs = 1 << 20
 
+// chunkCost is what keeping a chunk takes beside its bytes: a task that writes
+// byte by byte must not take more than one that does not.
+const chunkCost = 64
+
 // logs keeps a task's output in order and wakes its readers. It is bounded:
 // past maxLogs the rest is dropped and the fact remembered.
 type logs struct {
@@ -40,12 +44,12 @@ func (w logWriter) Write(p []byte) (int, error) {
 func (l *logs) append(stream tasklog.Stream, p []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	room := maxLogs - l.size
+	room := maxLogs - l.size - chunkCost
 	if l.closed || room <= 0 || len(p) == 0 {
 		return
 	}
 	data := append([]byte(nil), p[:min(len(p), room)]...)
-	l.size += len(data)
+	l.size += len(data) + chunkCost
 	for len(data) > 0 {
 		n := min(len(data), tasklog.MaxChunk)
 		l.chunks = append(l.chunks, tasklog.Chunk{Stream: stream, Data: data[:n]})

@@ -196,15 +196,20 @@ func (p *Provider) restore() ([]*live, error) {
 		if rec.State.Terminal() || acc.Deadline < now {
 			continue
 		}
+		if rec.State.unfinished() {
+			rec.State = Accepted // it waits for a slot again
+		}
 		l := newLive(rec)
 		p.attempts[rec.ID] = l
 		switch {
 		case rec.State.unfinished():
 			p.working++
 			unfinished = append(unfinished, l)
+			continue
 		case rec.Reveal != nil:
 			p.Content.Grant(rec.Root, rec.ID.Aggregator)
 		}
+		l.logs.close() // its output went with the node that ran it
 	}
 	return unfinished, nil
 }

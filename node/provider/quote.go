@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"infernet.tech/infernet/p2p"
@@ -13,6 +12,10 @@ import (
 
 // quoteValidity is how long a quote binds us before a first Accept.
 const quoteValidity = 30 * time.Second
+
+// longestJob is how far a job's deadline may be: until then its rate is fixed
+// and a slot may wait for content. It is what a job's spec allows, and a day.
+const longestJob = 31 * 24 * time.Hour
 
 // maxQuotes bounds what strangers can make us remember.
 const maxQuotes = 4096
@@ -94,6 +97,8 @@ func (p *Provider) fits(o wire.JobOffer) error {
 		return refuse(CodeRefused, "class: %q asked, %q here", cut(o.Class, 80), p.Class(o.Image))
 	case o.Deadline <= time.Now().Unix():
 		return refuse(CodeStale, "deadline: already past")
+	case o.Deadline > time.Now().Add(longestJob).Unix():
+		return refuse(CodeRefused, "deadline: more than %v ahead", longestJob)
 	}
 	return nil
 }
@@ -119,32 +124,36 @@ func (p *Provider) remember(offer, quote wire.Event, expires int64) error {
 
 // terms returns the offer and quote that an Accept stands on: the job's
 // agreement where there is one, else the quote it names while it is valid.
-func (p *Provider) terms(from identity.PubKey, acc wire.Accept) (wire.JobOffer, wire.Quote, error) {
+// agree makes the latter the job's agreement; it is called once the Accept has
+// been found to keep to it.
+func (p *Provider) terms(from identity.PubKey, acc wire.Accept) (offer wire.JobOffer, quote wire.Quote, agree func() error, err error) {
 	now := time.Now()
 	agreed, ok, err := loadAgreement(p.Store, from, acc.Job, now)
 	if err != nil {
-		return wire.JobOffer{}, wire.Quote{}, err
+		return offer, quote, nil, err
 	}
 	if !ok {
 		p.mu.Lock()
 		q, known := p.quotes[acc.Quote]
 		p.mu.Unlock()
 		if !known || q.expires < now.Unix() || q.offer.PubKey != from {
-			return wire.JobOffer{}, wire.Quote{}, refuse(CodeNoQuote, "no valid quote %s", acc.Quote)
+			return offer, quote, nil, refuse(CodeNoQuote, "no valid quote %s", acc.Quote)
 		}
 		agreed = agreement{Offer: q.offer, Quote: q.quote}
 	}
-	offer, err1 := wire.Decode[wire.JobOffer](agreed.Offer)
-	quote, err2 := wire.Decode[wire.Quote](agreed.Quote)
-	if err := errors.Join(err1, err2); err != nil {
-		return offer, quote, err
+	if offer, err = wire.Decode[wire.JobOffer](agreed.Offer); err != nil {
+		return offer, quote, nil, err
+	}
+	if quote, err = wire.Decode[wire.Quote](agreed.Quote); err != nil {
+		return offer, quote, nil, err
 	}
 	if offer.Job != acc.Job {
-		return offer, quote, refuse(CodeMismatch, "the quote is for another job")
+		return offer, quote, nil, refuse(CodeMismatch, "the quote is for another job")
 	}
+	agree = func() error { return nil }
 	if !ok {
 		agreed.Until = offer.Deadline
-		err = saveAgreement(p.Store, from, acc.Job, agreed)
+		agree = func() error { return saveAgreement(p.Store, from, acc.Job, agreed) }
 	}
-	return offer, quote, err
+	return offer, quote, agree, nil
 }

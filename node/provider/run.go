@@ -28,6 +28,13 @@ func (p *Provider) execute(ctx context.Context, l *live) {
 	}
 	actx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if acc, err := rec.accept(); err == nil {
+		// Content that trickles in must not hold the slot for ever.
+		late := time.AfterFunc(time.Until(time.Unix(acc.Deadline, 0)), func() {
+			cancel(refuse(CodeTimeout, "the job's deadline has passed"))
+		})
+		defer late.Stop()
+	}
 	l.mu.Lock()
 	l.stop = cancel
 	l.mu.Unlock()
@@ -52,6 +59,9 @@ func (p *Provider) fail(l *live, err error) {
 	rec, _ := l.snapshot()
 	p.Log.Warn("attempt failed", "job", rec.ID.Job, "shard", rec.ID.Shard, "attempt", rec.ID.Attempt, "err", err)
 	err = l.update(p.Store, func(r *record) error {
+		if r.State.Terminal() {
+			return errEnded
+		}
 		r.Fail, r.EndedMS = reason, time.Now().UnixMilli()
 		r.State = Failed
 		if reason.Code == CodeCancelled {
@@ -59,6 +69,9 @@ func (p *Provider) fail(l *live, err error) {
 		}
 		return nil
 	})
+	if errors.Is(err, errEnded) {
+		return
+	}
 	if err != nil {
 		p.Log.Error("store a failed attempt", "err", err)
 	}
@@ -87,6 +100,9 @@ func (p *Provider) work(ctx context.Context, l *live, rec record) error {
 		return err
 	}
 	err = l.update(p.Store, func(r *record) error {
+		if r.State.Terminal() { // cancelled as it began
+			return errEnded
+		}
 		r.State, r.StartedMS = Running, time.Now().UnixMilli()
 		return nil
 	})
@@ -225,6 +241,9 @@ func (p *Provider) commit(ctx context.Context, l *live, acc wire.Accept, out str
 		return err
 	}
 	return l.update(p.Store, func(r *record) error {
+		if r.State.Terminal() {
+			return errEnded
+		}
 		r.State, r.EndedMS = Committed, doc.EndedMS
 		r.Root, r.Size, r.Nonce, r.Commit = info.CID, info.Size, nonce, &signed
 		return nil

@@ -156,8 +156,10 @@ func (p *Provider) serveCancel(s *p2p.Stream, ev wire.Event) error {
 	reason := refuse(CodeCancelled, "cancelled by the aggregator: %q", cut(c.Reason, 100))
 	for _, l := range hit {
 		rec, _ := l.snapshot()
-		if rec.State == Accepted {
-			p.fail(l, reason) // it may still wait for a slot
+		if rec.State != Running {
+			// It waits for a slot, or for a verdict that will not come: what
+			// was expected for it no longer counts against the payer's credit.
+			p.fail(l, reason)
 		}
 		l.mu.Lock()
 		stop := l.stop
