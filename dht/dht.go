@@ -80,6 +80,10 @@ func (d *DHT) Run(ctx context.Context) error {
 		}
 	}()
 	d.setTable(table)
+	d.host.SetFinder(func(ctx context.Context, id peer.ID) error {
+		_, err := table.FindPeer(ctx, id)
+		return err
+	})
 	joined := make(chan struct{}, 1)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return watchJoins(ctx, lp, protocolOf(d.host.Network()), joined) })

@@ -45,6 +45,7 @@ type Host struct {
 	running  context.Context
 	handlers map[protocol.ID]*handler
 	known    map[identity.PubKey]*contact
+	finder   Finder
 	serving  sync.WaitGroup
 }
 
@@ -166,10 +167,39 @@ func (h *Host) Open(ctx context.Context, p identity.PubKey, proto protocol.ID) (
 	ctx, cancel := context.WithTimeout(network.WithAllowLimitedConn(ctx, string(proto)), openTimeout)
 	defer cancel()
 	raw, err := lp.NewStream(ctx, id, proto)
+	if err != nil && h.find(ctx, lp, id) {
+		raw, err = lp.NewStream(ctx, id, proto)
+	}
 	if err != nil {
 		return nil, dialError(err)
 	}
 	return newStream(raw, p, h.limits(proto).Idle), nil
+}
+
+// Finder asks others where a peer is; it returns nil when it is connected.
+type Finder func(ctx context.Context, id peer.ID) error
+
+// SetFinder gives the host somebody to ask about peers that are not where they
+// were: a restarted node may have a new address.
+func (h *Host) SetFinder(f Finder) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.finder = f
+}
+
+// find looks for a peer to which there is no connection.
+func (h *Host) find(ctx context.Context, lp host.Host, id peer.ID) bool {
+	h.mu.Lock()
+	f := h.finder
+	h.mu.Unlock()
+	if f == nil || lp.Network().Connectedness(id) != network.NotConnected || ctx.Err() != nil {
+		return false
+	}
+	// A failed dial is remembered and would be refused again for a while.
+	if s, ok := lp.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(id)
+	}
+	return f(ctx, id) == nil
 }
 
 func dialError(err error) error {
