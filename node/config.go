@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/provider"
+	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/payments"
 )
 
@@ -21,7 +23,7 @@ type Config struct {
 	Passphrase []byte // of an encrypted key file; nil otherwise
 	Version    string
 
-	Listen    []string // multiaddrs
+	Listen    []string // multiaddrs; none: those of DefaultListen
 	Bootstrap []string // multiaddrs with /p2p/, tried until one answers
 	Relays    []string // likewise, used when this node cannot be reached
 	MDNS      bool     // find nodes on the local network
@@ -52,13 +54,21 @@ func DefaultConfig(home string) Config {
 		Home:    home,
 		Network: DefaultNetwork,
 		Roles:   []Role{RoleClient},
-		Listen:  []string{"/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"},
 		MDNS:    true,
 		API:     "127.0.0.1:0",
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
 		Provider:    ProviderConfig{Price: 1, Slots: max(1, runtime.NumCPU())},
 	}
+}
+
+// DefaultListen is where a node listens when nothing else is said: on a port
+// that others can be told, or on any for a node that only uses the network.
+func DefaultListen(roles []Role) []string {
+	if slices.Equal(roles, []Role{RoleClient}) {
+		return []string{"/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"}
+	}
+	return p2p.Default(DefaultNetwork).Listen
 }
 
 var networkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -96,12 +106,7 @@ func (c Config) Validate() error {
 }
 
 func (c Config) has(r Role) bool {
-	for _, x := range c.Roles {
-		if x == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.Roles, r)
 }
 
 func (c Config) path(elem ...string) string {

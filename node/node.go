@@ -199,7 +199,10 @@ func (n *Node) composeCore() (err error) {
 
 func (n *Node) p2pConfig() p2p.Config {
 	c := p2p.Default(n.cfg.Network)
-	c.Listen, c.Bootstrap, c.Relays = n.cfg.Listen, n.cfg.Bootstrap, n.cfg.Relays
+	c.Bootstrap, c.Relays = n.cfg.Bootstrap, n.cfg.Relays
+	if c.Listen = n.cfg.Listen; len(c.Listen) == 0 {
+		c.Listen = DefaultListen(n.cfg.Roles)
+	}
 	c.MDNS = n.cfg.MDNS
 	c.Version = n.cfg.Version
 	c.PeerStreams = 1024 // a busy pair: one stream for each attempt, its output and its blobs
