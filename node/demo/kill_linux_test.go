@@ -1,0 +1,287 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/devnet"
+)
+
+// testnet is a private network of real nodes with a job on it.
+type testnet struct {
+	t   *testing.T
+	net *devnet.Network
+	dir string
+	qs  []question
+}
+
+func newTestnet(t *testing.T, prompts int) *testnet {
+	t.Helper()
+	bin := program(t)
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	net, err := devnet.Up(t.Context(), devnet.Config{Dir: dir, Bin: bin, Providers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &testnet{t: t, net: net, dir: dir, qs: questions(prompts)}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := net.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &show{cfg: Config{Providers: 3, Prompts: prompts, ShardSize: 6}, say: newTeller(nil), net: net}
+	if err := s.find(t.Context(), n.client("client")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), n.qs); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (n *testnet) client(name string) *api.Client {
+	n.t.Helper()
+	node, _ := n.net.Node(name)
+	c, err := node.Client()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// submit starts the job of all questions.
+func (n *testnet) submit() string {
+	n.t.Helper()
+	j, err := n.client("client").Submit(n.t.Context(), api.SubmitRequest{Spec: jobSpec(6), Dir: n.dir})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return j.ID
+}
+
+var errSeen = errors.New("seen")
+
+// waitUntil follows the job until some shards are done and not all.
+func (n *testnet) waitUntil(id string, shards int) {
+	n.t.Helper()
+	_, err := n.client("client").Wait(n.t.Context(), id, api.EventQuery{}, func(ev api.Event) error {
+		if ev.Shards != nil && ev.Shards.OK >= shards {
+			return errSeen
+		}
+		return nil
+	})
+	if !errors.Is(err, errSeen) {
+		n.t.Fatalf("the job ended before %d shards were done: %v", shards, err)
+	}
+}
+
+// killAndRestart ends a node with SIGKILL and starts it again as it was.
+func (n *testnet) killAndRestart(name string) {
+	n.t.Helper()
+	node, _ := n.net.Node(name)
+	before := n.client(name).Token()
+	pid := n.client(name).PID() // not node.PID: it may have been restarted before
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		n.t.Fatal(err)
+	}
+	var args []string
+	for _, a := range bytes.Split(bytes.TrimRight(raw, "\x00"), []byte{0}) {
+		args = append(args, string(a))
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "INFERNET_HOME="+node.Home, "INFERNET_LIFELINE=")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.Stderr = io.Discard
+	// The dead process is a child of this one and holds the database's lock
+	// until it is gone.
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	n.await(name+" is back", func() bool {
+		f, err := api.ReadFile(node.Home)
+		if err != nil || f.Token == before {
+			return false
+		}
+		c, err := node.Client()
+		if err != nil {
+			return false
+		}
+		s, err := c.Status(n.t.Context())
+		return err == nil && s.Ready
+	})
+}
+
+// await polls a condition for half a minute.
+func (n *testnet) await(what string, ok func() bool) {
+	n.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-late:
+			n.t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// finish waits for the job's end and checks answers and books.
+func (n *testnet) finish(id string) api.Job {
+	n.t.Helper()
+	j, err := n.client("client").Wait(n.t.Context(), id, api.EventQuery{}, func(api.Event) error { return nil })
+	if err != nil || j.State != api.JobDone {
+		n.t.Fatalf("%v: job is %s: %s", err, j.State, j.Reason)
+	}
+	right, faults, err := check(j.Result.Path, n.qs)
+	if err != nil || right != len(n.qs) {
+		n.t.Errorf("%d of %d right: %q, %v", right, len(n.qs), faults, err)
+	}
+	n.sameBooks(j)
+	return j
+}
+
+// sameBooks compares both sides' journals, and with them what the job says.
+func (n *testnet) sameBooks(j api.Job) {
+	n.t.Helper()
+	me, _ := n.net.Node("client")
+	var total uint64
+	mine := map[string]uint64{}
+	payments, err := n.client("client").Payments(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	refs := map[string]bool{}
+	for _, p := range payments {
+		if p.Direction != "out" || p.State != "captured" {
+			continue
+		}
+		if refs[p.Ref] {
+			n.t.Errorf("%s is paid twice", p.Ref)
+		}
+		refs[p.Ref] = true
+		mine[p.Peer] += p.Amount.Amount
+		total += p.Amount.Amount
+	}
+	if total != j.Cost.Amount {
+		n.t.Errorf("the journal has %d, the job says it cost %d", total, j.Cost.Amount)
+	}
+	for _, node := range n.net.Nodes {
+		c, err := node.Client()
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		theirs, err := c.Balances(n.t.Context())
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		for _, b := range theirs {
+			if b.Peer == me.NPub && b.Received != mine[node.NPub] {
+				n.t.Errorf("%s says it received %d, the client that it paid %d", node.Name, b.Received, mine[node.NPub])
+			}
+		}
+	}
+}
+
+// A provider that is killed and comes back: its containers are gone, its
+// attempts go on or were given to others, and the books agree.
+func TestE2EKilledProviderComesBack(t *testing.T) {
+	n := newTestnet(t, 48)
+	id := n.submit()
+	n.waitUntil(id, 1)
+	n.killAndRestart("provider2")
+	n.finish(id)
+}
+
+// The aggregator is killed in the middle of the job, twice, and goes on with
+// it: same result, nothing paid twice.
+func TestE2EKilledAggregator(t *testing.T) {
+	n := newTestnet(t, 48)
+	id := n.submit()
+	n.waitUntil(id, 1)
+	n.killAndRestart("client")
+	n.waitUntil(id, 4)
+	n.killAndRestart("client")
+	n.finish(id)
+}
+
+// A demo killed with SIGKILL leaves processes; the next one removes them and
+// leaves nothing.
+func TestE2EKilledDemo(t *testing.T) {
+	bin := program(t)
+	base, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	demo := func() *exec.Cmd {
+		cmd := exec.Command(bin, "demo", "--json")
+		cmd.Env = append(os.Environ(), "TMPDIR="+base, "INFERNET_HOME="+filepath.Join(base, "home"))
+		return cmd
+	}
+	first := demo()
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n := &testnet{t: t}
+	n.await("the first demo runs containers", func() bool { return below(t, base, "provider1") && mounted(t, base) })
+	_ = first.Process.Kill()
+	_ = first.Wait()
+	out, err := demo().Output()
+	if err != nil {
+		t.Fatalf("second demo: %v: %s", err, out)
+	}
+	if below(t, base, "") || mounted(t, base) {
+		t.Error("processes or mounts of the demos are left")
+	}
+}
+
+// below tells whether a process runs whose command line names a path below
+// base, and what.
+func below(t *testing.T, base, what string) bool {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		env, err := os.ReadFile(f)
+		if err == nil && bytes.Contains(env, []byte("INFERNET_HOME="+base)) && bytes.Contains(env, []byte(what)) {
+			return true
+		}
+	}
+	return false
+}
+
+func mounted(t *testing.T, base string) bool {
+	t.Helper()
+	raw, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(raw, []byte(base))
+}
