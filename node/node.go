@@ -184,6 +184,7 @@ func (n *Node) composeCore() (err error) {
 	n.book = reputation.NewLedger(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
 	terms := credit.Default()
 	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, n.cfg.CreditLimit
+	terms.Exchange = 10 * time.Second // a peer that was killed shows only by its silence
 	n.rail, err = credit.New(terms, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
 	if err != nil {
 		return fmt.Errorf("credit: %w", err)
