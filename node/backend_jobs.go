@@ -159,6 +159,7 @@ type stream struct {
 	after uint64
 	count api.ShardCounts
 	told  bool
+	why   job.Reason // why it waits, as last told
 }
 
 func (s *stream) update(u aggregator.Update) error {
@@ -175,6 +176,9 @@ func (s *stream) update(u aggregator.Update) error {
 			}
 		}
 	}
+	if err := s.waiting(u.Job); err != nil {
+		return err
+	}
 	final := s.b.show(u.Job)
 	if !s.told || final.Shards != s.count {
 		s.told, s.count = true, final.Shards
@@ -187,6 +191,22 @@ func (s *stream) update(u aggregator.Update) error {
 		return nil
 	}
 	return s.fn(api.Event{Seq: s.after + 1, Type: api.EventEnd, State: final.State, Reason: final.Reason, Job: &final})
+}
+
+// waiting tells why a job that could go on does not.
+func (s *stream) waiting(j job.Job) error {
+	if j.Reason == s.why || j.State.Terminal() {
+		return nil
+	}
+	s.why = j.Reason
+	if j.Reason.Text == "" {
+		return nil
+	}
+	text := "waiting: " + j.Reason.Text
+	if j.Reason.Hint != "" {
+		text += " (" + j.Reason.Hint + ")"
+	}
+	return s.fn(api.Event{Seq: s.after, Type: api.EventNote, Text: text})
 }
 
 // transitionEvents are the log's lines after a sequence number, which is the
