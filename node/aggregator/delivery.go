@@ -1,0 +1,182 @@
+package aggregator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+// delivery is what an aggregator answers when a job has ended.
+type delivery struct {
+	verdict  wire.Verdict
+	receipts []wire.Countersigned // By is zero where the provider did not sign
+}
+
+// maxReceipts bounds what an aggregator can make us keep.
+const maxReceipts = 4 * job.MaxShards
+
+func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
+	var out delivery
+	for {
+		if err := s.SetReadDeadline(time.Now().Add(silentAfter)); err != nil {
+			return out, err
+		}
+		ev, err := wire.ReadEvent(s.Reader)
+		if err != nil {
+			return out, err
+		}
+		switch ev.Kind {
+		case wire.KindProgress:
+			if a.job().State != job.StateRunning {
+				a.mirror(job.StateRunning, job.Reason{})
+			}
+		case wire.KindReceipt:
+			if len(out.receipts) >= maxReceipts {
+				return out, fmt.Errorf("%w: too many receipts", errProtocol)
+			}
+			out.receipts = append(out.receipts, wire.Countersigned{Doc: ev})
+		case wire.KindCountersign:
+			if n := len(out.receipts); n > 0 {
+				out.receipts[n-1].By = ev
+			}
+		case wire.KindVerdict:
+			if ev.PubKey != s.Peer() {
+				return out, fmt.Errorf("%w: verdict by another key", errProtocol)
+			}
+			out.verdict, err = wire.Decode[wire.Verdict](ev)
+			if err == nil && out.verdict.Job != a.job().ID {
+				err = fmt.Errorf("%w: verdict on another job", errProtocol)
+			}
+			return out, err
+		case wire.KindError:
+			m, err := wire.Decode[wire.Error](ev)
+			if err != nil {
+				return out, fmt.Errorf("%w: %w", errProtocol, err)
+			}
+			return out, &Refused{Code: m.Code, Text: m.Text}
+		default:
+			return out, fmt.Errorf("%w: kind %s", errProtocol, ev.Kind)
+		}
+	}
+}
+
+// takeDelivery checks every receipt, brings the result here and pays what the
+// receipts add up to and the fee, once.
+func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee uint64) error {
+	j := a.job()
+	spent, shards, err := checkReceipts(j, got)
+	if err != nil {
+		return err
+	}
+	j.Shards = shards
+	ok := got.verdict.Verdict == wire.VerdictOK && len(got.verdict.Evidence) == 1
+	if ok {
+		if err := d.bringResult(ctx, &j, got.verdict.Evidence[0]); err != nil {
+			return err
+		}
+		spent += fee
+	}
+	if spent > j.Budget.Value {
+		return fmt.Errorf("%w: it wants %d, at most %d were allowed", errProtocol, spent, j.Budget.Value)
+	}
+	if spent > 0 {
+		_, err := d.Rail.Pay(ctx, payments.Payment{
+			Ref: delegateRef(j.ID), Peer: j.Spec.Aggregator,
+			Amount: payments.Amount{Value: spent, Unit: j.Budget.Unit},
+			Memo:   fmt.Sprintf("job %s: %d receipts and the aggregator's fee of %d", j.ID.Short(), len(got.receipts), fee),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	j.Spent = payments.Amount{Value: spent, Unit: j.Budget.Unit}
+	a.put(j)
+	if ok {
+		a.mirror(job.StateDone, job.Reason{})
+	} else {
+		a.mirror(job.StateFailed, job.Reason{Code: codeAggregator, Text: got.verdict.Reason})
+	}
+	return nil
+}
+
+// checkReceipts believes only what providers have countersigned: those amounts
+// are what the client owes. A receipt that pays and is not countersigned is
+// refused, for an aggregator could have made it up.
+func checkReceipts(j job.Job, got delivery) (spent uint64, shards []job.Shard, err error) {
+	shards = append(shards, j.Shards...)
+	type slot struct {
+		shard    uint32
+		provider identity.PubKey
+	}
+	paid := map[slot]bool{}
+	for _, c := range got.receipts {
+		ev := c.Doc
+		r, err := wire.Decode[wire.Receipt](ev)
+		if err != nil || ev.PubKey != j.Spec.Aggregator || r.Payer != j.Spec.Aggregator || r.Job != j.ID || int(r.Shard) >= len(shards) {
+			return 0, nil, fmt.Errorf("%w: a receipt that is not of this job", errProtocol)
+		}
+		if r.Amount > 0 {
+			if err := c.Verify(r.Provider); err != nil {
+				return 0, nil, fmt.Errorf("%w: shard %d: paid without the provider's signature: %w", errProtocol, r.Shard, err)
+			}
+			k := slot{r.Shard, r.Provider}
+			if paid[k] {
+				return 0, nil, fmt.Errorf("%w: shard %d: paid twice to %s", errProtocol, r.Shard, r.Provider.Short())
+			}
+			paid[k] = true
+			spent += r.Amount
+		}
+		sh := &shards[r.Shard]
+		sh.Attempts = append(sh.Attempts, attemptOf(j, r, ev.ID))
+		if r.Verdict == wire.VerdictOK {
+			sh.Result, sh.Label, sh.State = r.Root, r.Label, job.ShardPaid
+		}
+	}
+	return spent, shards, nil
+}
+
+func attemptOf(j job.Job, r wire.Receipt, id wire.ID) job.Attempt {
+	at := job.Attempt{
+		N: r.Attempt, Provider: r.Provider, Amount: payments.Amount{Value: r.Amount, Unit: j.Budget.Unit},
+		State: job.AttemptSettled, Settled: true, Paid: r.Amount > 0, PayRef: r.PayRef, Receipt: id,
+		Began: time.UnixMilli(r.StartedMS), Ended: time.UnixMilli(r.EndedMS),
+		Commit: job.Commit{Event: r.Commit}, Reveal: job.Reveal{Event: r.Reveal, Root: r.Root},
+	}
+	if r.Verdict == wire.VerdictBad {
+		at.State, at.Reason = job.AttemptBad, job.Reason{Code: job.CodeMismatch, Text: "by the aggregator's receipt"}
+	}
+	return at
+}
+
+// bringResult fetches each shard's result, by the root that its providers
+// signed for, and merges them here: the aggregator's word for the whole is
+// only compared.
+func (d *Driver) bringResult(ctx context.Context, j *job.Job, cid string) error {
+	merge := job.Merge{By: j.Spec.Merge.By}
+	for _, sh := range j.Shards {
+		if sh.Result == "" {
+			return fmt.Errorf("%w: shard %d has no receipt of a right result", errProtocol, sh.Index)
+		}
+		if _, err := d.Content.Fetch(ctx, sh.Result, content.MaxBring, j.Spec.Aggregator); err != nil {
+			return fmt.Errorf("result of shard %d: %w", sh.Index, err)
+		}
+		merge.Roots = append(merge.Roots, sh.Result)
+	}
+	ev, err := d.merge(ctx, *j, merge)
+	if err != nil {
+		return err
+	}
+	merged, ok := ev.(job.Merged)
+	if !ok || merged.CID != cid {
+		return fmt.Errorf("%w: the result is not what the shards add up to", errProtocol)
+	}
+	j.Result = job.Result{CID: merged.CID, Size: merged.Size}
+	return nil
+}
