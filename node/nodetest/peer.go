@@ -79,6 +79,9 @@ func (p *Peer) ID() identity.PubKey { return p.Key.PubKey() }
 // NPub is the peer's name.
 func (p *Peer) NPub() string { return p.ID().String() }
 
+// Close takes the peer off the network.
+func (p *Peer) Close() { p.stop() }
+
 // Dial connects the peer to a member.
 func (p *Peer) Dial(m *Member) error {
 	return p.Host.Connect(p.c.t.Context(), m.Addr())
