@@ -164,10 +164,3 @@ func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt
 	pair := wire.Countersigned{Doc: receipt, By: by}
 	return by, pair.Verify(e.Provider)
 }
-
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n]
-}

@@ -64,10 +64,6 @@ func (r *Refusal) message(ref wire.ID) wire.Error {
 	return wire.Error{Ref: ref, Code: r.Code, Text: wire.Printable(r.Text), RetryMS: r.RetryMS}
 }
 
-// maxErrorText keeps reasons within what a reader will look at, and a log line
-// within what a stranger may make us write.
-const maxErrorText = 400
-
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
