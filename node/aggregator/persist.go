@@ -93,17 +93,3 @@ func (d *Driver) keep(id job.ID, shard, attempt uint32, name document, ev wire.E
 	})
 	return stands, err
 }
-
-// kept returns a stored document, or store.ErrNotFound.
-func (d *Driver) kept(id job.ID, shard, attempt uint32, name document) (wire.Event, error) {
-	var ev wire.Event
-	err := d.Store.View(func(r store.Reader) error {
-		data, err := r.Get(docKey(id, shard, attempt, name))
-		if err != nil {
-			return err
-		}
-		ev, err = wire.Parse(data)
-		return err
-	})
-	return ev, err
-}
