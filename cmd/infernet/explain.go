@@ -124,6 +124,7 @@ var sentinels = []struct {
 	{demo.ErrFailed, exitCheck, "the summary says what was not as it should be"},
 	{demo.ErrBusy, exitInUse, "wait until one has ended"},
 	{bench.ErrBusy, exitInUse, "wait until it has ended"},
+	{bench.ErrUnsafeDir, exitNoRights, "remove it, or choose another place with TMPDIR"},
 	{bench.ErrJob, exitJobFailed, "try again; infernet demo tells whether jobs work here at all"},
 	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},

@@ -10,3 +10,6 @@ var ErrConfig = errors.New("bench: bad configuration")
 
 // ErrJob: a job of the benchmark did not end as it should.
 var ErrJob = errors.New("bench: job failed")
+
+// ErrUnsafeDir: the folder of the benchmarks belongs to somebody else.
+var ErrUnsafeDir = errors.New("bench: folder is not this user's own")

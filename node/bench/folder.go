@@ -22,11 +22,15 @@ func folder(what string) string {
 }
 
 // takeFolder removes what a killed run left, makes the folder and holds it
-// until release removes everything in it. Error: ErrBusy.
+// until release removes everything in it. Errors: ErrBusy, ErrUnsafeDir.
 func takeFolder(ctx context.Context, what string) (dir string, release func() error, err error) {
 	base := folder(what)
 	if err := os.Mkdir(base, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", nil, fmt.Errorf("bench: %w", err)
+	}
+	// Its name is known to everybody, and it lies where everybody can write.
+	if info, err := os.Lstat(base); err != nil || !info.IsDir() || !ours(info) {
+		return "", nil, fmt.Errorf("%w: %s", ErrUnsafeDir, base)
 	}
 	unlock, err := devnet.Lock(filepath.Join(base, "lock"))
 	if errors.Is(err, devnet.ErrBusy) {
