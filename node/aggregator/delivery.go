@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,8 +20,14 @@ type delivery struct {
 	receipts []wire.Countersigned // By is zero where the provider did not sign
 }
 
-// maxReceipts bounds what an aggregator can make us keep.
-const maxReceipts = 4 * job.MaxShards
+// maxReceipts and maxReceipt bound what an aggregator can make us keep.
+const (
+	maxReceipts = 4 * job.MaxShards
+	maxReceipt  = 8 << 10 // bytes; tags that nobody knows count too
+)
+
+// errPayUnknown means that a payment was begun and nobody knows its end yet.
+var errPayUnknown = errors.New("aggregator: the payment is not certain")
 
 func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 	var out delivery
@@ -29,6 +36,9 @@ func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 			return out, err
 		}
 		ev, err := wire.ReadEvent(s.Reader)
+		if Malformed(err) {
+			err = fmt.Errorf("%w: %w", errProtocol, err)
+		}
 		if err != nil {
 			return out, err
 		}
@@ -38,12 +48,12 @@ func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 				a.mirror(job.StateRunning, job.Reason{})
 			}
 		case wire.KindReceipt:
-			if len(out.receipts) >= maxReceipts {
-				return out, fmt.Errorf("%w: too many receipts", errProtocol)
+			if len(out.receipts) >= maxReceipts || len(ev.Bytes()) > maxReceipt {
+				return out, fmt.Errorf("%w: too many receipts, or one too large", errProtocol)
 			}
 			out.receipts = append(out.receipts, wire.Countersigned{Doc: ev})
 		case wire.KindCountersign:
-			if n := len(out.receipts); n > 0 {
+			if n := len(out.receipts); n > 0 && len(ev.Bytes()) <= maxReceipt {
 				out.receipts[n-1].By = ev
 			}
 		case wire.KindVerdict:
@@ -78,6 +88,9 @@ func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee u
 	j.Shards = shards
 	ok := got.verdict.Verdict == wire.VerdictOK && len(got.verdict.Evidence) == 1
 	if ok {
+		if err := checkAgreement(j, shards); err != nil {
+			return err
+		}
 		if err := d.bringResult(ctx, &j, got.verdict.Evidence[0]); err != nil {
 			return err
 		}
@@ -92,6 +105,9 @@ func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee u
 			Amount: payments.Amount{Value: spent, Unit: j.Budget.Unit},
 			Memo:   fmt.Sprintf("job %s: %d receipts and the aggregator's fee of %d", j.ID.Short(), len(got.receipts), fee),
 		})
+		if err != nil && payments.OutcomeOf(err) != payments.NotCharged {
+			return fmt.Errorf("%w: %w", errPayUnknown, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -107,39 +123,69 @@ func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee u
 }
 
 // checkReceipts believes only what providers have countersigned: those amounts
-// are what the client owes. A receipt that pays and is not countersigned is
-// refused, for an aggregator could have made it up.
+// are what the client owes, those roots are what the result is made of. A
+// receipt that pays or praises and is not countersigned is refused, for an
+// aggregator could have made it up.
 func checkReceipts(j job.Job, got delivery) (spent uint64, shards []job.Shard, err error) {
 	shards = append(shards, j.Shards...)
-	type slot struct {
-		shard    uint32
-		provider identity.PubKey
-	}
-	paid := map[slot]bool{}
+	signed := map[part]bool{}
 	for _, c := range got.receipts {
 		ev := c.Doc
 		r, err := wire.Decode[wire.Receipt](ev)
-		if err != nil || ev.PubKey != j.Spec.Aggregator || r.Payer != j.Spec.Aggregator || r.Job != j.ID || int(r.Shard) >= len(shards) {
+		if err != nil || !ofJob(j, ev, r) {
 			return 0, nil, fmt.Errorf("%w: a receipt that is not of this job", errProtocol)
 		}
-		if r.Amount > 0 {
-			if err := c.Verify(r.Provider); err != nil {
-				return 0, nil, fmt.Errorf("%w: shard %d: paid without the provider's signature: %w", errProtocol, r.Shard, err)
-			}
-			k := slot{r.Shard, r.Provider}
-			if paid[k] {
-				return 0, nil, fmt.Errorf("%w: shard %d: paid twice to %s", errProtocol, r.Shard, r.Provider.Short())
-			}
-			paid[k] = true
-			spent += r.Amount
-		}
 		sh := &shards[r.Shard]
-		sh.Attempts = append(sh.Attempts, attemptOf(j, r, ev.ID))
 		if r.Verdict == wire.VerdictOK {
+			k := part{r.Shard, r.Provider}
+			switch err := c.Verify(r.Provider); {
+			case err != nil:
+				return 0, nil, fmt.Errorf("%w: shard %d: without the provider's signature: %w", errProtocol, r.Shard, err)
+			case signed[k]:
+				return 0, nil, fmt.Errorf("%w: shard %d: paid twice to %s", errProtocol, r.Shard, r.Provider.Short())
+			case sh.Result != "" && sh.Result != r.Root:
+				return 0, nil, fmt.Errorf("%w: shard %d: two results are called right", errProtocol, r.Shard)
+			case r.Amount > j.Budget.Value-spent:
+				return 0, nil, fmt.Errorf("%w: the receipts add up to more than %s", errProtocol, j.Budget)
+			}
+			signed[k] = true
+			spent += r.Amount
 			sh.Result, sh.Label, sh.State = r.Root, r.Label, job.ShardPaid
 		}
+		sh.Attempts = append(sh.Attempts, attemptOf(j, r, ev.ID))
 	}
 	return spent, shards, nil
+}
+
+// part is one provider's share in a shard: it is paid once.
+type part struct {
+	shard    uint32
+	provider identity.PubKey
+}
+
+// ofJob holds a receipt against the job that was handed over. That money goes
+// to right results alone is the receipt's own rule.
+func ofJob(j job.Job, ev wire.Event, r wire.Receipt) bool {
+	return ev.PubKey == j.Spec.Aggregator && r.Payer == j.Spec.Aggregator && r.Job == j.ID &&
+		uint64(r.Shard) < uint64(len(j.Shards)) && r.Image == j.Image.Digest && r.ModelCID == j.Model.CID &&
+		r.Unit == string(j.Budget.Unit) && r.Rail == j.Spec.Payment.Rail
+}
+
+// checkAgreement holds that behind every shard's result stand as many
+// providers as the spec asks for.
+func checkAgreement(j job.Job, shards []job.Shard) error {
+	for _, sh := range shards {
+		var behind uint32
+		for _, at := range sh.Attempts {
+			if at.State == job.AttemptSettled {
+				behind++
+			}
+		}
+		if behind < max(1, j.Spec.Verify.Agree) {
+			return fmt.Errorf("%w: shard %d: %d providers stand behind the result, want %d", errProtocol, sh.Index, behind, j.Spec.Verify.Agree)
+		}
+	}
+	return nil
 }
 
 func attemptOf(j job.Job, r wire.Receipt, id wire.ID) job.Attempt {
@@ -149,8 +195,12 @@ func attemptOf(j job.Job, r wire.Receipt, id wire.ID) job.Attempt {
 		Began: time.UnixMilli(r.StartedMS), Ended: time.UnixMilli(r.EndedMS),
 		Commit: job.Commit{Event: r.Commit}, Reveal: job.Reveal{Event: r.Reveal, Root: r.Root},
 	}
-	if r.Verdict == wire.VerdictBad {
+	switch r.Verdict {
+	case wire.VerdictOK:
+	case wire.VerdictBad:
 		at.State, at.Reason = job.AttemptBad, job.Reason{Code: job.CodeMismatch, Text: "by the aggregator's receipt"}
+	default:
+		at.State, at.Reason = job.AttemptLost, job.Reason{Code: r.Verdict, Text: "by the aggregator's receipt"}
 	}
 	return at
 }

@@ -143,15 +143,14 @@ func (d *Driver) launch(ctx context.Context, ev job.Submit) (job.Job, error) {
 	return d.adopt(ctx, j)
 }
 
-// adopt stores a job and gives it to Run.
+// adopt stores a job and gives it to Run. A job that is known already is
+// returned as it stands: a client whose connection broke sends its job again
+// while the first one is still being taken.
 func (d *Driver) adopt(ctx context.Context, j job.Job) (job.Job, error) {
-	if err := saveJob(d.Store, j); err != nil {
-		return job.Job{}, fmt.Errorf("store the job: %w", err)
+	a, known, err := d.enter(j)
+	if err != nil || known.ID != (job.ID{}) {
+		return known, err
 	}
-	a := newActor(d, j)
-	d.mu.Lock()
-	d.actors[j.ID] = a
-	d.mu.Unlock()
 	select {
 	case d.start <- a:
 		return j, nil
@@ -159,6 +158,24 @@ func (d *Driver) adopt(ctx context.Context, j job.Job) (job.Job, error) {
 		// It is stored: the next Run takes it up.
 		return j, ctx.Err()
 	}
+}
+
+// enter stores a new job and makes its actor, or returns the job of that id.
+func (d *Driver) enter(j job.Job) (a *actor, known job.Job, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.actors[j.ID]; a != nil {
+		return nil, a.job(), nil
+	}
+	if known, err = loadJob(d.Store, j.ID); !errors.Is(err, ErrNoJob) {
+		return nil, known, err
+	}
+	if err := saveJob(d.Store, j); err != nil {
+		return nil, job.Job{}, fmt.Errorf("store the job: %w", err)
+	}
+	a = newActor(d, j)
+	d.actors[j.ID] = a
+	return a, job.Job{}, nil
 }
 
 // Get returns a job as it stands.
