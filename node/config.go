@@ -71,7 +71,7 @@ func DefaultListen(roles []Role) []string {
 	return p2p.Default(DefaultNetwork).Listen
 }
 
-var networkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+var networkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 // Devnet tells whether a network is a private one for tests and research,
 // where nodes may be told to cheat.

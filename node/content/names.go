@@ -83,7 +83,7 @@ func (l *Library) Lookup(kind Kind, ref string) (Entry, error) {
 		return e, err
 	}
 	for _, e := range all {
-		if e.CID == ref || e.Digest == ref {
+		if ref != "" && (e.CID == ref || e.Digest == ref) {
 			return e, nil
 		}
 	}

@@ -1,0 +1,190 @@
+package aggregator
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+)
+
+// handed is a job of two shards that was handed over, and who has a part in it.
+type handed struct {
+	t         *testing.T
+	agg       *identity.Key
+	providers []*identity.Key
+	j         job.Job
+}
+
+const (
+	rootA = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+	rootB = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
+)
+
+func newHanded(t *testing.T) *handed {
+	t.Helper()
+	key := func() *identity.Key {
+		k, err := identity.Generate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	h := &handed{t: t, agg: key(), providers: []*identity.Key{key(), key(), key()}}
+	h.j = job.Job{ID: wire.RandomID(), Shards: []job.Shard{{Index: 0}, {Index: 1}}}
+	h.j.Budget = payments.Amount{Value: 100, Unit: payments.Credits}
+	h.j.Image.Digest = "sha256:" + wire.RandomID().String()
+	h.j.Spec.Aggregator, h.j.Spec.Payment.Rail, h.j.Spec.Verify.Agree = h.agg.PubKey(), "credit", 2
+	return h
+}
+
+// receipt is an honest receipt for one attempt.
+func (h *handed) receipt(shard uint32, provider int) wire.Receipt {
+	return wire.Receipt{
+		Job: h.j.ID, Shard: shard, Attempt: uint32(provider), Provider: h.providers[provider].PubKey(), Payer: h.agg.PubKey(),
+		Image: h.j.Image.Digest, Units: 5, Amount: 5, Unit: string(payments.Credits), Rail: "credit",
+		Verdict: wire.VerdictOK, Label: wire.LabelReplicated, Root: rootA, StartedMS: 1, EndedMS: 2,
+	}
+}
+
+func (h *handed) seal(k *identity.Key, m wire.Message) wire.Event {
+	h.t.Helper()
+	ev, err := wire.Seal(k, m, time.Now())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return ev
+}
+
+// signed is a receipt with its provider's signature.
+func (h *handed) signed(r wire.Receipt, provider int) wire.Countersigned {
+	doc := h.seal(h.agg, r)
+	return wire.Countersigned{Doc: doc, By: h.seal(h.providers[provider], wire.Countersign{Of: doc.ID, Role: "provider"})}
+}
+
+// all is what an honest aggregator delivers.
+func (h *handed) all() []wire.Countersigned {
+	var out []wire.Countersigned
+	for shard := range uint32(2) {
+		for provider := range 2 {
+			out = append(out, h.signed(h.receipt(shard, provider), provider))
+		}
+	}
+	return out
+}
+
+func TestHonestDelivery(t *testing.T) {
+	t.Parallel()
+	h := newHanded(t)
+	bad := h.receipt(1, 2)
+	bad.Verdict, bad.Amount, bad.Root = wire.VerdictBad, 0, rootB
+	got := append(h.all(), wire.Countersigned{Doc: h.seal(h.agg, bad)})
+	spent, shards, err := checkReceipts(h.j, delivery{receipts: got})
+	if err != nil || spent != 20 {
+		t.Fatalf("spent %d, %v; want 20", spent, err)
+	}
+	for _, sh := range shards {
+		if sh.Result != rootA || sh.State != job.ShardPaid || sh.Label != wire.LabelReplicated {
+			t.Errorf("shard %d: %s %s %q", sh.Index, sh.Result, sh.State, sh.Label)
+		}
+	}
+	if last := shards[1].Attempts[2]; last.State != job.AttemptBad || last.Paid {
+		t.Errorf("the bad one: %s, paid %v", last.State, last.Paid)
+	}
+	if err := checkAgreement(h.j, shards); err != nil {
+		t.Error(err)
+	}
+	if len(h.j.Shards[0].Attempts) != 0 {
+		t.Error("checking changed the job")
+	}
+}
+
+func TestMadeUpReceipts(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		add  func(h *handed) []wire.Countersigned
+		want string
+	}{
+		"not countersigned": {func(h *handed) []wire.Countersigned {
+			return []wire.Countersigned{{Doc: h.seal(h.agg, h.receipt(0, 2))}}
+		}, "without the provider's signature"},
+		"countersigned by the aggregator": {func(h *handed) []wire.Countersigned {
+			doc := h.seal(h.agg, h.receipt(0, 2))
+			return []wire.Countersigned{{Doc: doc, By: h.seal(h.agg, wire.Countersign{Of: doc.ID, Role: "provider"})}}
+		}, "without the provider's signature"},
+		"countersigned for another document": {func(h *handed) []wire.Countersigned {
+			c := h.signed(h.receipt(0, 2), 2)
+			c.By = h.seal(h.providers[2], wire.Countersign{Of: wire.RandomID(), Role: "provider"})
+			return []wire.Countersigned{c}
+		}, "without the provider's signature"},
+		"praised for nothing, not countersigned": {func(h *handed) []wire.Countersigned {
+			r := h.receipt(0, 2)
+			r.Amount = 0
+			return []wire.Countersigned{{Doc: h.seal(h.agg, r)}}
+		}, "without the provider's signature"},
+		"paid twice": {func(h *handed) []wire.Countersigned {
+			r := h.receipt(0, 1)
+			r.Attempt = 9
+			return []wire.Countersigned{h.signed(r, 1)}
+		}, "paid twice"},
+		"the same receipt twice": {func(h *handed) []wire.Countersigned { return h.all()[:1] }, "paid twice"},
+		"two right results": {func(h *handed) []wire.Countersigned {
+			r := h.receipt(0, 2)
+			r.Root = rootB
+			return []wire.Countersigned{h.signed(r, 2)}
+		}, "two results"},
+		"more than the budget": {func(h *handed) []wire.Countersigned {
+			r := h.receipt(0, 2)
+			r.Amount = 81
+			return []wire.Countersigned{h.signed(r, 2)}
+		}, "more than"},
+		"so much that it overflows": {func(h *handed) []wire.Countersigned {
+			r := h.receipt(0, 2)
+			r.Amount = 1 << 62
+			return []wire.Countersigned{h.signed(r, 2)}
+		}, "more than"},
+		"in another unit": {change(func(r *wire.Receipt) { r.Unit = "msat" }), "not of this job"},
+		"on another rail": {change(func(r *wire.Receipt) { r.Rail = "fake" }), "not of this job"},
+		"of another job":  {change(func(r *wire.Receipt) { r.Job = wire.RandomID() }), "not of this job"},
+		"of no shard":     {change(func(r *wire.Receipt) { r.Shard = 2 }), "not of this job"},
+		"of another image": {change(func(r *wire.Receipt) {
+			r.Image = "sha256:" + wire.RandomID().String()
+		}), "not of this job"},
+		"by another payer": {change(func(r *wire.Receipt) { r.Payer = r.Provider }), "not of this job"},
+		"by another author": {func(h *handed) []wire.Countersigned {
+			return []wire.Countersigned{{Doc: h.seal(h.providers[0], h.receipt(0, 2))}}
+		}, "not of this job"},
+	} {
+		h := newHanded(t)
+		_, _, err := checkReceipts(h.j, delivery{receipts: append(h.all(), tc.add(h)...)})
+		if !errors.Is(err, errProtocol) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+}
+
+// change alters an otherwise honest receipt of a third provider.
+func change(fn func(*wire.Receipt)) func(h *handed) []wire.Countersigned {
+	return func(h *handed) []wire.Countersigned {
+		r := h.receipt(0, 2)
+		fn(&r)
+		return []wire.Countersigned{h.signed(r, 2)}
+	}
+}
+
+// An aggregator that ran a shard once and says it was replicated is not paid.
+func TestTooFewAgree(t *testing.T) {
+	t.Parallel()
+	h := newHanded(t)
+	_, shards, err := checkReceipts(h.j, delivery{receipts: h.all()[:3]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkAgreement(h.j, shards); !errors.Is(err, errProtocol) {
+		t.Errorf("one provider behind shard 1: %v", err)
+	}
+}
