@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -338,4 +339,27 @@ func TestCreditRunsOut(t *testing.T) {
 		_, code := boss.Committed(m, acc)
 		return code == ""
 	})
+}
+
+// An aggregator that is gone for a moment does not cost the provider its
+// attempt.
+func TestFetchOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	c := nodetest.New(t)
+	m := c.Add("provider", node.RoleProvider)
+	boss := c.Boss()
+	var asked atomic.Int64
+	boss.Host.Handle(p2p.ProtoBlob, p2p.StreamLimits{}, func(ctx context.Context, s *p2p.Stream) {
+		switch asked.Add(1) {
+		case 1:
+			_ = s.Reset() // it dies
+		case 2:
+			_ = boss.Blobs.ServeStream(ctx, s, func(string) error { return errors.New("not granted yet") })
+		default:
+			_ = boss.Blobs.ServeStream(ctx, s, nil)
+		}
+	})
+	if _, code := boss.Committed(m, boss.Quoted(m)); code != "" {
+		t.Errorf("no commit: %s", code)
+	}
 }

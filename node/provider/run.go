@@ -132,18 +132,24 @@ func (p *Provider) prepare(ctx context.Context, dir string, id attemptID, acc wi
 		return exec.Task{}, err
 	}
 	sources := append([]pubKey{id.Aggregator}, acc.Sources...)
-	layout, err := p.Content.FetchImage(ctx, acc.ImageCID, acc.ImageBytes, sources...)
+	var layout, model string
+	err := p.fetching(ctx, "image", acc.ImageCID, func() (err error) {
+		layout, err = p.Content.FetchImage(ctx, acc.ImageCID, acc.ImageBytes, sources...)
+		return err
+	})
+	if err == nil && acc.ModelCID != "" {
+		err = p.fetching(ctx, "model", acc.ModelCID, func() (err error) {
+			model, err = p.Content.FetchFile(ctx, acc.ModelCID, acc.ModelBytes, sources...)
+			return err
+		})
+	}
+	if err == nil {
+		err = p.fetching(ctx, "input", acc.InputCID, func() error {
+			return p.Content.FetchTree(ctx, acc.InputCID, in, acc.InputBytes, sources...)
+		})
+	}
 	if err != nil {
-		return exec.Task{}, refuse(CodeFetch, "image %s: %v", acc.ImageCID, err)
-	}
-	var model string
-	if acc.ModelCID != "" {
-		if model, err = p.Content.FetchFile(ctx, acc.ModelCID, acc.ModelBytes, sources...); err != nil {
-			return exec.Task{}, refuse(CodeFetch, "model %s: %v", acc.ModelCID, err)
-		}
-	}
-	if err := p.Content.FetchTree(ctx, acc.InputCID, in, acc.InputBytes, sources...); err != nil {
-		return exec.Task{}, refuse(CodeFetch, "input %s: %v", acc.InputCID, err)
+		return exec.Task{}, err
 	}
 	img := exec.Image{Digest: acc.Image, Layout: layout}
 	if err := p.Runner.Prepare(ctx, img); err != nil {
