@@ -120,10 +120,12 @@ func (d *Driver) bringAll(ctx context.Context, client identity.PubKey, h handedO
 	for i, in := range h.Inputs {
 		items = append(items, item{fmt.Sprintf("input of shard %d", i), in.CID, in.Bytes})
 	}
+	left := uint64(content.MaxBring)
 	for _, it := range items {
-		if it.size > content.MaxBring {
-			return fmt.Errorf("%s: %d bytes are too many", it.what, it.size)
+		if it.size > left {
+			return fmt.Errorf("%s: %d bytes are too many, a job may bring %d in all", it.what, it.size, uint64(content.MaxBring))
 		}
+		left -= it.size
 		if _, err := d.Content.Fetch(ctx, it.cid, it.size, client); err != nil {
 			return fmt.Errorf("%s: %w", it.what, err)
 		}

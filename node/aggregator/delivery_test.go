@@ -188,3 +188,25 @@ func TestTooFewAgree(t *testing.T) {
 		t.Errorf("one provider behind shard 1: %v", err)
 	}
 }
+
+// The largest rounds fit into the documents that speak of them.
+func TestLargeRounds(t *testing.T) {
+	t.Parallel()
+	h, d := newHanded(t), newDriver(t)
+	d.Key = h.agg
+	at := job.Attempt{Commit: job.Commit{Event: wire.RandomID()}}
+	h.j.Shards[0].Attempts = []job.Attempt{at}
+	var many []wire.ID
+	for range 40 {
+		many = append(many, wire.RandomID())
+	}
+	many = append(many, at.Commit.Event)
+	ask := wire.RevealRequest{Job: h.j.ID, Commits: shown(h.j, job.RequestReveal{Commits: many})}
+	if err := ask.Validate(); err != nil || ask.Commits[0] != at.Commit.Event {
+		t.Errorf("commits: %v", err)
+	}
+	e := job.Settle{Provider: h.providers[0].PubKey(), Verdict: job.VerdictBad, Evidence: many}
+	if _, err := d.verdict(h.j, e); err != nil {
+		t.Errorf("verdict: %v", err)
+	}
+}

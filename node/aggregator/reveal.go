@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"infernet.tech/infernet/node/job"
@@ -49,7 +50,7 @@ func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReve
 }
 
 func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) (wire.Event, error) {
-	req := wire.RevealRequest{Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Commits: e.Commits}
+	req := wire.RevealRequest{Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Commits: shown(j, e)}
 	signed, err := wire.Seal(d.Key, req, time.Now())
 	if err != nil {
 		return wire.Event{}, fmt.Errorf("%w: %w", errProtocol, err)
@@ -62,6 +63,17 @@ func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) 
 	}
 	defer done()
 	return exchange(s, signed)
+}
+
+// shown are the commits that a provider sees: its own, and as many others as a
+// request holds.
+func shown(j job.Job, e job.RequestReveal) []wire.ID {
+	if len(e.Commits) <= wire.MaxReplicas {
+		return e.Commits
+	}
+	own := j.Shards[e.Shard].Attempts[e.Attempt].Commit.Event
+	others := slices.DeleteFunc(slices.Clone(e.Commits), func(id wire.ID) bool { return id == own })
+	return append([]wire.ID{own}, others[:wire.MaxReplicas-1]...)
 }
 
 func (d *Driver) revealed(j job.Job, e job.RequestReveal, doc wire.Event) (job.Event, error) {

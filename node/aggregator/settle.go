@@ -59,6 +59,9 @@ func unpaid(e job.Settle, err error) job.Event {
 	return ev
 }
 
+// maxEvidence is how many documents a verdict points at.
+const maxEvidence = 32
+
 // verdict signs the verdict once and returns the one that stands.
 func (d *Driver) verdict(j job.Job, e job.Settle) (wire.Event, error) {
 	m := wire.Verdict{
@@ -66,7 +69,9 @@ func (d *Driver) verdict(j job.Job, e job.Settle) (wire.Event, error) {
 		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
 		Reason: wire.Printable(e.Reason.Text),
 	}
-	for _, id := range e.Evidence {
+	// The attempt's own documents come first; a large round has more beside
+	// them than a verdict holds.
+	for _, id := range e.Evidence[:min(len(e.Evidence), maxEvidence)] {
 		m.Evidence = append(m.Evidence, id.String())
 	}
 	signed, err := wire.Seal(d.Key, m, time.Now())
