@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -42,6 +43,13 @@ type lie struct {
 // lies are told among two honest providers, to a job that wants every shard
 // twice.
 func lies() map[string]lie {
+	all := wrongAnswers()
+	maps.Copy(all, wrongResults())
+	return all
+}
+
+// wrongResults are right in form and wrong in what they say of the result.
+func wrongResults() map[string]lie {
 	return map[string]lie{
 		"a reveal that does not open the commit": {
 			script: nodetest.Script{Reveal: func(l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
@@ -98,6 +106,12 @@ func lies() map[string]lie {
 			}},
 			codes: []string{"not_fetched"}, within: 25 * time.Second,
 		},
+	}
+}
+
+// wrongAnswers are none that the protocol knows.
+func wrongAnswers() map[string]lie {
+	return map[string]lie{
 		"a commit signed by another key": {
 			script: nodetest.Script{Accept: func(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Work) error {
 				if err := l.Do(ctx, w); err != nil {
