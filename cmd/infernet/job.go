@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,11 +33,15 @@ func (a *app) readSpec(path string) (api.SubmitRequest, error) {
 		return api.SubmitRequest{}, err
 	}
 	spec, err := job.ParseSpec(raw, specName(path))
-	if err != nil {
+	missing := spec.CheckFiles(specName(path), statFrom(dir))
+	var bad *job.SpecError
+	switch {
+	case errors.As(err, &bad):
+		return api.SubmitRequest{}, bad.And(missing)
+	case err != nil:
 		return api.SubmitRequest{}, err
-	}
-	if err := spec.CheckFiles(specName(path), statFrom(dir)); err != nil {
-		return api.SubmitRequest{}, err
+	case missing != nil:
+		return api.SubmitRequest{}, missing
 	}
 	return api.SubmitRequest{Spec: string(raw), Dir: dir}, nil
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,18 @@ type Problem struct {
 type SpecError struct {
 	Name     string    `json:"name"` // the file's name, for people
 	Problems []Problem `json:"problems"`
+}
+
+// And returns e with the problems of other added in the order of their lines,
+// where other is a *SpecError; else e itself.
+func (e *SpecError) And(other error) error {
+	var more *SpecError
+	if !errors.As(other, &more) {
+		return e
+	}
+	all := &SpecError{Name: e.Name, Problems: slices.Concat(e.Problems, more.Problems)}
+	slices.SortStableFunc(all.Problems, func(a, b Problem) int { return a.Line - b.Line })
+	return all
 }
 
 // Error implements error: one line per problem, as compilers write them.

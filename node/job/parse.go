@@ -22,7 +22,8 @@ const (
 // units and impossible values are all refused, all at once, as a *SpecError with
 // the place of each. name is the file's name, for the messages; it is also the
 // job's name where the spec gives none. What is not written gets its default
-// (see ApplyDefaults). Files are not looked at: see CheckFiles.
+// (see ApplyDefaults). Files are not looked at: see CheckFiles, for which what
+// could be read comes with a *SpecError too.
 func ParseSpec(src []byte, name string) (Spec, error) {
 	d := &decoder{places: map[string]Place{}}
 	var s Spec
@@ -42,7 +43,7 @@ func ParseSpec(src []byte, name string) (Spec, error) {
 		full.check(&v)
 	}
 	if all := merge(d.problems, v.problems); len(all) > 0 {
-		return Spec{}, &SpecError{Name: name, Problems: all}
+		return s, &SpecError{Name: name, Problems: all}
 	}
 	return s, nil
 }
@@ -175,7 +176,7 @@ func (s Spec) CheckFiles(name string, stat func(path string) (fs.FileInfo, error
 	}
 	for i, in := range s.Inputs {
 		if in.Path != "" {
-			look("inputs["+strconv.Itoa(i)+"].path", in.Path, in.At, false)
+			look("inputs["+strconv.Itoa(i)+"].path", in.Path, in.At, true)
 		}
 	}
 	if len(all) == 0 {

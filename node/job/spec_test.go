@@ -158,13 +158,29 @@ func TestCheckFiles(t *testing.T) {
 	}
 	err = s.CheckFiles("job.yaml", func(p string) (fs.FileInfo, error) { return disk.Stat(strings.TrimPrefix(p, "./")) })
 	var se *SpecError
-	if !errors.As(err, &se) || len(se.Problems) != 4 {
+	if !errors.As(err, &se) || len(se.Problems) != 3 { // a folder means the files in it
 		t.Fatalf("%v", err)
 	}
-	for i, line := range []int{1, 5, 6, 7} {
+	for i, line := range []int{1, 5, 6} {
 		if se.Problems[i].Line != line {
 			t.Errorf("problem %d is in line %d, want %d: %v", i, se.Problems[i].Line, line, err)
 		}
+	}
+}
+
+// A spec with mistakes and missing files tells both, in the order of its lines.
+func TestProblemsAndMissingFilesTogether(t *testing.T) {
+	t.Parallel()
+	s, err := ParseSpec([]byte("task: {image: a/b}\ninputs: [{path: gone}]\nverify: {mode: hope}\n"), "f")
+	var bad *SpecError
+	if !errors.As(err, &bad) {
+		t.Fatalf("%v, want a SpecError", err)
+	}
+	missing := s.CheckFiles("f", func(string) (fs.FileInfo, error) { return nil, fs.ErrNotExist })
+	text := bad.And(missing).Error()
+	file, mode := strings.Index(text, "inputs[0].path"), strings.Index(text, "verify.mode")
+	if file < 0 || mode < file {
+		t.Errorf("%s", text)
 	}
 }
 
