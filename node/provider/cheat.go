@@ -1,10 +1,12 @@
 package provider
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"unicode"
 )
 
 // Cheat is a way for a provider to be dishonest, for researchers and tests.
@@ -25,8 +27,8 @@ func (c Cheat) Validate() error {
 	return nil
 }
 
-// tamper alters the last byte but one of every file of the result, the
-// cheapest lie that no honest run can agree with.
+// tamper alters one letter or digit of every file of the result, that before
+// the last full stop where there is one: a lie that reads like an answer.
 func (c Cheat) tamper(out string) error {
 	if c != CheatWrong {
 		return nil
@@ -36,10 +38,27 @@ func (c Cheat) tamper(out string) error {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		if err != nil || len(data) < 4 {
+		if err != nil {
 			return err
 		}
-		data[len(data)-4] ^= 1
+		i := lieAt(data)
+		if i < 0 {
+			return os.WriteFile(path, append(data, '0'), 0o644)
+		}
+		data[i] ^= 1
 		return os.WriteFile(path, data, 0o644)
+	})
+}
+
+// lieAt is where to alter data; -1 when it holds no letter and no digit.
+// Flipping the lowest bit of one gives another letter or digit, or a sign that
+// is printed: 'z' becomes '{'.
+func lieAt(data []byte) int {
+	end := bytes.LastIndexByte(data, '.')
+	if end < 0 {
+		end = len(data)
+	}
+	return bytes.LastIndexFunc(data[:end], func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
 	})
 }
