@@ -26,7 +26,8 @@ without a key makes one.`,
 				return err
 			}
 			var secret []byte
-			if lock {
+			// A passphrase that is set is meant: the key is not left in the clear.
+			if lock = lock || os.Getenv(passphraseEnv) != ""; lock {
 				var err error
 				if secret, err = a.newPassphrase(); err != nil {
 					return err

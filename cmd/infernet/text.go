@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"infernet.tech/infernet/node/api"
 )
@@ -39,7 +40,7 @@ func notPlain(r rune) bool {
 // stranger's words: quoted only when they hold more than printable ASCII.
 func words(s string) string {
 	for _, r := range s {
-		if r < ' ' || r > '~' {
+		if r != ' ' && !unicode.IsPrint(r) {
 			return foreign(s)
 		}
 	}
