@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,7 +110,12 @@ func (n *testnet) killAndRestart(name string) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "INFERNET_HOME="+node.Home, "INFERNET_LIFELINE=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	cmd.Stderr = io.Discard
+	log, err := os.OpenFile(filepath.Join(node.Home, "node.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stderr = log
 	// The dead process is a child of this one and holds the database's lock
 	// until it is gone.
 	if err := cmd.Start(); err != nil {
@@ -155,7 +159,8 @@ func (n *testnet) finish(id string) api.Job {
 	n.t.Helper()
 	j, err := n.client("client").Wait(n.t.Context(), id, api.EventQuery{}, func(api.Event) error { return nil })
 	if err != nil || j.State != api.JobDone {
-		n.t.Fatalf("%v: job is %s: %s", err, j.State, j.Reason)
+		why, _ := n.client("client").Explain(n.t.Context(), id)
+		n.t.Fatalf("%v: job is %s: %s\n%+v", err, j.State, j.Reason, why)
 	}
 	right, faults, err := check(j.Result.Path, n.qs)
 	if err != nil || right != len(n.qs) {
