@@ -41,6 +41,9 @@ INFERNET_HOME=DIR/client talks to the client. Providers need root.`,
 			cfg.Detach = true
 			cfg.Report = func(line string) { a.sayf("  %s", words(line)) }
 			n, err := devnet.Up(cmd.Context(), cfg)
+			if err == nil {
+				err = n.AwaitProviders(cmd.Context(), cfg.Providers+cfg.Cheaters)
+			}
 			if err != nil {
 				return err
 			}

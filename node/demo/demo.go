@@ -37,8 +37,6 @@ const (
 	chatAnswer = "The capital of France is Paris."
 	// removalTime is how long the removal may take after an interruption.
 	removalTime = time.Minute
-	// findTime is how long the client may take to find all providers.
-	findTime = time.Minute
 )
 
 // Run shows the demo and removes everything of it, whatever happens. The
@@ -131,7 +129,7 @@ func (s *show) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.find(ctx, client); err != nil {
+	if err := s.find(ctx); err != nil {
 		return err
 	}
 	s.took("network", since)
@@ -154,25 +152,14 @@ func (s *show) run(ctx context.Context, dir string) error {
 	return nil
 }
 
-// find waits until the client knows all providers.
-func (s *show) find(ctx context.Context, client *api.Client) error {
+// find waits until the client sees all providers.
+func (s *show) find(ctx context.Context) error {
 	want := s.cfg.Providers + s.cfg.Cheaters
-	ctx, cancel := context.WithTimeoutCause(ctx, findTime, fmt.Errorf("demo: the client does not find all %d providers", want))
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		list, err := client.Providers(ctx, api.ProviderQuery{Max: want})
-		if err == nil && len(list.Providers) >= want {
-			s.say.line(fmt.Sprintf("the client found %d providers", len(list.Providers)))
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
+	if err := s.net.AwaitProviders(ctx, want); err != nil {
+		return err
 	}
+	s.say.line(fmt.Sprintf("the client found %d providers", want))
+	return nil
 }
 
 // chat asks one prompt and shows the words as they come. Two providers answer:

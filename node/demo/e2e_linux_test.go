@@ -84,7 +84,7 @@ func TestE2EKilledProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &show{cfg: Config{Providers: 3, Prompts: 48, ShardSize: 6}, say: newTeller(nil), net: net}
-	if err := s.find(t.Context(), client); err != nil {
+	if err := s.find(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	qs := questions(48)

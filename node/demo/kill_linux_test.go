@@ -45,7 +45,7 @@ func newTestnet(t *testing.T, prompts int) *testnet {
 		}
 	})
 	s := &show{cfg: Config{Providers: 3, Prompts: prompts, ShardSize: 6}, say: newTeller(nil), net: net}
-	if err := s.find(t.Context(), n.client("client")); err != nil {
+	if err := s.find(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), n.qs); err != nil {

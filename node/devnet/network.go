@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"infernet.tech/infernet/node/api"
 )
@@ -44,6 +45,37 @@ func (n *Network) Node(name string) (Node, bool) {
 		}
 	}
 	return Node{}, false
+}
+
+// findTime is how long the client may take to find all providers.
+const findTime = time.Minute
+
+// AwaitProviders waits until the client finds so many providers: nodes that
+// are ready still have to hear of each other. Error: ErrNode.
+func (n *Network) AwaitProviders(ctx context.Context, want int) error {
+	node, ok := n.Node("client")
+	if !ok {
+		return fmt.Errorf("%w: there is no client", ErrNode)
+	}
+	client, err := node.Client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, findTime, fmt.Errorf("%w: the client does not find all %d providers", ErrNode, want))
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := client.Providers(ctx, api.ProviderQuery{Max: want})
+		if err == nil && len(list.Providers) >= want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
 }
 
 // Close ends the network and removes what it left, as Down does.
