@@ -175,14 +175,14 @@ func TestIdle(t *testing.T) {
 		s.act.touch()
 		done := make(chan error, 1)
 		go func() { done <- s.watchIdle(ctx) }()
-		time.Sleep(5 * time.Minute)
+		<-time.After(5 * time.Minute) // virtual
 		synctest.Wait()
 		if ctx.Err() != nil {
 			t.Fatal("stopped with a live job")
 		}
 		b.jobs = []Job{{State: JobDone}}
 		s.act.begin()
-		time.Sleep(5 * time.Minute)
+		<-time.After(5 * time.Minute) // virtual
 		synctest.Wait()
 		if ctx.Err() != nil {
 			t.Fatal("stopped during a request")

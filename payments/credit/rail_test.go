@@ -220,12 +220,12 @@ func TestRunWaivesAndSettlesByItself(t *testing.T) {
 		if _, err := a.now().Pay(ctx, pay(b, "j/0/0", 5)); payments.OutcomeOf(err) != payments.OutcomeUnknown {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * credit.Default().Reconcile) // virtual
+		<-time.After(2 * credit.Default().Reconcile) // virtual
 		synctest.Wait()
 		if got := a.balance(b); got.Paid != 5 || got.Pending != 0 {
 			t.Fatalf("not settled: %+v", got)
 		}
-		time.Sleep(credit.Default().ExpectFor) // virtual
+		<-time.After(credit.Default().ExpectFor) // virtual
 		synctest.Wait()
 		if got := b.balance(a); got.Expected != 0 || got.Received != 5 {
 			t.Fatalf("not waived: %+v", got)
