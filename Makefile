@@ -23,6 +23,9 @@ ENGINE_BIN := $(BIN)/engine/infernet-llm
 RUNTIME_SRC  := exec/containerd/runtime
 RUNTIME_BINS := $(addprefix $(BIN)/runtime/,containerd containerd-shim-runc-v2 runc)
 
+# Containers need root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine headers test-node test-engine
 
@@ -36,7 +39,7 @@ build: deps ## build the node, the container runtime and the engine into bin/
 	@$(MAKE) --no-print-directory node runtime engine
 
 demo: build ## run the main job on a private network on this machine
-	@$(BIN)/infernet demo
+	@$(SUDO) $(BIN)/infernet demo
 
 test: build lint ## build, check and test everything
 	@$(MAKE) --no-print-directory test-node test-engine
@@ -63,7 +66,7 @@ e2e: build ## run the tests with real nodes and containers
 	$(NODE) $(GO) test -count=1 -v ./exec/containerd
 
 bench: build ## measure dispatch and transfer beside their baselines
-	$(BIN)/infernet bench dispatch
+	$(SUDO) $(BIN)/infernet bench dispatch
 	$(BIN)/infernet bench transfer
 
 cross: $(addprefix cross-,$(PLATFORMS)) ## build the node for every platform
