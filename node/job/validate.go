@@ -14,7 +14,7 @@ import (
 const (
 	DefaultCPUMillis   = 1000
 	DefaultMemory      = 512 << 20
-	DefaultDisk        = 1 << 30
+	DefaultDisk        = 64 << 20 // providers keep as much in memory; more gets a disk of its own
 	DefaultPIDs        = 256
 	DefaultReplicas    = 2
 	DefaultAgree       = 2
