@@ -72,7 +72,8 @@
 // Ends. A shard without a result fails the job: nothing new is offered, shards
 // whose commits are all in go on to their verdict, verified ones are paid. The
 // job becomes terminal once its payments are certain or were tried a few times:
-// the result does not wait for a provider that is gone, and the rail's journal
-// goes on with what is open. A terminal job emits nothing; what is left in its outbox are aborts,
-// verdicts without payment and the notice of its end.
+// the result is put together meanwhile, and the job does not wait for ever for a
+// provider that is gone: the rail's journal goes on with what is open. A terminal
+// job emits nothing; what is left in its outbox are aborts, verdicts without
+// payment and the notice of its end.
 package job

@@ -44,14 +44,16 @@ func (m *machine) windDown() {
 	}
 }
 
-// merged completes the job.
+// merged keeps the result; the job is done when its payments are, too.
 func (m *machine) merged(e Merged) error {
 	if m.pending(Merge{}.Key()) == nil {
 		return m.refuse("job", string(m.j.State), "no merge was asked for")
 	}
+	if e.CID == "" {
+		return m.refuse("job", string(m.j.State), "a result has a CID")
+	}
 	m.complete(Merge{}.Key())
 	m.j.Result = Result{CID: e.CID, Size: e.Size}
-	m.finish(StateDone)
 	return nil
 }
 
@@ -142,9 +144,11 @@ func (m *machine) deriveJob() {
 	switch {
 	case decided && m.j.Ending != "" && !paying:
 		m.finish(m.j.Ending)
+	case decided && m.j.Result.CID != "" && !paying:
+		m.finish(StateDone)
 	case m.j.Ending != "" || decided:
 		m.setJob(StateSettling, m.j.Reason.Code)
-		if m.j.Ending == "" && !paying {
+		if m.j.Ending == "" {
 			m.askMerge()
 		}
 	case committed:
@@ -157,7 +161,7 @@ func (m *machine) deriveJob() {
 }
 
 func (m *machine) askMerge() {
-	if m.pending(Merge{}.Key()) != nil {
+	if m.pending(Merge{}.Key()) != nil || m.j.Result.CID != "" {
 		return
 	}
 	e := Merge{By: m.j.Spec.Merge.By}
