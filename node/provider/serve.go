@@ -3,7 +3,9 @@ package provider
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/tasklog"
@@ -48,6 +50,8 @@ func (p *Provider) ServeJob(ctx context.Context, s *p2p.Stream, ev wire.Event) e
 // answerError tells the reason and returns the error for the log.
 func (p *Provider) answerError(s *p2p.Stream, ref wire.ID, err error) error {
 	m := asRefusal(err).message(ref)
+	// Where things lie on this machine is nobody's business.
+	m.Text = strings.ReplaceAll(m.Text, filepath.Dir(p.cfg.Dir), "HOME")
 	signed, serr := wire.Seal(p.Key, m, time.Now())
 	if serr != nil {
 		return errors.Join(err, serr)
