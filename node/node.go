@@ -184,7 +184,8 @@ func (n *Node) composeCore() (err error) {
 	n.book = reputation.NewLedger(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
 	terms := credit.Default()
 	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, n.cfg.CreditLimit
-	terms.Exchange = 10 * time.Second // a peer that was killed shows only by its silence
+	terms.Exchange = 10 * time.Second  // a peer that was killed shows only by its silence
+	terms.Reconcile = 10 * time.Second // and is asked again soon after it is back
 	n.rail, err = credit.New(terms, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
 	if err != nil {
 		return fmt.Errorf("credit: %w", err)

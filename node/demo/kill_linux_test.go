@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -139,17 +140,17 @@ func (n *testnet) killAndRestart(name string) {
 	})
 }
 
-// await polls a condition for half a minute.
+// await polls a condition for a minute.
 func (n *testnet) await(what string, ok func() bool) {
 	n.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			n.t.Fatalf("not within 30 s: %s", what)
+			n.t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -176,10 +177,18 @@ func (n *testnet) sameBooks(j api.Job) {
 	me, _ := n.net.Node("client")
 	var total uint64
 	mine := map[string]uint64{}
-	payments, err := n.client("client").Payments(n.t.Context())
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	var payments []api.Payment
+	// A job does not wait for a payment whose answer was lost: the journal's
+	// reconciler finds it out.
+	n.await("every payment is certain", func() bool {
+		var err error
+		if payments, err = n.client("client").Payments(n.t.Context()); err != nil {
+			n.t.Fatal(err)
+		}
+		return !slices.ContainsFunc(payments, func(p api.Payment) bool {
+			return p.State == "held" || p.State == "unknown"
+		})
+	})
 	refs := map[string]bool{}
 	for _, p := range payments {
 		if p.Direction != "out" || p.State != "captured" {
