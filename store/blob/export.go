@@ -96,7 +96,7 @@ func (e *exporter) file(ctx context.Context, c cid.Cid, r record, path string) e
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, &cancellable{ctx, f})
+	_, err = io.Copy(out, cancellable(ctx, f))
 	return errors.Join(err, out.Close())
 }
 
@@ -112,15 +112,17 @@ func (s *Store) folder(c cid.Cid) (*node, error) {
 	return nil, fmt.Errorf("%w: folder %s: %w", ErrCorrupt, c, err)
 }
 
-// cancellable stops a long copy when its context ends.
-type cancellable struct {
-	ctx context.Context
-	r   io.Reader
-}
+// readFunc is an io.Reader that is one function.
+type readFunc func(p []byte) (int, error)
 
-func (c *cancellable) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// cancellable stops a long copy when its context ends.
+func cancellable(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }

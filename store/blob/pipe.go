@@ -19,7 +19,8 @@ type job struct {
 // pipe spreads hashing over goroutines and takes the results in order. Its
 // buffers bound both the memory and how far the producer runs ahead.
 type pipe struct {
-	ctx   context.Context
+	ended <-chan struct{} // closed at the first error, or when the caller gives up
+	cause func() error    // which of the two
 	group *errgroup.Group
 	free  chan []byte
 	work  chan *job
@@ -31,7 +32,8 @@ type pipe struct {
 // done, or in a job, ends it. The caller must call wait.
 func newPipe(ctx context.Context, workers int, hash func(*job) error, done func(*job) error) *pipe {
 	group, ctx := errgroup.WithContext(ctx)
-	p := &pipe{ctx: ctx, group: group, free: make(chan []byte, workers+2),
+	p := &pipe{ended: ctx.Done(), cause: func() error { return context.Cause(ctx) },
+		group: group, free: make(chan []byte, workers+2),
 		work: make(chan *job, workers+2), order: make(chan *job, workers+2)}
 	for range cap(p.free) {
 		p.free <- nil
@@ -70,8 +72,8 @@ func (p *pipe) buffer(n int) ([]byte, error) {
 			b = make([]byte, n)
 		}
 		return b[:n], nil
-	case <-p.ctx.Done():
-		return nil, context.Cause(p.ctx)
+	case <-p.ended:
+		return nil, p.cause()
 	}
 }
 
