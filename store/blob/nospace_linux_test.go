@@ -55,7 +55,9 @@ func fetchOntoFull(t *testing.T, dir string) {
 	if _, err := to.Fetch(t.Context(), want.CID, Limits{}, cutting(serving(t, from), &read, 1<<40)); err != nil {
 		t.Fatal(err)
 	}
-	if read > 11<<20 {
+	// Of the 8 MiB that fit, the blocks on their way when the disk was full
+	// (one a worker and two) come again, and each has a header.
+	if read > 12<<20+64<<10 {
 		t.Errorf("%d bytes were fetched again", read)
 	}
 	sameFile(t, to, want.CID, noise(1, 16<<20))
