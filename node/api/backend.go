@@ -1,16 +1,41 @@
 package api
 
-import "context"
+import (
+	"context"
+	"net/http"
+)
 
-// Backends is what a node gives to its API. All are needed; a role that is off
-// answers with an Error of CodeNotReady.
+// Backends is what a node gives to its API. All but the last two are needed; a
+// role that is off answers with an Error of CodeNotReady.
 type Backends struct {
-	Node    Node
-	Jobs    Jobs
-	Results Results
-	Content Library
-	Market  Market
-	Money   Money
+	Node      Node
+	Jobs      Jobs
+	Results   Results
+	Content   Library
+	Market    Market
+	Money     Money
+	Inference Inference // nil: GET leases answers CodeNotReady
+	Face      Face      // nil: only the node's own paths are served
+}
+
+// Inference is what the node holds with providers that serve models.
+type Inference interface {
+	// Leases returns those that are open and those closed lately, newest first.
+	Leases(ctx context.Context) ([]Lease, error)
+}
+
+// Face speaks to the clients of other programs in their own languages, behind
+// the same guard. None of its paths is one of the node's own.
+type Face interface {
+	// Routes adds its paths.
+	Routes(mux *http.ServeMux)
+	// Refuse answers a request to one of its paths that the guard did not let
+	// through, in the shape of that path. It returns false, and has written
+	// nothing, for paths of others.
+	Refuse(w http.ResponseWriter, r *http.Request, status int, message string) bool
+	// Live is how much is still to be done for requests that were answered
+	// already (batches). A node with something live does not leave as idle.
+	Live() int
 }
 
 // Node tells how the node is and ends it.

@@ -26,6 +26,17 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.post(ctx, "/api/stop", struct{}{}, nil)
 }
 
+// Leases lists what this node holds with providers that serve models.
+func (c *Client) Leases(ctx context.Context) (out []Lease, err error) {
+	return out, c.get(ctx, "/api/leases", &out)
+}
+
+// RotateToken makes the node take a new token and forget the old one. This
+// client goes on with the old one, so it is of no use any more.
+func (c *Client) RotateToken(ctx context.Context) (out File, err error) {
+	return out, c.post(ctx, "/api/token/rotate", struct{}{}, &out)
+}
+
 // Submit hands a job to the node.
 func (c *Client) Submit(ctx context.Context, req SubmitRequest) (out Job, err error) {
 	return out, c.post(ctx, "/api/jobs", req, &out)
@@ -173,6 +184,16 @@ func (c *Client) Providers(ctx context.Context, q ProviderQuery) (out ProviderLi
 	v.Set("quotes", strconv.FormatBool(q.Quotes))
 	if q.Max > 0 {
 		v.Set("max", strconv.Itoa(q.Max))
+	}
+	for name, text := range map[string]string{"model": q.Model, "gpu": q.GPU} {
+		if text != "" {
+			v.Set(name, text)
+		}
+	}
+	for name, n := range map[string]uint64{"max_price_in": q.MaxPriceIn, "max_price_out": q.MaxPriceOut} {
+		if n > 0 {
+			v.Set(name, strconv.FormatUint(n, 10))
+		}
 	}
 	return out, c.get(ctx, "/api/providers?"+v.Encode(), &out)
 }

@@ -137,6 +137,18 @@ func providerQuery(v url.Values) (ProviderQuery, error) {
 		}
 		q.Max = n
 	}
+	q.Model, q.GPU = v.Get("model"), v.Get("gpu")
+	for name, into := range map[string]*uint64{"max_price_in": &q.MaxPriceIn, "max_price_out": &q.MaxPriceOut} {
+		text := v.Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return q, Errorf(CodeBadRequest, "", "%s: %q is not a number of credits", name, cut(text))
+		}
+		*into = n
+	}
 	return q, nil
 }
 

@@ -9,12 +9,13 @@ import (
 
 // Config is where and how long the API is served.
 type Config struct {
-	Home     string        // folder for api.json; must exist
-	Addr     string        // loopback host:port; port 0 takes a free one
+	Home     string        // folder for api.json, api-token and api-port; must exist
+	Addr     string        // loopback host:port; port 0 takes the last one of this home if it is free, else any
 	IdleExit time.Duration // stop the node after so long without request or live job; 0: never
 }
 
-// DefaultConfig listens on a free port of 127.0.0.1: api.json says which.
+// DefaultConfig listens on a port of 127.0.0.1 that stays the same while nobody
+// else takes it: api.json says which.
 func DefaultConfig(home string) Config {
 	return Config{Home: home, Addr: "127.0.0.1:0"}
 }

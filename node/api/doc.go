@@ -2,8 +2,12 @@
 // speaks, the server inside the node and the client the command line uses.
 //
 // The server listens on loopback only and answers nobody without the bearer
-// token that it wrote, readable by its owner alone, into HOME/api.json. It
-// refuses requests whose Host is not a loopback name (DNS rebinding) and
+// token of its home, which it writes, readable by its owner alone, into
+// HOME/api.json. The token (HOME/api-token) and the port (HOME/api-port) stay
+// the same when the node is started again, so that clients of other programs
+// are set up once; who shares a machine with people he does not trust keeps the
+// node running or rotates the token, for while it is off anybody may listen on
+// its port and be sent the token. It refuses requests whose Host is not a loopback name (DNS rebinding) and
 // requests sent by a web page of another origin. It opens before the node has
 // joined its network, so that a person can ask why the node is not ready yet.
 //
@@ -20,7 +24,12 @@
 //	GET  {data,models,images}          POST {data,models,images}
 //	POST {data,models,images}/{get,pin,unpin,gc}
 //	GET  providers         GET  reputation/NPUB
-//	GET  balance           GET  payments
+//	GET  balance           GET  payments           GET  leases
+//	POST token/rotate
+//
+// A node with a Face (package node/openai) also serves OpenAI's and Ollama's
+// paths, and the latter once more below /ollama/TOKEN for clients that cannot
+// send a header.
 //
 // Errors are {"error":{"code","message","hint"}}. Programs branch on the code,
 // never on the text.

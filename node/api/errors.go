@@ -9,8 +9,11 @@ import (
 // ErrNotRunning says that no node answers for this home.
 var ErrNotRunning = errors.New("no node is running for this home")
 
-// ErrReadableByOthers says that api.json, which holds the token, can be read by other users.
+// ErrReadableByOthers says that api.json or api-token, which hold the token, can be read by other users.
 var ErrReadableByOthers = errors.New("the api file can be read by other users")
+
+// ErrBadToken says that api-token holds something else than a token.
+var ErrBadToken = errors.New("the token file is damaged")
 
 // ErrStreamCut says that an event stream ended before its job did.
 var ErrStreamCut = errors.New("the node stopped answering before the job ended")

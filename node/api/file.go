@@ -31,9 +31,8 @@ func ReadFile(home string) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("read api file: %w", err)
 	}
-	// Windows has no mode bits to look at: there the profile folder protects it.
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return File{}, fmt.Errorf("%w: %s has mode %04o", ErrReadableByOthers, path, info.Mode().Perm())
+	if err := private(path, info); err != nil {
+		return File{}, err
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -46,30 +45,46 @@ func ReadFile(home string) (File, error) {
 	return f, nil
 }
 
-// write replaces api.json in one step, so that no client reads half of it.
+// private refuses a file of secrets that other users can read.
+func private(path string, info fs.FileInfo) error {
+	// Windows has no mode bits to look at: there the profile folder protects it.
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%w: %s has mode %04o", ErrReadableByOthers, path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// write replaces api.json.
 func (f File) write(home string) error {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("api: encode api file: %w", err)
 	}
+	return replaceFile(home, FileName, append(raw, '\n'))
+}
+
+// replaceFile writes a private file of the home in one step, so that no client
+// reads half of it.
+func replaceFile(home, name string, raw []byte) error {
 	// CreateTemp makes 0600 files, whatever the umask lets through.
-	tmp, err := os.CreateTemp(home, FileName+".*")
+	tmp, err := os.CreateTemp(home, name+".*")
 	if err != nil {
-		return fmt.Errorf("api: write api file: %w", err)
+		return fmt.Errorf("api: write %s: %w", name, err)
 	}
-	_, werr := tmp.Write(append(raw, '\n'))
+	_, werr := tmp.Write(raw)
 	if err := errors.Join(werr, tmp.Close()); err != nil {
-		return errors.Join(fmt.Errorf("api: write api file: %w", err), os.Remove(tmp.Name()))
+		return errors.Join(fmt.Errorf("api: write %s: %w", name, err), os.Remove(tmp.Name()))
 	}
-	if err := os.Rename(tmp.Name(), filepath.Join(home, FileName)); err != nil {
-		return errors.Join(fmt.Errorf("api: write api file: %w", err), os.Remove(tmp.Name()))
+	if err := os.Rename(tmp.Name(), filepath.Join(home, name)); err != nil {
+		return errors.Join(fmt.Errorf("api: write %s: %w", name, err), os.Remove(tmp.Name()))
 	}
 	return nil
 }
 
-// remove deletes api.json unless another node has put its own there since.
+// remove deletes api.json unless another node has put its own there since. The
+// token may have been rotated, so it does not tell.
 func (f File) remove(home string) {
-	if now, err := ReadFile(home); err == nil && now.Token == f.Token {
+	if now, err := ReadFile(home); err == nil && now.PID == f.PID && now.Addr == f.Addr {
 		_ = os.Remove(filepath.Join(home, FileName))
 	}
 }

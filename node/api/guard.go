@@ -10,20 +10,51 @@ import (
 )
 
 // guard lets through only requests that come from this machine, name it by a
-// loopback name, were not sent by a page of another origin, and carry the token.
-func (s *Server) guard(next http.Handler) http.Handler {
+// loopback name, were not sent by a page of another origin, and carry the
+// token: in the header Authorization, or as the path /ollama/TOKEN/… for
+// clients that know no token. Those get to prefixed.
+func (s *Server) guard(next, prefixed http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.act.begin()
 		defer s.act.end()
-		if e := s.refuse(r); e != nil {
-			writeError(w, e)
+		given, rest, inPath := pathToken(r.URL.Path)
+		e := s.refuse(r)
+		switch {
+		case e != nil:
+		case inPath:
+			e = s.check(given)
+		default:
+			e = s.bearer(r)
+		}
+		if e != nil {
+			if s.b.Face == nil || !s.b.Face.Refuse(w, r, e.status(), e.Message+": "+e.Hint) {
+				writeError(w, e)
+			}
+			return
+		}
+		if inPath {
+			r.URL.Path, r.URL.RawPath, r.RequestURI = rest, "", ""
+			prefixed.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// refuse returns why a request is not served; nil when it is.
+// pathToken takes /ollama/TOKEN/rest apart.
+func pathToken(path string) (token, rest string, ok bool) {
+	path, ok = strings.CutPrefix(path, PathPrefix)
+	if !ok {
+		return "", "", false
+	}
+	token, rest, _ = strings.Cut(path, "/")
+	return token, "/" + rest, true
+}
+
+// PathPrefix begins the paths that carry the token as their next part.
+const PathPrefix = "/ollama/"
+
+// refuse returns why a request is served to nobody; nil when a token decides.
 func (s *Server) refuse(r *http.Request) *Error {
 	if !loopbackAddr(r.RemoteAddr) {
 		return Errorf(CodeForbidden, "the local API serves this machine only", "request from %q refused", r.RemoteAddr)
@@ -38,14 +69,24 @@ func (s *Server) refuse(r *http.Request) *Error {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return Errorf(CodeForbidden, "the local API does not serve pages of other sites", "%s request refused", cut(site))
 	}
+	return nil
+}
+
+// bearer checks the header Authorization.
+func (s *Server) bearer(r *http.Request) *Error {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return Errorf(CodeUnauthorized, "send the header Authorization: Bearer TOKEN; infernet api token prints it", "no token given")
 	}
+	return s.check(given)
+}
+
+// check compares a token with the server's.
+func (s *Server) check(given string) *Error {
 	// Hashes have one length, so the comparison tells nothing about the token's.
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.token))
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.Token()))
 	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
-		return Errorf(CodeUnauthorized, "the token changes each time the node starts; infernet api token prints it", "wrong token")
+		return Errorf(CodeUnauthorized, "infernet api token prints the one of this home; it stays until it is rotated", "wrong token")
 	}
 	return nil
 }

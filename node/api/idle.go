@@ -42,8 +42,8 @@ func (a *activity) idle() time.Duration {
 	return time.Since(a.last)
 }
 
-// watchIdle stops the node once nobody has asked for anything for a while and
-// no job is alive. A node that a client verb started ends this way.
+// watchIdle stops the node once nobody has asked for anything for a while, no
+// answer is being streamed, and no job and no batch is alive. A node that a client verb started ends this way.
 func (s *Server) watchIdle(ctx context.Context) error {
 	tick := time.NewTicker(max(s.cfg.IdleExit/10, time.Second))
 	defer tick.Stop()
@@ -53,13 +53,15 @@ func (s *Server) watchIdle(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if s.act.idle() < s.cfg.IdleExit || s.liveJobs(ctx) {
+		if s.act.idle() < s.cfg.IdleExit || s.liveFace() || s.liveJobs(ctx) {
 			continue
 		}
 		s.log.Info("nobody needs this node: stopping", "idle", s.cfg.IdleExit)
 		return s.b.Node.Stop(ctx)
 	}
 }
+
+func (s *Server) liveFace() bool { return s.b.Face != nil && s.b.Face.Live() > 0 }
 
 // liveJobs says whether a job has not ended; unsure counts as yes.
 func (s *Server) liveJobs(ctx context.Context) bool {

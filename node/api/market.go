@@ -7,6 +7,11 @@ type ProviderQuery struct {
 	Keys   []string // attribute keys as the DHT has them, e.g. "cpu", "vram>=24"; empty: any
 	Quotes bool     // also ask each for a quote
 	Max    int      // providers to look at; 0: the node's default
+
+	Model       string // only who serves this model now: a name or a CID; "" any
+	GPU         string // an attribute of graphics cards, e.g. "vram>=24", or a part of a card's name; "" any
+	MaxPriceIn  uint64 // most credits per million input tokens; 0: any
+	MaxPriceOut uint64 // most credits per million output tokens; 0: any
 }
 
 // ProviderList is who offers what, and who was left out and why.
@@ -35,6 +40,22 @@ type Provider struct {
 	Via       string   `json:"via"` // how it was found: dht, book, peer
 	Score     float64  `json:"score"`
 	Quote     *Quote   `json:"quote,omitempty"`
+	Serves    []Served `json:"serves,omitempty"` // models that answer at once
+}
+
+// Served is one model that a provider keeps ready. Speeds are what the
+// provider says it measured.
+type Served struct {
+	Name     string  `json:"name"`
+	CID      string  `json:"cid"`
+	In       uint64  `json:"in"`  // price per million input tokens
+	Out      uint64  `json:"out"` // price per million output tokens
+	Unit     string  `json:"unit"`
+	TPS      float64 `json:"tps"`      // tokens per second of one stream; 0: not measured
+	TTFTMS   uint64  `json:"ttft_ms"`  // to the first token; 0: not measured
+	Context  int     `json:"context"`  // tokens
+	Parallel int     `json:"parallel"` // requests at once
+	Queue    int     `json:"queue"`    // requests that wait; known after a quote only, else -1
 }
 
 // GPU is one graphics card of an offer.

@@ -14,11 +14,25 @@ func (s *Server) handler() http.Handler {
 		s.contentRoutes(mux, kind)
 	}
 	s.marketRoutes(mux)
+	s.inferenceRoutes(mux)
+	if s.b.Face != nil {
+		s.b.Face.Routes(mux)
+	}
 	// What no route matched answers as JSON too, method mismatches included.
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, Errorf(CodeNotFound, "infernet help api lists the paths", "nothing at %s %q", cut(r.Method), cut(r.URL.Path)))
 	})
-	return s.guard(mux)
+	return s.guard(mux, s.ollama())
+}
+
+// ollama serves the face alone, below the path that carries the token: who
+// holds such an address talks to models and to nothing else of the node.
+func (s *Server) ollama() http.Handler {
+	mux := http.NewServeMux()
+	if s.b.Face != nil {
+		s.b.Face.Routes(mux)
+	}
+	return mux
 }
 
 func (s *Server) nodeRoutes(mux *http.ServeMux) {
@@ -31,6 +45,18 @@ func (s *Server) nodeRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/stop", answer(func(r *http.Request) (struct{}, error) {
 		// The node ends this request's context with itself; stopping must go on.
 		return struct{}{}, s.b.Node.Stop(context.WithoutCancel(r.Context()))
+	}))
+}
+
+func (s *Server) inferenceRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/leases", answer(func(r *http.Request) ([]Lease, error) {
+		if s.b.Inference == nil {
+			return nil, Errorf(CodeNotReady, "", "this node does not use models of others")
+		}
+		return s.b.Inference.Leases(r.Context())
+	}))
+	mux.HandleFunc("POST /api/token/rotate", answer(func(*http.Request) (File, error) {
+		return s.rotate()
 	}))
 }
 

@@ -2,14 +2,13 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,13 +20,14 @@ type Server struct {
 	cfg   Config
 	b     Backends
 	log   *slog.Logger
-	token string
-	ready chan struct{}
+	token atomic.Value // string, from Run on
 	addr  atomic.Value // string, once listening
+	ready chan struct{}
+	turn  sync.Mutex // one rotation at a time
 	act   activity
 }
 
-// NewServer checks the configuration and draws a fresh token. It opens nothing.
+// NewServer checks the configuration. It opens nothing.
 func NewServer(cfg Config, b Backends, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -35,15 +35,7 @@ func NewServer(cfg Config, b Backends, log *slog.Logger) (*Server, error) {
 	if b.Node == nil || b.Jobs == nil || b.Results == nil || b.Content == nil || b.Market == nil || b.Money == nil {
 		return nil, errors.New("api: a backend is missing")
 	}
-	var secret [32]byte
-	if _, err := rand.Read(secret[:]); err != nil {
-		return nil, fmt.Errorf("api: draw token: %w", err)
-	}
-	return &Server{
-		cfg: cfg, b: b, log: log,
-		token: hex.EncodeToString(secret[:]),
-		ready: make(chan struct{}),
-	}, nil
+	return &Server{cfg: cfg, b: b, log: log, ready: make(chan struct{})}, nil
 }
 
 // Ready is closed once the API answers and api.json is written.
@@ -55,16 +47,40 @@ func (s *Server) Addr() string {
 	return a
 }
 
+// Token is the secret that requests must carry; "" before Ready.
+func (s *Server) Token() string {
+	t, _ := s.token.Load().(string)
+	return t
+}
+
+// rotate replaces the token; whoever has the old one is refused from now on.
+func (s *Server) rotate() (File, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	token, err := RotateToken(s.cfg.Home)
+	if err != nil {
+		return File{}, err
+	}
+	s.token.Store(token)
+	f := File{Addr: s.Addr(), Token: token, PID: os.Getpid()}
+	return f, f.write(s.cfg.Home)
+}
+
 // Run serves until ctx ends, then lets running requests finish for a moment.
 // It removes api.json on its way out. It must be called once.
 func (s *Server) Run(ctx context.Context) error {
-	ln, err := net.Listen("tcp", s.cfg.Addr)
+	token, err := LoadToken(s.cfg.Home)
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	s.token.Store(token)
+	ln, err := s.listen()
 	if err != nil {
 		return fmt.Errorf("api: listen: %w", err)
 	}
 	s.addr.Store(ln.Addr().String())
 	s.act.touch()
-	f := File{Addr: ln.Addr().String(), Token: s.token, PID: os.Getpid()}
+	f := File{Addr: ln.Addr().String(), Token: token, PID: os.Getpid()}
 	if err := f.write(s.cfg.Home); err != nil {
 		return errors.Join(err, ln.Close())
 	}
