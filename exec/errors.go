@@ -17,6 +17,10 @@ var ErrExists = errors.New("exec: task exists")
 // ErrNoGPU: the runner cannot give the GPUs the task asks for.
 var ErrNoGPU = errors.New("exec: no such gpu")
 
+// ErrNotServing: nothing listens where the task is to serve, not yet or not any
+// more, or it was not asked to.
+var ErrNotServing = errors.New("exec: task is not serving")
+
 // ErrClosed: the runner was closed.
 var ErrClosed = errors.New("exec: runner closed")
 

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 )
 
@@ -23,6 +24,9 @@ type Limits struct {
 	PIDs        uint32        // processes and threads alive at once
 	WallClock   time.Duration // from start to end
 	LogBytes    uint64        // stdout and stderr together; what is beyond is cut
+	// ScratchBytes is the size of /tmp and of /dev/shm, each. What lies in them
+	// counts as the task's memory.
+	ScratchBytes uint64
 }
 
 // Task is one run of a program.
@@ -42,6 +46,10 @@ type Task struct {
 	// has ended; it is made if missing. "" throws the result away.
 	Out    string
 	Limits Limits
+	// Serve says where the program serves HTTP: "unix" on SocketPath, "tcp:PORT"
+	// on 127.0.0.1:PORT of its own network namespace, PORT from 1024; "" is
+	// nowhere.
+	Serve string
 	// GPUs are the identifiers of whole devices given to the task.
 	GPUs []string
 	// Labels are kept with the running task for people who look at it.
@@ -82,6 +90,12 @@ type Handle interface {
 	// last output was written to its Streams. It may be called often. The
 	// error is that of waiting; how the task ended is in Result.
 	Wait(ctx context.Context) (Result, error)
+	// Dial connects to what the task serves and returns at once where it can.
+	// A connection ends with the task at the latest; nothing else bounds what
+	// the program sends. Errors: ErrNotServing while nothing listens, after the
+	// end, and without Task.Serve; the context's while the program does not
+	// take more connections.
+	Dial(ctx context.Context) (net.Conn, error)
 	// Stop asks the task to end (SIGTERM) and kills it after grace. It returns
 	// when the task has ended. The Result says ReasonKilled.
 	Stop(ctx context.Context, grace time.Duration) error

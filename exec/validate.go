@@ -13,6 +13,13 @@ var taskID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,75}$`)
 
 var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
+// MaxWallClock is the longest a task may be given: an engine is kept for as
+// long as it is asked.
+const MaxWallClock = 30 * 24 * time.Hour
+
+// maxGPUs bounds the devices of one task.
+const maxGPUs = 64
+
 // Bounds of what a task may say of itself: these reach argv and environ.
 const (
 	maxArgs     = 1024
@@ -28,6 +35,8 @@ func DefaultLimits() Limits {
 		PIDs:        512,
 		WallClock:   10 * time.Minute,
 		LogBytes:    1 << 20,
+
+		ScratchBytes: 16 << 20,
 	}
 }
 
@@ -42,6 +51,7 @@ func (l Limits) WithDefaults(d Limits) Limits {
 	set(&l.MemoryBytes, d.MemoryBytes)
 	set(&l.DiskBytes, d.DiskBytes)
 	set(&l.LogBytes, d.LogBytes)
+	set(&l.ScratchBytes, d.ScratchBytes)
 	if l.PIDs == 0 {
 		l.PIDs = d.PIDs
 	}
@@ -61,6 +71,13 @@ func (t Task) Validate() error {
 		return fmt.Errorf("%w: image digest %.80q", ErrInvalidTask, t.Image.Digest)
 	case t.Limits.WallClock < 0:
 		return fmt.Errorf("%w: negative wall clock", ErrInvalidTask)
+	case t.Limits.WallClock > MaxWallClock:
+		return fmt.Errorf("%w: wall clock beyond %v", ErrInvalidTask, MaxWallClock)
+	case len(t.GPUs) > maxGPUs:
+		return fmt.Errorf("%w: more than %d gpus", ErrInvalidTask, maxGPUs)
+	}
+	if _, err := ServePort(t.Serve); err != nil {
+		return err
 	}
 	for _, p := range []string{t.In, t.Model, t.Out} {
 		if p != "" && !filepath.IsAbs(p) {

@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,10 @@ type Config struct {
 	ImageLimits image.Limits
 	// OutInMemory is the largest /out, in bytes, kept in memory; 0 is 64 MiB.
 	OutInMemory uint64
+	// Inject says what the GPUs of these identifiers add to a sandbox; nil is
+	// a machine that gives none. It is called at every start of a task with
+	// GPUs, and its error ends that start.
+	Inject func(ctx context.Context, ids []string) (exec.Injection, error)
 }
 
 // Default is the configuration of a private daemon with everything under root.

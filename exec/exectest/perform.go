@@ -15,7 +15,7 @@ import (
 
 // perform does what exectest/program would do in a sandbox with these limits,
 // as far as a caller can see.
-func perform(ctx context.Context, sc script.Script, t exec.Task, s exec.Streams) exec.Result {
+func perform(ctx context.Context, sc script.Script, t exec.Task, s exec.Streams, _ *socket) exec.Result {
 	res := exec.Result{Reason: exec.ReasonOK}
 	fail := func(why exec.Reason, code int, detail string) exec.Result {
 		res.Reason, res.ExitCode, res.Detail = why, code, detail

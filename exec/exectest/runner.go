@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +24,17 @@ type Func func(ctx context.Context, t exec.Task, s exec.Streams) exec.Result
 type Runner struct {
 	// Program replaces the scripts where it is not nil.
 	Program Func
+	// Serve stands in for the program of each task with Task.Serve: it answers
+	// HTTP until the task is stopped, crashed or out of time. A nil handler
+	// never listens. Runner.Program and scripts are not asked for such a task.
+	Serve func(t exec.Task) http.Handler
+	// Listen is Serve with the listener itself in hand, and is asked before it.
+	// The task ends when it returns, and all its connections are cut. A
+	// listener that it closes stays closed.
+	Listen func(ctx context.Context, t exec.Task, l net.Listener) exec.Result
+	// GPUs are the devices the fake has; a task which asks for another gets
+	// exec.ErrNoGPU.
+	GPUs []string
 	// PrepareError, where not nil, is asked by Prepare and Start of each image.
 	PrepareError func(exec.Image) error
 	// Leftovers are the ids Recover finds, once.
@@ -78,8 +92,10 @@ func (r *Runner) Start(ctx context.Context, t exec.Task, s exec.Streams) (exec.H
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	if len(t.GPUs) > 0 {
-		return nil, exec.ErrNoGPU
+	for _, id := range t.GPUs {
+		if !slices.Contains(r.GPUs, id) {
+			return nil, fmt.Errorf("%w: %.80q", exec.ErrNoGPU, id)
+		}
 	}
 	if err := r.Prepare(ctx, t.Image); err != nil {
 		return nil, err
@@ -96,14 +112,44 @@ func (r *Runner) Start(ctx context.Context, t exec.Task, s exec.Streams) (exec.H
 		return nil, errors.New("exectest: " + sc.StartError)
 	}
 	t.Limits = t.Limits.WithDefaults(exec.DefaultLimits())
-	program := r.Program
-	if program == nil {
-		program = func(ctx context.Context, t exec.Task, s exec.Streams) exec.Result { return perform(ctx, sc, t, s) }
-	}
-	return r.launch(t, s, sc, program)
+	socket := &socket{}
+	return r.launch(t, s, sc, socket, r.program(t, sc, socket))
 }
 
-func (r *Runner) launch(t exec.Task, s exec.Streams, sc script.Script, program Func) (exec.Handle, error) {
+// program is what a task runs.
+func (r *Runner) program(t exec.Task, sc script.Script, sock *socket) Func {
+	switch {
+	case t.Serve != "" && r.Listen != nil:
+		return func(ctx context.Context, t exec.Task, _ exec.Streams) exec.Result {
+			return r.Listen(ctx, t, sock.listen())
+		}
+	case t.Serve != "" && r.Serve != nil:
+		return func(ctx context.Context, t exec.Task, _ exec.Streams) exec.Result {
+			return serve(ctx, r.Serve(t), sock)
+		}
+	case r.Program != nil:
+		return r.Program
+	}
+	return func(ctx context.Context, t exec.Task, s exec.Streams) exec.Result {
+		return perform(ctx, sc, t, s, sock)
+	}
+}
+
+// Crash ends a running task as though its program had ended by itself with
+// this code, and waits for it. It tells whether there was such a task.
+func (r *Runner) Crash(id string, code int) bool {
+	r.mu.Lock()
+	h := r.live[id]
+	r.mu.Unlock()
+	if h == nil {
+		return false
+	}
+	h.kill(crash(code))
+	<-h.ended
+	return true
+}
+
+func (r *Runner) launch(t exec.Task, s exec.Streams, sc script.Script, sock *socket, program Func) (exec.Handle, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -116,7 +162,7 @@ func (r *Runner) launch(t exec.Task, s exec.Streams, sc script.Script, program F
 		r.live = map[string]*handle{}
 	}
 	ctx, kill := context.WithCancelCause(context.Background())
-	h := &handle{r: r, id: t.ID, kill: kill, ignoreTerm: sc.IgnoreTerm, ended: make(chan struct{})}
+	h := &handle{r: r, id: t.ID, serve: t.Serve, socket: sock, kill: kill, ignoreTerm: sc.IgnoreTerm, ended: make(chan struct{})}
 	r.live[t.ID] = h
 	r.starts = append(r.starts, t)
 	go h.run(ctx, t, s, program)
@@ -152,11 +198,18 @@ func (r *Runner) Close() error {
 type handle struct {
 	r          *Runner
 	id         string
+	serve      string
+	socket     *socket
 	kill       context.CancelCauseFunc
 	ignoreTerm bool
 	ended      chan struct{}
 	result     exec.Result
 }
+
+// crash is the cause of a task that Crash ended: its exit code.
+type crash int
+
+func (c crash) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 // errTimeout and errKilled are the causes for which a task's context ends.
 var (
@@ -168,12 +221,23 @@ func (h *handle) run(ctx context.Context, t exec.Task, s exec.Streams, program F
 	clock := time.AfterFunc(t.Limits.WallClock, func() { h.kill(errTimeout) })
 	defer clock.Stop()
 	started := time.Now()
+	// The end of the context cuts the connections even of a program that does
+	// not look at it, as the death of a process does.
+	stop := context.AfterFunc(ctx, h.socket.cut)
 	res := program(ctx, t, s)
-	switch context.Cause(ctx) {
+	stop()
+	h.socket.cut()
+	switch cause := context.Cause(ctx); cause {
+	case nil:
 	case errTimeout:
 		res.Reason, res.ExitCode, res.Detail = exec.ReasonTimeout, 137, "still running after its time"
 	case errKilled:
 		res.Reason, res.ExitCode, res.Detail = exec.ReasonKilled, 137, "stopped on request"
+	default:
+		var code crash
+		if errors.As(cause, &code) {
+			res.Reason, res.ExitCode, res.Detail = crashed(int(code))
+		}
 	}
 	res.Started, res.Ended = started, time.Now()
 	h.result = res
@@ -187,6 +251,13 @@ func (h *handle) Wait(ctx context.Context) (exec.Result, error) {
 	case <-ctx.Done():
 		return exec.Result{}, ctx.Err()
 	}
+}
+
+func (h *handle) Dial(ctx context.Context) (net.Conn, error) {
+	if h.serve == "" {
+		return nil, exec.ErrNotServing
+	}
+	return h.socket.dial(ctx)
 }
 
 func (h *handle) Stop(ctx context.Context, grace time.Duration) error {
