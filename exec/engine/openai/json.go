@@ -32,25 +32,10 @@ func (c Content) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a text, a list of parts, or null.
 func (c *Content) UnmarshalJSON(b []byte) error {
 	*c = Content{}
-	switch {
-	case len(b) > 0 && b[0] == '"':
-		return json.Unmarshal(b, &c.Text)
-	case string(b) == "null":
+	if string(b) == "null" {
 		return nil
 	}
-	return json.Unmarshal(b, &c.Parts)
-}
-
-// String is all text of the content, parts joined without a separator.
-func (c Content) String() string {
-	if c.Parts == nil {
-		return c.Text
-	}
-	var out []byte
-	for _, p := range c.Parts {
-		out = append(out, p.Text...)
-	}
-	return string(out)
+	return anything().content("content", b, c)
 }
 
 // MarshalJSON writes a text part, or the raw one.
@@ -66,18 +51,14 @@ func (p Part) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a part.
 func (p *Part) UnmarshalJSON(b []byte) error {
-	var in struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
-	if err := json.Unmarshal(b, &in); err != nil {
-		return err
-	}
-	*p = Part{Type: in.Type, Text: in.Text}
-	if in.Type != "text" {
-		p.Text, p.Raw = "", append(json.RawMessage(nil), b...)
-	}
-	return nil
+	var err error
+	*p, err = anything().part("part", b)
+	return err
+}
+
+// anything are the limits for what the caller has bounded already.
+func anything() Limits {
+	return Limits{Messages: math.MaxInt, List: math.MaxInt, Tokens: math.MaxInt, Media: true}
 }
 
 // MarshalJSON writes the input as it came: one, or a list.
@@ -96,21 +77,7 @@ func (in Input) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a text, texts, tokens, or lists of tokens.
 func (in *Input) UnmarshalJSON(b []byte) error {
 	*in = Input{}
-	var one string
-	if json.Unmarshal(b, &one) == nil && string(b) != "null" {
-		*in = Input{Texts: []string{one}, Single: true}
-		return nil
-	}
-	if json.Unmarshal(b, &in.Texts) == nil {
-		return nil
-	}
-	in.Texts = nil
-	var tokens []int
-	if json.Unmarshal(b, &tokens) == nil {
-		*in = Input{Tokens: [][]int{tokens}, Single: true}
-		return nil
-	}
-	return json.Unmarshal(b, &in.Tokens)
+	return anything().input("input", b, in)
 }
 
 // MarshalJSON writes numbers, or base64.
@@ -143,4 +110,52 @@ func (v *Vector) UnmarshalJSON(b []byte) error {
 		v.Values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
 	return nil
+}
+
+// UnmarshalJSON is DecodeChat.
+func (r *ChatRequest) UnmarshalJSON(b []byte) (err error) {
+	*r, err = DecodeChat(b)
+	return err
+}
+
+// UnmarshalJSON is DecodeCompletion.
+func (r *CompletionRequest) UnmarshalJSON(b []byte) (err error) {
+	*r, err = DecodeCompletion(b)
+	return err
+}
+
+// UnmarshalJSON is DecodeEmbedding.
+func (r *EmbeddingRequest) UnmarshalJSON(b []byte) (err error) {
+	*r, err = DecodeEmbedding(b)
+	return err
+}
+
+// MarshalJSON writes the request with its extra fields.
+func (r ChatRequest) MarshalJSON() ([]byte, error) {
+	type plain ChatRequest
+	return withExtra(plain(r), r.Extra)
+}
+
+// MarshalJSON writes the request with its extra fields.
+func (r CompletionRequest) MarshalJSON() ([]byte, error) {
+	type plain CompletionRequest
+	return withExtra(plain(r), r.Extra)
+}
+
+// MarshalJSON writes the request with its extra fields.
+func (r EmbeddingRequest) MarshalJSON() ([]byte, error) {
+	type plain EmbeddingRequest
+	return withExtra(plain(r), r.Extra)
+}
+
+func withExtra(v any, extra map[string]json.RawMessage) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil || len(extra) == 0 {
+		return b, err
+	}
+	more, err := json.Marshal(extra) // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	return append(append(b[:len(b)-1], ','), more[1:]...), nil
 }

@@ -115,6 +115,7 @@ type FunctionCall struct {
 type Content struct {
 	Text  string // when Parts is nil
 	Parts []Part
+	set   bool // it was there when decoded, and not null
 }
 
 // Part is one part of a message's content.
@@ -125,7 +126,7 @@ type Part struct {
 }
 
 // Text is content of one text.
-func Text(s string) Content { return Content{Text: s} }
+func Text(s string) Content { return Content{Text: s, set: true} }
 
 // Input is a prompt or what is to be embedded: texts, or tokens. A request
 // with one text (not a list of one) has Single set.
