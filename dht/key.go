@@ -35,6 +35,11 @@ func ModelKey(cid string) Key { return Key("model=" + cid) }
 // digest.
 func ImageKey(digest string) Key { return Key("image=" + digest) }
 
+// NameKey is announced by providers that serve a model under that name, which
+// is at most wire.MaxModelName bytes. A name proves nothing: two providers may
+// mean different models by it, whose CIDs their offers tell.
+func NameKey(name string) Key { return Key("name=" + strings.ToLower(name)) }
+
 // RoleKey is announced by nodes of that role.
 func RoleKey(role string) Key { return Key("role=" + strings.ToLower(role)) }
 
@@ -96,6 +101,9 @@ func OfferKeys(o wire.ProviderOffer) []Key {
 	keys = append(keys, VRAMKeys(largest)...)
 	for _, m := range o.Models {
 		keys = append(keys, ModelKey(m))
+	}
+	for _, s := range o.Serves {
+		keys = append(keys, ModelKey(s.Model), NameKey(s.Name))
 	}
 	for _, i := range o.Images {
 		keys = append(keys, ImageKey(i))

@@ -15,6 +15,7 @@ const (
 	ProtoLog   protocol.ID = "/infernet/log/1"   // live output of a task
 	ProtoBlob  protocol.ID = "/infernet/blob/1"  // bulk bytes by CID
 	ProtoPay   protocol.ID = "/infernet/pay/1"   // credit notes
+	ProtoHTTP  protocol.ID = "/infernet/http/1"  // HTTP/1.1, kept alive: requests to models
 )
 
 // StreamLimits bound what strangers may open of one protocol. The zero value of
@@ -30,6 +31,12 @@ type StreamLimits struct {
 	// Life resets an inbound stream when it has been open for so long, whatever
 	// it does.
 	Life time.Duration
+}
+
+// HTTPStreamLimits suit ProtoHTTP: streams are pooled and rest for long between
+// requests. Idle bounds only writes here: see Conn.
+func HTTPStreamLimits() StreamLimits {
+	return StreamLimits{Total: 1024, PerPeer: 128, Idle: 30 * time.Second, Life: 24 * time.Hour}
 }
 
 // DefaultStreamLimits suit a protocol of one question and one answer.

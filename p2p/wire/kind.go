@@ -23,6 +23,10 @@ const (
 	KindRevealRequest Kind = 25588
 	KindProgress      Kind = 25589
 	KindDelegate      Kind = 25590
+	KindInferOffer    Kind = 25591
+	KindInferQuote    Kind = 25592
+	KindLease         Kind = 25593
+	KindWindow        Kind = 25594
 	KindProviderOffer Kind = 30580
 )
 
@@ -64,6 +68,14 @@ func (k Kind) String() string {
 		return "Progress"
 	case KindDelegate:
 		return "Delegate"
+	case KindInferOffer:
+		return "InferOffer"
+	case KindInferQuote:
+		return "InferQuote"
+	case KindLease:
+		return "Lease"
+	case KindWindow:
+		return "Window"
 	case KindProviderOffer:
 		return "ProviderOffer"
 	}

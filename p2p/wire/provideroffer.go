@@ -13,6 +13,9 @@ const (
 	maxOfferList  = 64
 	maxAddrs      = 32
 	maxAddr       = 512
+	// Each row is a tag: with every list full an offer still fits MaxTags.
+	maxServed  = 16
+	maxBenches = 6
 )
 
 // GPU is one graphics processor of a provider.
@@ -40,6 +43,28 @@ type UnitRate struct {
 	PerUnit uint64 // for each unit of work
 }
 
+// Served is one model that a provider answers requests to.
+type Served struct {
+	Name     string // what requests call it, at most MaxModelName bytes
+	Model    string // CID
+	Image    string // the engine's OCI manifest digest, sha256:…
+	Unit     string
+	In       uint64 // per million prompt tokens, in Unit
+	Out      uint64 // per million completion tokens, in Unit
+	Context  uint32 // tokens; 0: not told
+	TPSMilli uint64 // tokens a second of one stream, times 1000, as measured; 0: not yet
+	TTFTMS   uint64 // until the first token, as measured; 0: not yet
+	Parallel uint32 // requests answered at once
+}
+
+// Bench is one thing that a provider measured on itself.
+type Bench struct {
+	Name  string // such as tokens/demo
+	Value uint64 // in thousandths of Unit
+	Unit  string // such as tokens/s
+	At    int64  // unix seconds
+}
+
 // ProviderOffer is a provider's standing description of itself. It is
 // addressable by network (NIP-01): the newest of an author replaces the rest.
 type ProviderOffer struct {
@@ -49,6 +74,8 @@ type ProviderOffer struct {
 	Isolation []string // sandbox tiers, such as runc
 	Rails     []string // how it may be paid
 	Rates     []UnitRate
+	Serves    []Served // models it answers requests to
+	Benches   []Bench  // what it measured on itself
 	Models    []string // CIDs it holds
 	Images    []string // OCI manifest digests it holds
 	Roles     []string
@@ -75,6 +102,8 @@ func (m *ProviderOffer) walk(c codec) {
 	c.list("isolation", &m.Isolation)
 	c.list("rails", &m.Rails)
 	rows(c, "rate", 3, &m.Rates, rateRow, parseRate)
+	rows(c, "serve", 10, &m.Serves, servedRow, parseServed)
+	rows(c, "bench", 4, &m.Benches, benchRow, parseBench)
 	c.list("models", &m.Models)
 	c.list("images", &m.Images)
 	c.list("roles", &m.Roles)
@@ -113,6 +142,7 @@ func (m ProviderOffer) Validate() error {
 		c.max("rates", r.Base, maxAmount)
 		c.max("rates", r.PerUnit, maxAmount)
 	}
+	c.served(m.Serves, m.Benches)
 	c.count("models", len(m.Models), maxOfferList)
 	for _, s := range m.Models[:min(len(m.Models), maxOfferList)] {
 		c.cid("models", s)

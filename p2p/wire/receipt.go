@@ -13,7 +13,9 @@ type Receipt struct {
 	Payer      identity.PubKey
 	Image      string // OCI manifest digest, sha256:…
 	ModelCID   string // may be empty
-	Units      uint64 // units of work done
+	Units      uint64 // units of work done; of inference, tokens
+	InTokens   uint64 // prompt tokens, of an inference window; may be zero
+	OutTokens  uint64 // completion tokens, of an inference window; may be zero
 	Amount     uint64 // paid, in Unit; 0 for nothing
 	Unit       string
 	Rail       string
@@ -41,6 +43,8 @@ func (m *Receipt) walk(c codec) {
 	c.str("image", &m.Image)
 	c.opt().str("model_cid", &m.ModelCID)
 	c.u64("units", &m.Units)
+	c.opt().u64("in_tokens", &m.InTokens)
+	c.opt().u64("out_tokens", &m.OutTokens)
 	c.u64("amount", &m.Amount)
 	c.str("unit", &m.Unit)
 	c.str("rail", &m.Rail)
@@ -66,6 +70,8 @@ func (m Receipt) Validate() error {
 	c.digest("image", m.Image)
 	c.cidOr("model_cid", m.ModelCID)
 	c.max("units", m.Units, maxAmount)
+	c.max("in_tokens", m.InTokens, maxTokens)
+	c.max("out_tokens", m.OutTokens, maxTokens)
 	c.max("amount", m.Amount, maxAmount)
 	c.money(m.Unit, m.Rail)
 	c.verdict(m.Verdict, m.Label, m.Comparator)
