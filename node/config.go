@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/payments"
@@ -43,6 +44,22 @@ type ProviderConfig struct {
 	ContainerdSocket string // "" starts a private containerd
 	BinDir           string // of containerd, shim and runc; "" beside this executable
 	Cheat            string // devnets only
+
+	Models ModelsConfig
+}
+
+// ModelsConfig says which models a provider serves from warm engines, and how.
+type ModelsConfig struct {
+	Serve    []string      // each NAME, FILE, CID, NAME=FILE or NAME=CID; none: no engine is run
+	Engine   string        // image by name, digest or CID; "" is the default engine
+	Adapter  string        // how an engine is started whose image does not say it; "" reads the image
+	GPUs     string        // as docker's --gpus has it; "" none
+	In, Out  uint64        // credits per million tokens read and written
+	Parallel int           // requests that one engine answers at once
+	Context  int           // tokens of prompt and answer; 0: the model's own, up to maxContext
+	Threads  int           // of one engine; 0: all cores but one
+	Memory   uint64        // bytes of all engines together; 0: three quarters of the machine's
+	Idle     time.Duration // an engine unused for so long is stopped; 0 never
 }
 
 // DefaultNetwork is the network that nodes join when nothing else is said.
@@ -58,7 +75,11 @@ func DefaultConfig(home string) Config {
 		API:     "127.0.0.1:0",
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
-		Provider:    ProviderConfig{Price: 1, Slots: max(1, runtime.NumCPU())},
+		Provider: ProviderConfig{
+			Price: 1, Slots: max(1, runtime.NumCPU()),
+			// Reading is a third of writing's price: prompts are read many tokens at a time.
+			Models: ModelsConfig{In: 1000, Out: 3000, Parallel: 8},
+		},
 	}
 }
 
@@ -102,6 +123,47 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
 	}
 	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate())
+	if len(c.Provider.Models.Serve) > 0 {
+		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) servesAsProvider() error {
+	if c.has(RoleProvider) {
+		return nil
+	}
+	return errors.New("serve: only the provider role serves models")
+}
+
+// Bounds of what an operator may say about engines.
+const (
+	maxServed   = 32
+	maxContext  = 8192 // what an engine is given when nobody says more: memory grows with it
+	mostContext = 1 << 20
+	mostRate    = 1 << 40 // credits per million tokens
+)
+
+func (m ModelsConfig) validate() error {
+	var errs []error
+	if len(m.Serve) > maxServed {
+		errs = append(errs, fmt.Errorf("serve: %d models, at most %d", len(m.Serve), maxServed))
+	}
+	if m.Parallel < 1 || m.Parallel > 256 {
+		errs = append(errs, fmt.Errorf("parallel: %d is not between 1 and 256", m.Parallel))
+	}
+	if m.Context < 0 || m.Context > mostContext {
+		errs = append(errs, fmt.Errorf("context: %d is not between 0 and %d", m.Context, mostContext))
+	}
+	if m.Threads < 0 || m.Threads > 1024 {
+		errs = append(errs, fmt.Errorf("threads: %d is not between 0 and 1024", m.Threads))
+	}
+	if max(m.In, m.Out) > mostRate {
+		errs = append(errs, fmt.Errorf("price-in, price-out: at most %d credits per million tokens", uint64(mostRate)))
+	}
+	if _, err := gpu.ParseRequest(m.GPUs); err != nil {
+		errs = append(errs, fmt.Errorf("gpus: %w", err))
+	}
 	return errors.Join(errs...)
 }
 

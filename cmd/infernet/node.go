@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
+	"infernet.tech/infernet/node/job"
 )
 
 func nodeCmd(a *app) *cobra.Command {
@@ -22,12 +24,13 @@ func nodeCmd(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "node", Short: "run a node until it is stopped",
 		Long: `Run a node in the foreground. Without a role it serves its owner alone (client); the
-provider role runs other people's tasks in containers and needs Linux and root; the
+provider role runs other people's tasks in containers and needs Linux and root; with
+--serve it also answers prompts to a model from a warm engine, paid by the token; the
 aggregator role takes whole jobs for others; the relay role helps nodes behind routers.
 Settings come from flags, else from config.yaml in the home (same names), else they are
 the defaults. Ctrl-C stops it cleanly; once more ends it at once. With --json one
 document {npub, home, api, pid} is printed when the local API answers.`,
-		Example: "  infernet node\n  sudo infernet node --role provider --price 2\n  infernet node --role aggregator,relay --bootstrap /ip4/…/p2p/…",
+		Example: "  infernet node\n  sudo infernet node --role provider --price 2\n  sudo infernet node --serve demo\n  infernet node --role aggregator,relay --bootstrap /ip4/…/p2p/…",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, must := configPath(a.home), false
@@ -38,7 +41,10 @@ document {npub, home, api, pid} is printed when the local API answers.`,
 			if err != nil {
 				return err
 			}
-			cfg := set.given(cmd.Flags()).over(saved).config(a.home)
+			cfg, err := set.given(cmd.Flags()).over(saved).config(a.home)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithCancel(cmd.Context())
 			defer cancel()
 			devnet.WatchLifeline(cancel)
@@ -53,7 +59,7 @@ document {npub, home, api, pid} is printed when the local API answers.`,
 }
 
 // config is the node's defaults with the settings over them.
-func (s settings) config(home string) node.Config {
+func (s settings) config(home string) (node.Config, error) {
 	cfg := node.DefaultConfig(home)
 	cfg.Version = buildVersion().Version
 	set(&cfg.Network, s.Network)
@@ -75,7 +81,59 @@ func (s settings) config(home string) node.Config {
 			cfg.Roles = append(cfg.Roles, node.Role(strings.TrimSpace(r)))
 		}
 	}
-	return cfg
+	return cfg, s.models(&cfg)
+}
+
+// models sets what a provider serves. Who says what to serve and no role means
+// to be a provider.
+func (s settings) models(cfg *node.Config) error {
+	m := &cfg.Provider.Models
+	set(&m.Engine, s.Engine)
+	set(&m.Adapter, s.Adapter)
+	set(&m.GPUs, s.GPUs)
+	set(&m.In, s.PriceIn)
+	set(&m.Out, s.PriceOut)
+	set(&m.Parallel, s.Parallel)
+	set(&m.Context, s.Context)
+	set(&m.Threads, s.Threads)
+	set(&m.Idle, s.EngineIdle)
+	if s.Memory != nil {
+		var ok bool
+		if m.Memory, ok = job.ParseBytes(*s.Memory); !ok {
+			return failf(exitUsage, "write it with its unit: 24GiB", "engine-memory: %.40q is no size", *s.Memory)
+		}
+	}
+	for _, what := range s.Serve {
+		m.Serve = append(m.Serve, absoluteFile(what))
+	}
+	if len(m.Serve) > 0 && s.Roles == nil {
+		cfg.Roles = []node.Role{node.RoleProvider}
+	}
+	return nil
+}
+
+// absoluteFile makes the path in NAME=FILE or FILE absolute where there is such
+// a file; anything else is a name or a CID and stays.
+func absoluteFile(what string) string {
+	name, path, named := strings.Cut(what, "=")
+	if !named {
+		name, path = "", what
+	}
+	// A bare word is a name, whatever lies in the folder one happens to be in.
+	if !strings.ContainsRune(path, filepath.Separator) && !strings.HasSuffix(path, ".gguf") {
+		return what
+	}
+	if _, err := os.Stat(path); err != nil {
+		return what
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return what
+	}
+	if named {
+		return name + "=" + abs
+	}
+	return abs
 }
 
 func set[T any](into *T, from *T) {

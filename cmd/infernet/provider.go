@@ -31,7 +31,89 @@ func providerCmd(a *app) *cobra.Command {
 	f.StringArrayVar(&q.Keys, "key", nil, "only providers with this attribute, e.g. cpu, vram>=24 (repeatable)")
 	f.BoolVar(&q.Quotes, "quotes", false, "ask each for a quote")
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many (0: the node's choice)")
-	return group("provider", "who can be hired", list)
+	return group("provider", "who can be hired", list, a.providerSearch())
+}
+
+// providerSearch finds who answers prompts to a model now.
+func (a *app) providerSearch() *cobra.Command {
+	var q api.ProviderQuery
+	var most uint64
+	c := &cobra.Command{
+		Use: "search", Short: "find who serves a model, at which price, how fast and how trusted",
+		Long: `Find providers that keep a model ready, with the price and speed that each quotes now and
+the score that your own receipts give it. Prices are in credits per million tokens of the
+prompt (IN) and of the answer (OUT). Speeds are what providers say they measured; SCORE is
+a lower bound from your own experience and 0 for strangers. Whoever executes a prompt can
+read it, nobody else can.`,
+		Example: "  infernet provider search --model demo\n  infernet provider search --model llama-3.2-1b --gpu 'vram>=24' --max-price 5000",
+		Args:    args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q.Quotes = true
+			if most > 0 {
+				q.MaxPriceIn, q.MaxPriceOut = lower(q.MaxPriceIn, most), lower(q.MaxPriceOut, most)
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := c.Providers(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return a.emit(found, func() { a.showServing(found) })
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&q.Model, "model", "m", "", "only who serves this model: a name or a CID (default: any)")
+	f.StringVar(&q.GPU, "gpu", "", "only with such graphics cards, e.g. 'vram>=24' (GB) or a part of the name")
+	f.Uint64Var(&most, "max-price", 0, "most credits per million tokens, of prompt and answer alike")
+	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most credits per million tokens of the prompt")
+	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most credits per million tokens of the answer")
+	f.IntVar(&q.Max, "max", 0, "look at no more than so many providers (0: the node's choice)")
+	return c
+}
+
+// lower is the smaller limit, where 0 is none.
+func lower(a, b uint64) uint64 {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+func (a *app) showServing(found api.ProviderList) {
+	var rows [][]string
+	for _, p := range found.Providers {
+		for _, m := range p.Serves {
+			rows = append(rows, []string{
+				short(p.NPub), foreign(m.Name), strconv.FormatUint(m.In, 10), strconv.FormatUint(m.Out, 10),
+				unknownAs(m.TPS > 0, fmt.Sprintf("%.0f", m.TPS)), unknownAs(m.TTFTMS > 0, strconv.FormatUint(m.TTFTMS, 10)),
+				strconv.Itoa(m.Context), unknownAs(m.Queue >= 0, strconv.Itoa(m.Queue)), gpuText(p.GPUs), fmt.Sprintf("%.2f", p.Score),
+			})
+		}
+	}
+	a.table("NPUB MODEL IN OUT TOKENS/S FIRST_MS CONTEXT QUEUE GPUS SCORE", rows)
+	for _, d := range found.Dropped {
+		a.sayf("left out %s: %s", short(d.NPub), words(d.Reason))
+	}
+	if len(rows) == 0 {
+		a.sayf("nobody found: a provider serves a model with infernet node --serve; infernet status tells whether the network is joined")
+	}
+}
+
+// unknownAs is text, or a dash where there is nothing to tell.
+func unknownAs(known bool, text string) string {
+	if !known {
+		return "-"
+	}
+	return text
+}
+
+func gpuText(gpus []api.GPU) string {
+	if len(gpus) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%dx %s %s", len(gpus), foreign(gpus[0].Name), bytesText(gpus[0].VRAM))
 }
 
 func (a *app) showProviders(found api.ProviderList) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -32,6 +33,18 @@ type settings struct {
 	Containerd *string        `yaml:"containerd-socket,omitempty"`
 	BinDir     *string        `yaml:"bin-dir,omitempty"`
 	Cheat      *string        `yaml:"cheat,omitempty"`
+
+	Serve      []string       `yaml:"serve,omitempty"`
+	Engine     *string        `yaml:"engine,omitempty"`
+	Adapter    *string        `yaml:"engine-adapter,omitempty"`
+	GPUs       *string        `yaml:"gpus,omitempty"`
+	PriceIn    *uint64        `yaml:"price-in,omitempty"`
+	PriceOut   *uint64        `yaml:"price-out,omitempty"`
+	Parallel   *int           `yaml:"parallel,omitempty"`
+	Context    *int           `yaml:"context,omitempty"`
+	Threads    *int           `yaml:"threads,omitempty"`
+	Memory     *string        `yaml:"engine-memory,omitempty"`
+	EngineIdle *time.Duration `yaml:"engine-idle,omitempty"`
 }
 
 func configPath(home string) string { return filepath.Join(home, "config.yaml") }
@@ -52,19 +65,35 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.Containerd = f.String("containerd-socket", "", "provider: use this containerd (default: a private one)")
 	s.BinDir = f.String("bin-dir", "", "provider: folder of containerd, shim and runc")
 	s.Cheat = f.String("cheat", "", "provider: be dishonest in this way, for research; networks named devnet… only")
+	s.serving(f)
+}
+
+// serving adds the flags of who serves models.
+func (s *settings) serving(f *pflag.FlagSet) {
+	f.StringSliceVar(&s.Serve, "serve", nil, "provider: model to serve, as NAME, FILE, CID or NAME=FILE (repeatable)")
+	s.Engine = f.String("engine", "", "provider: engine image that serves the models (default infernet/llm)")
+	s.Adapter = f.String("engine-adapter", "", "provider: how an engine is started whose image does not say: llama.cpp, vllm, sglang, ollama")
+	s.GPUs = f.String("gpus", "", "provider: GPUs for the engines, as docker has it: all, 2, device=0,1")
+	s.PriceIn = f.Uint64("price-in", 0, "provider: credits per million tokens of prompts")
+	s.PriceOut = f.Uint64("price-out", 0, "provider: credits per million tokens of answers")
+	s.Parallel = f.Int("parallel", 0, "provider: requests that an engine answers at once")
+	s.Context = f.Int("context", 0, "provider: longest prompt and answer together, in tokens (0: the model's own, up to 8192)")
+	s.Threads = f.Int("threads", 0, "provider: processor threads of an engine (0: all cores but one)")
+	s.Memory = f.String("engine-memory", "", "provider: most memory of all engines together, e.g. 24GiB (default: three quarters of the machine's)")
+	s.EngineIdle = f.Duration("engine-idle", 0, "provider: stop an engine that nobody has used for so long (0: never)")
+}
+
+// key is a field's name in config.yaml, which is its flag's too.
+func key(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
 }
 
 // given is s without the flags that were not on the command line.
 func (s settings) given(f *pflag.FlagSet) settings {
-	forget := map[string]func(){
-		"network": func() { s.Network = nil }, "mdns": func() { s.MDNS = nil }, "api": func() { s.API = nil },
-		"idle-exit": func() { s.IdleExit = nil }, "price": func() { s.Price = nil }, "slots": func() { s.Slots = nil },
-		"credit-limit": func() { s.Credit = nil }, "containerd-socket": func() { s.Containerd = nil },
-		"bin-dir": func() { s.BinDir = nil }, "cheat": func() { s.Cheat = nil },
-	}
-	for name, drop := range forget {
-		if !f.Changed(name) {
-			drop()
+	for field, v := range reflect.ValueOf(&s).Elem().Fields() {
+		if !f.Changed(key(field)) {
+			v.SetZero()
 		}
 	}
 	return s
@@ -72,28 +101,13 @@ func (s settings) given(f *pflag.FlagSet) settings {
 
 // over returns s with what it leaves open taken from below.
 func (s settings) over(below settings) settings {
-	s.Network = first(s.Network, below.Network)
-	s.Roles = firstList(s.Roles, below.Roles)
-	s.Listen = firstList(s.Listen, below.Listen)
-	s.Bootstrap = firstList(s.Bootstrap, below.Bootstrap)
-	s.Relays = firstList(s.Relays, below.Relays)
-	s.MDNS = first(s.MDNS, below.MDNS)
-	s.API = first(s.API, below.API)
-	s.IdleExit = first(s.IdleExit, below.IdleExit)
-	s.Price = first(s.Price, below.Price)
-	s.Slots = first(s.Slots, below.Slots)
-	s.Credit = first(s.Credit, below.Credit)
-	s.Containerd = first(s.Containerd, below.Containerd)
-	s.BinDir = first(s.BinDir, below.BinDir)
-	s.Cheat = first(s.Cheat, below.Cheat)
-	return s
-}
-
-func first[T any](a, b *T) *T {
-	if a != nil {
-		return a
+	from := reflect.ValueOf(below)
+	for field, v := range reflect.ValueOf(&s).Elem().Fields() {
+		if v.IsNil() {
+			v.Set(from.FieldByIndex(field.Index))
+		}
 	}
-	return b
+	return s
 }
 
 func firstList(a, b []string) []string {

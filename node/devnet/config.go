@@ -14,6 +14,7 @@ type Config struct {
 	Dir       string        // holds the homes; made if missing
 	Providers int           // honest ones
 	Cheaters  int           // providers that alter their results
+	Serve     []string      // models that the honest providers serve, as infernet node --serve has them
 	Bin       string        // the infernet program; "" is this one
 	Network   string        // name, beginning with "devnet"; "" makes one up
 	Detach    bool          // outlive this process
@@ -84,8 +85,12 @@ type member struct {
 // members lists the nodes beside the relay.
 func (c Config) members() []member {
 	var all []member
+	var serve []string
+	for _, what := range c.Serve {
+		serve = append(serve, "--serve", what)
+	}
 	for i := range c.Providers {
-		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}})
+		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}, flags: serve})
 	}
 	for i := range c.Cheaters {
 		all = append(all, member{name: fmt.Sprintf("cheater%d", i+1), roles: []string{"provider"}, flags: []string{"--cheat", "wrong"}})
