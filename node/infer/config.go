@@ -1,0 +1,96 @@
+package infer
+
+import (
+	"fmt"
+	"time"
+
+	"infernet.tech/infernet/node/infer/choose"
+)
+
+// Config bounds what one node's requests may cost, in time and money. Default
+// fills it.
+type Config struct {
+	// Budget is the most that one lease may cost, Window the most that is
+	// unpaid at any time, both in the rail's unit. A window is paid when PayAt
+	// is reached.
+	Budget, Window, PayAt uint64
+	// HourCap is the most that this node spends on inference in an hour; 0 is
+	// no limit.
+	HourCap uint64
+	// MaxPriceIn and MaxPriceOut bound the price per million tokens of requests
+	// that bring no bound of their own; 0 is no limit.
+	MaxPriceIn, MaxPriceOut uint64
+	// CrashAllowance is how much more than was journalled a provider's total
+	// may be after this node was killed: usage is journalled every second, not
+	// for each request.
+	CrashAllowance uint64
+
+	// LeaseLife is how long a lease lasts, PayIdle after how long without a
+	// request its open window is paid.
+	LeaseLife, PayIdle time.Duration
+
+	// FirstByte is how long the first byte may take before a second provider is
+	// asked too, FirstByteMax before the request is given up. A provider whose
+	// engine is cold gets three times FirstByte.
+	FirstByte, FirstByteMax time.Duration
+	// Idle is the longest silence between two events, Longest the longest
+	// answer in time.
+	Idle, Longest time.Duration
+
+	// Candidates is how many providers are asked for quotes, within QuoteTime.
+	Candidates int
+	QuoteTime  time.Duration
+	// SearchEvery and QuoteEvery are how old what is known of a model's
+	// providers may be before it is renewed in the background; MaxStale is how
+	// old it may be to be used at all.
+	SearchEvery, QuoteEvery, MaxStale time.Duration
+
+	// Tries is how many providers one request may be sent to before its first
+	// byte; Continuations how often a deterministic stream goes on elsewhere.
+	Tries, Continuations int
+	// MaxEvent and MaxAnswer bound, in bytes, one event and a whole answer.
+	MaxEvent, MaxAnswer int
+	// Sessions is how many conversations' providers are remembered.
+	Sessions int
+
+	Choice choose.Params
+}
+
+// Default returns the configuration of an ordinary node.
+func Default() Config {
+	return Config{
+		Budget: 2000, Window: 500, PayAt: 250, HourCap: 20000, CrashAllowance: 50,
+		LeaseLife: 30 * time.Minute, PayIdle: 5 * time.Second,
+		FirstByte: 10 * time.Second, FirstByteMax: 90 * time.Second,
+		Idle: 30 * time.Second, Longest: time.Hour,
+		Candidates: 24, QuoteTime: 1500 * time.Millisecond,
+		SearchEvery: 30 * time.Second, QuoteEvery: 10 * time.Second, MaxStale: 5 * time.Minute,
+		Tries: 4, Continuations: 2,
+		MaxEvent: 1 << 20, MaxAnswer: 64 << 20, Sessions: 4096,
+		Choice: choose.Default(),
+	}
+}
+
+// Validate returns the first thing wrong with c, wrapping ErrConfig.
+func (c Config) Validate() error {
+	switch {
+	case c.Window == 0 || c.Window > c.Budget:
+		return fmt.Errorf("%w: the window is zero or over the budget", ErrConfig)
+	case c.PayAt == 0 || c.PayAt > c.Window:
+		return fmt.Errorf("%w: windows are to be paid after they are full", ErrConfig)
+	case c.LeaseLife < time.Minute || c.PayIdle <= 0:
+		return fmt.Errorf("%w: leases shorter than a minute, or no idle time", ErrConfig)
+	case c.FirstByte <= 0 || c.FirstByteMax < c.FirstByte || c.Idle <= 0 || c.Longest <= 0:
+		return fmt.Errorf("%w: times of an answer", ErrConfig)
+	case c.Candidates < 1 || c.Tries < 1 || c.Continuations < 0 || c.Sessions < 1:
+		return fmt.Errorf("%w: fewer than one candidate, try or session", ErrConfig)
+	case c.QuoteTime <= 0 || c.SearchEvery <= 0 || c.QuoteEvery <= 0 || c.MaxStale < c.SearchEvery:
+		return fmt.Errorf("%w: times of the search", ErrConfig)
+	case c.MaxEvent < 1<<10 || c.MaxAnswer < c.MaxEvent:
+		return fmt.Errorf("%w: sizes of an answer", ErrConfig)
+	}
+	if err := c.Choice.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return nil
+}
