@@ -23,7 +23,9 @@ type Limits struct {
 	DiskBytes   uint64        // bytes in /out
 	PIDs        uint32        // processes and threads alive at once
 	WallClock   time.Duration // from start to end
-	LogBytes    uint64        // stdout and stderr together; what is beyond is cut
+	// LogBytes bounds stdout and stderr together; what is beyond is cut. It is
+	// granted anew each hour to a task that serves.
+	LogBytes uint64
 	// ScratchBytes is the size of /tmp and of /dev/shm, each. What lies in them
 	// counts as the task's memory.
 	ScratchBytes uint64

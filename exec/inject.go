@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,13 @@ const (
 )
 
 // reserved are the places that are the sandbox's own.
-var reserved = []string{"/proc", "/sys", "/dev", "/in", "/out", "/model", "/tmp", path.Dir(SocketPath)}
+var reserved = []string{"/proc", "/dev", "/in", "/out", "/model", "/tmp", path.Dir(SocketPath)}
+
+// ownDevices are what every sandbox has below /dev.
+var ownDevices = []string{
+	"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts",
+	"shm", "mqueue", "fd", "core", "stdin", "stdout", "stderr",
+}
 
 // Validate checks what can be checked without the disk. Its errors wrap
 // ErrInvalidTask.
@@ -51,7 +58,8 @@ func (j Injection) Validate() error {
 	seen := map[string]bool{}
 	for _, d := range j.Devices {
 		name, ok := strings.CutPrefix(d.Path, "/dev/")
-		bad := !ok || path.Clean(d.Path) != d.Path || within(d.Path, "/dev/shm") || name == "" || seen[d.Path]
+		first, _, _ := strings.Cut(name, "/")
+		bad := !ok || path.Clean(d.Path) != d.Path || slices.Contains(ownDevices, first) || seen[d.Path]
 		if bad || d.Major < 0 || d.Minor < 0 || d.Major > 1<<12-1 || d.Minor > 1<<20-1 {
 			return fmt.Errorf("%w: device %.80q %d:%d", ErrInvalidTask, d.Path, d.Major, d.Minor)
 		}

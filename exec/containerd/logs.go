@@ -5,16 +5,23 @@ package containerd
 import (
 	"io"
 	"sync"
+	"time"
 )
 
 // logDrain is how far past its limit a task may print, unheard, before it is
 // killed: moving its output costs processor time nobody accounts to it.
 const logDrain = 64 << 20
 
+// logRenewal is how long a task that serves does with its limit: it may live
+// for weeks, and prints most when it comes to its end.
+const logRenewal = time.Hour
+
 // logCap shares one limit between the two streams of a task.
 type logCap struct {
 	mu     sync.Mutex
 	limit  uint64
+	renew  time.Duration // after this long all is granted anew; 0 is never
+	since  time.Time
 	seen   uint64
 	flood  func() // called once, when the drain is full
 	didCut bool
@@ -32,6 +39,9 @@ func (c *logCap) stream(w io.Writer) io.Writer {
 // take grants up to n bytes.
 func (c *logCap) take(n int) int {
 	c.mu.Lock()
+	if c.renew > 0 && time.Since(c.since) >= c.renew {
+		c.since, c.seen = time.Now(), 0
+	}
 	left := uint64(0)
 	if c.seen < c.limit {
 		left = c.limit - c.seen

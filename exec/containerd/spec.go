@@ -3,6 +3,8 @@
 package containerd
 
 import (
+	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"github.com/containerd/containerd/v2/contrib/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"infernet.tech/infernet/exec"
 )
 
 // idRange is the number of user ids, and of group ids, a container owns.
@@ -25,10 +29,12 @@ type sandbox struct {
 	cwd      string
 	args     []string
 	env      []string
-	mounts   []specs.Mount // of /in, /model and /out
-	memory   int64         // bytes, /out in memory included
-	swap     bool          // the kernel can limit swap
-	cpu      uint64        // thousandths of a core
+	mounts   []specs.Mount // of /in, /model, /out, /run/engine and of GPUs
+	devices  []exec.DeviceNode
+	scratch  uint64 // bytes of /tmp, and of /dev/shm
+	memory   int64  // bytes, /out in memory included
+	swap     bool   // the kernel can limit swap
+	cpu      uint64 // thousandths of a core
 	pids     uint32
 }
 
@@ -56,7 +62,7 @@ func newSpec(s sandbox) *specs.Spec {
 				{Type: "RLIMIT_MSGQUEUE"},
 			},
 		},
-		Mounts: append(baseMounts(), s.mounts...),
+		Mounts: append(baseMounts(s.scratch), s.mounts...),
 		Linux: &specs.Linux{
 			CgroupsPath: s.cgroup,
 			UIDMappings: ids,
@@ -82,12 +88,17 @@ func newSpec(s sandbox) *specs.Spec {
 
 // baseMounts has no /sys and no /dev/pts: the first tells of the host, the
 // second serves terminals.
-func baseMounts() []specs.Mount {
+//
+// What lies in memory counts to the task's limit. A scratch of gigabytes is for
+// engines, and has as many files to the byte as a small one.
+func baseMounts(scratch uint64) []specs.Mount {
+	size := fmt.Sprintf("size=%d", scratch)
+	files := fmt.Sprintf("nr_inodes=%d", max(4096, min(scratch>>12, 1<<20)))
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "strictatime", "mode=755", "size=64k"}},
-		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=16m"}},
-		{Destination: "/tmp", Type: "tmpfs", Source: "tmp", Options: []string{"nosuid", "nodev", "mode=1777", "size=16m", "nr_inodes=4k"}},
+		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", size, files}},
+		{Destination: "/tmp", Type: "tmpfs", Source: "tmp", Options: []string{"nosuid", "nodev", "mode=1777", size, files}},
 	}
 }
 
@@ -102,9 +113,13 @@ func limits(s sandbox) *specs.LinuxResources {
 	} else {
 		memory.Swappiness = &never // the next best where swap cannot be counted
 	}
+	// The runtime itself allows null, zero, full, random, urandom and tty.
+	devices := []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}
+	for _, d := range s.devices {
+		devices = append(devices, specs.LinuxDeviceCgroup{Allow: true, Type: "c", Major: &d.Major, Minor: &d.Minor, Access: "rw"})
+	}
 	return &specs.LinuxResources{
-		// The runtime itself allows null, zero, full, random, urandom and tty.
-		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
+		Devices: devices,
 		Memory:  memory,
 		CPU:     &specs.LinuxCPU{Quota: &quota, Period: &period},
 		Pids:    &specs.LinuxPids{Limit: &pids},
@@ -173,12 +188,46 @@ func bind(source, destination string) specs.Mount {
 	}
 }
 
+// writable is a mount of a file system that was made for this task alone.
+func writable(source, destination string) specs.Mount {
+	return specs.Mount{
+		Destination: destination, Type: "bind", Source: source,
+		Options: []string{"bind", "rw", "nosuid", "nodev", "rprivate"},
+	}
+}
+
+// engineFolder is that of the socket: nothing in it is ever run.
+func engineFolder(source string) specs.Mount {
+	m := writable(source, path.Dir(exec.SocketPath))
+	m.Options = append(m.Options, "noexec")
+	return m
+}
+
+// library is a read-only mount of a driver's files, which may be run as any
+// other file of the container.
+func library(source, destination string) specs.Mount {
+	m := bind(source, destination)
+	m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return o == "noexec" })
+	return m
+}
+
+// device is the one kind of mount on which a device can be opened. Its source
+// is a node that was made for this task; what may be done with it, the device
+// rules of the cgroup say.
+func device(source, destination string) specs.Mount {
+	return specs.Mount{
+		Destination: destination, Type: "bind", Source: source,
+		Options: []string{"bind", "rw", "nosuid", "noexec", "rprivate"},
+	}
+}
+
 // strippedEnv are the prefixes of variables by which an image steers the
 // loader, or GPU toolkits on the host's side.
 var strippedEnv = []string{"LD_", "NVIDIA_", "CUDA_"}
 
-// environment joins the image's variables and the task's; the later wins.
-func environment(imageEnv, taskEnv []string) []string {
+// environment joins the variables of the image, the task and the GPUs; the
+// later wins. Only the image's are a stranger's.
+func environment(imageEnv, taskEnv, gpuEnv []string) []string {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"}
 	add := func(kv string) {
 		name, _, _ := strings.Cut(kv, "=")
@@ -192,7 +241,7 @@ func environment(imageEnv, taskEnv []string) []string {
 			add(kv)
 		}
 	}
-	for _, kv := range taskEnv {
+	for _, kv := range append(slices.Clone(taskEnv), gpuEnv...) {
 		add(kv)
 	}
 	return env

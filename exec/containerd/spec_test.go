@@ -85,9 +85,9 @@ func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	env := environment(
 		[]string{"A=1", "LD_PRELOAD=/x", "ld_library_path=/y", "NVIDIA_X=1", "CUDA_HOME=/c", "PATH=/bin", "junk", "=x", "B=\x00"},
-		[]string{"A=2", "CUDA_VISIBLE=0"})
+		[]string{"A=2", "CUDA_VISIBLE=0"}, []string{"LD_LIBRARY_PATH=/gpu", "CUDA_VISIBLE=1"})
 	slices.Sort(env)
-	if want := "A=2 CUDA_VISIBLE=0 HOME=/tmp PATH=/bin"; strings.Join(env, " ") != want {
+	if want := "A=2 CUDA_VISIBLE=1 HOME=/tmp LD_LIBRARY_PATH=/gpu PATH=/bin"; strings.Join(env, " ") != want {
 		t.Errorf("%q", env)
 	}
 }

@@ -35,8 +35,9 @@ func (r *Runner) Start(ctx context.Context, t exec.Task, s exec.Streams) (exec.H
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	if len(t.GPUs) > 0 {
-		return nil, fmt.Errorf("%w: %.80q", exec.ErrNoGPU, t.GPUs)
+	gpus, err := r.injection(ctx, t.GPUs)
+	if err != nil {
+		return nil, err
 	}
 	c, err := r.wait(ctx)
 	if err != nil {
@@ -44,10 +45,16 @@ func (r *Runner) Start(ctx context.Context, t exec.Task, s exec.Streams) (exec.H
 	}
 	t.Limits = t.Limits.WithDefaults(r.cfg.Defaults)
 	h := &task{
-		r: r, c: c, spec: t,
+		r: r, c: c, spec: t, gpus: gpus,
 		exit: make(chan exit, 1), ended: make(chan struct{}), released: make(chan struct{}),
 	}
+	if h.port, err = exec.ServePort(t.Serve); err != nil {
+		return nil, err
+	}
 	h.logs = &logCap{limit: t.Limits.LogBytes, flood: func() { go h.end(exec.ReasonLog) }}
+	if t.Serve != "" {
+		h.logs.renew, h.logs.since = logRenewal, time.Now()
+	}
 	if err := r.add(h); err != nil {
 		return nil, err
 	}
@@ -125,11 +132,20 @@ func (h *task) prepareHost(ctx context.Context) (*specs.Spec, error) {
 	if err := mountOut(ctx, h.outDir(), disk, lim.DiskBytes, uid, gid); err != nil {
 		return nil, err
 	}
+	if h.spec.Serve == serveUnix {
+		if err := mountEngine(h.engineDir(), uid, gid); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeDevices(h.deviceDir(), h.gpus.Devices, uid, gid); err != nil {
+		return nil, err
+	}
 	box := sandbox{
 		id: h.spec.ID, cgroup: h.cgroup(), idBase: base, uid: h.img.uid, gid: h.img.gid,
-		cwd:    orRoot(h.img.config.WorkingDir),
-		args:   h.args(),
-		env:    environment(h.img.config.Env, h.spec.Env),
+		cwd:     orRoot(h.img.config.WorkingDir),
+		args:    h.args(),
+		env:     environment(h.img.config.Env, h.spec.Env, h.gpus.Env),
+		devices: h.gpus.Devices, scratch: lim.ScratchBytes,
 		memory: int64(min(memory, 1<<62)), swap: h.r.cg.swap, cpu: lim.CPUMillis, pids: lim.PIDs,
 	}
 	if len(box.args) == 0 || box.args[0] == "" {
@@ -139,6 +155,9 @@ func (h *task) prepareHost(ctx context.Context) (*specs.Spec, error) {
 		return nil, err
 	}
 	if box.mounts, err = h.mounts(); err != nil {
+		return nil, err
+	}
+	if err := makePlaces(h.placesDir(), box.mounts); err != nil {
 		return nil, err
 	}
 	return newSpec(box), nil
@@ -159,11 +178,13 @@ func orRoot(dir string) string {
 	return filepath.Clean(dir)
 }
 
-// mounts are those of /in, /model and /out.
+// mounts are those of /in, /model and /out, of what the task serves, and of
+// its GPUs.
 func (h *task) mounts() ([]specs.Mount, error) {
-	out := bind(h.outDir(), "/out")
-	out.Options = []string{"bind", "rw", "nosuid", "nodev", "rprivate"}
-	all := []specs.Mount{out}
+	all := []specs.Mount{writable(h.outDir(), "/out")}
+	if h.spec.Serve == serveUnix {
+		all = append(all, engineFolder(h.engineDir()))
+	}
 	for _, m := range []struct{ source, dest string }{{h.spec.In, "/in"}, {h.spec.Model, "/model"}} {
 		if m.source == "" {
 			continue
@@ -174,27 +195,34 @@ func (h *task) mounts() ([]specs.Mount, error) {
 		}
 		all = append(all, mnt)
 	}
-	return all, nil
+	gpus, err := h.gpuMounts()
+	return append(all, gpus...), err
 }
 
-// rootMounts lay a place for /model over the image's root, where there is one.
+// rootMounts lay the places that the image itself does not have, for /model
+// and for what mounts asks for, over the image's root.
 func (h *task) rootMounts() ([]*types.Mount, error) {
-	plain := &types.Mount{Type: "bind", Source: h.img.rootfs, Options: []string{"rbind", "ro", "nosuid", "nodev"}}
-	if h.spec.Model == "" {
-		return []*types.Mount{plain}, nil
+	var layers []string
+	if _, err := os.Stat(h.placesDir()); err == nil {
+		layers = append(layers, h.placesDir())
 	}
-	info, err := os.Stat(h.spec.Model)
-	if err != nil {
-		return nil, fmt.Errorf("%w: model: %w", exec.ErrInvalidTask, err)
+	if h.spec.Model != "" {
+		info, err := os.Stat(h.spec.Model)
+		if err != nil {
+			return nil, fmt.Errorf("%w: model: %w", exec.ErrInvalidTask, err)
+		}
+		kind := modelKinds[0]
+		if info.IsDir() {
+			kind = modelKinds[1]
+		}
+		layers = append(layers, filepath.Join(filepath.Dir(h.img.rootfs), kind.name))
 	}
-	kind := modelKinds[0]
-	if info.IsDir() {
-		kind = modelKinds[1]
+	if len(layers) == 0 {
+		return []*types.Mount{{Type: "bind", Source: h.img.rootfs, Options: []string{"rbind", "ro", "nosuid", "nodev"}}}, nil
 	}
-	over := filepath.Join(filepath.Dir(h.img.rootfs), kind.name)
 	return []*types.Mount{{
 		Type: "overlay", Source: "overlay",
-		Options: []string{"lowerdir=" + over + ":" + h.img.rootfs, "ro", "nosuid", "nodev"},
+		Options: []string{"lowerdir=" + strings.Join(append(layers, h.img.rootfs), ":"), "ro", "nosuid", "nodev"},
 	}}, nil
 }
 
@@ -254,7 +282,11 @@ func (h *task) createTask(ctx context.Context) error {
 		return err
 	}
 	h.pid = resp.Pid
-	return nil
+	if h.port != 0 {
+		// The stranger's program does not run yet: the process is the runtime's.
+		h.netns, err = openNetns(h.pid, h.cgroup())
+	}
+	return err
 }
 
 // startError tells an image that cannot run from a runtime that failed.

@@ -29,12 +29,15 @@ type task struct {
 	c    *client.Client
 	spec exec.Task
 	img  *prepared
+	gpus exec.Injection
+	port uint16 // of Serve "tcp:PORT", else 0
 	logs *logCap
 
 	// Set by start, before other goroutines know of the task.
 	idBase      uint32
 	created     bool
 	pid         uint32
+	netns       *os.File // of a task that serves on a port
 	io          cio.IO
 	started     time.Time
 	clock       *time.Timer
@@ -63,9 +66,12 @@ const (
 	ioPatience   = 5 * time.Second  // for the last output, once the program is dead
 )
 
-func (h *task) dir() string    { return filepath.Join(h.r.cfg.tasks(), h.spec.ID) }
-func (h *task) outDir() string { return filepath.Join(h.dir(), "out") }
-func (h *task) cgroup() string { return h.r.cfg.cgroup() + "/" + h.spec.ID }
+func (h *task) dir() string       { return filepath.Join(h.r.cfg.tasks(), h.spec.ID) }
+func (h *task) outDir() string    { return filepath.Join(h.dir(), "out") }
+func (h *task) engineDir() string { return filepath.Join(h.dir(), "engine") }
+func (h *task) deviceDir() string { return filepath.Join(h.dir(), "dev") }
+func (h *task) placesDir() string { return filepath.Join(h.dir(), "places") }
+func (h *task) cgroup() string    { return h.r.cfg.cgroup() + "/" + h.spec.ID }
 
 // Wait returns the result once there is one.
 func (h *task) Wait(ctx context.Context) (exec.Result, error) {
@@ -280,7 +286,10 @@ func (h *task) release() {
 		h.io.Wait()
 		_ = h.io.Close() // closes pipes that are closed; removes their folder
 	}
-	errs = append(errs, unmount(h.outDir()), os.RemoveAll(h.dir()))
+	if h.netns != nil {
+		errs = append(errs, h.netns.Close())
+	}
+	errs = append(errs, unmount(h.outDir()), unmount(h.engineDir()), unmount(h.deviceDir()), os.RemoveAll(h.dir()))
 	if err := os.Remove(filepath.Join(h.r.cfg.disks(), h.spec.ID)); err != nil && !os.IsNotExist(err) {
 		errs = append(errs, err)
 	}

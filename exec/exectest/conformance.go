@@ -32,6 +32,8 @@ func Conformance(t *testing.T, r exec.Runner, img exec.Image, fresh func(testing
 	t.Run("Invalid", s.invalid)
 	t.Run("Parallel", s.parallel)
 	t.Run("Recover", s.recover)
+	t.Run("ServeUnix", func(t *testing.T) { s.serve(t, "unix") })
+	t.Run("ServeTCP", func(t *testing.T) { s.serve(t, "tcp:8080") })
 	t.Run("Close", func(t *testing.T) { s.close(t, fresh(t)) })
 }
 
@@ -253,6 +255,9 @@ func (s suite) invalid(t *testing.T) {
 		"path":   func(k *exec.Task) { k.In = "relative" },
 		"env":    func(k *exec.Task) { k.Env = []string{"no value"} },
 		"zero":   func(k *exec.Task) { k.Args = []string{"a\x00b"} },
+		"serve":  func(k *exec.Task) { k.Serve = "/run/engine/http.sock" },
+		"port":   func(k *exec.Task) { k.Serve = "tcp:80" },
+		"clock":  func(k *exec.Task) { k.Limits.WallClock = exec.MaxWallClock + 1 },
 	} {
 		task := s.task(t)
 		spoil(&task)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // perform does what exectest/program would do in a sandbox with these limits,
 // as far as a caller can see.
-func perform(ctx context.Context, sc script.Script, t exec.Task, s exec.Streams, _ *socket) exec.Result {
+func perform(ctx context.Context, sc script.Script, t exec.Task, s exec.Streams, sock *socket) exec.Result {
 	res := exec.Result{Reason: exec.ReasonOK}
 	fail := func(why exec.Reason, code int, detail string) exec.Result {
 		res.Reason, res.ExitCode, res.Detail = why, code, detail
@@ -58,12 +59,27 @@ func perform(ctx context.Context, sc script.Script, t exec.Task, s exec.Streams,
 		return fail(exec.ReasonPIDs, 1, "too many processes")
 	}
 	res.MaxMemory = sc.Eat
+	exited := make(chan int, 1)
+	if sc.Serve != "" {
+		srv := &http.Server{Handler: script.Handler(func(code int) {
+			select {
+			case exited <- code:
+			default: // it is ending
+			}
+			<-ctx.Done() // a program that exits does not answer
+		})}
+		defer srv.Close()
+		go func() { _ = srv.Serve(sock.listen()) }()
+	}
 	if sc.Sleep > 0 {
 		timer := time.NewTimer(sc.Sleep)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
+			return res
+		case code := <-exited:
+			res.Reason, res.ExitCode, res.Detail = crashed(code)
 			return res
 		}
 	}

@@ -5,10 +5,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,10 +57,32 @@ func perform(s script.Script) error {
 	if err := fork(s.Fork); err != nil {
 		return err
 	}
+	if s.Serve != "" {
+		if err := serve(s.Serve); err != nil {
+			return err
+		}
+	}
 	time.Sleep(s.Sleep)
 	if len(eaten) > 0 && eaten[len(eaten)-1] == 0 {
 		return fmt.Errorf("memory lost")
 	}
+	return nil
+}
+
+// serve answers in the background.
+func serve(where string) error {
+	network, address := "unix", "/run/engine/http.sock"
+	if port, ok := strings.CutPrefix(where, "tcp:"); ok {
+		network, address = "tcp", "127.0.0.1:"+port
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return err
+	}
+	go func() {
+		fmt.Fprintln(os.Stderr, "program:", http.Serve(l, script.Handler(os.Exit)))
+		os.Exit(1)
+	}()
 	return nil
 }
 

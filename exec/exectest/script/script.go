@@ -27,6 +27,7 @@ const (
 	Eat     = "EXECTEST_EAT"      // use this much memory
 	Fork    = "EXECTEST_FORK"     // keep this many processes alive at once
 	Term    = "EXECTEST_TERM"     // "ignore": do not end at SIGTERM
+	Serve   = "EXECTEST_SERVE"    // as Task.Serve: answer HTTP there, with Handler, until the end
 	Sleep   = "EXECTEST_SLEEP"    // wait this long
 	Exit    = "EXECTEST_EXIT"     // end with this code
 	// StartError makes Start of the fake fail; no program can. Its value is
@@ -43,6 +44,7 @@ type Script struct {
 	Fill, Flood, Eat       uint64
 	Fork                   int
 	IgnoreTerm             bool
+	Serve                  string
 	Sleep                  time.Duration
 	Exit                   int
 	StartError             string
@@ -58,7 +60,7 @@ func Parse(env []string) (Script, error) {
 	}
 	s := Script{
 		Output: v[Output], Error: v[Error], PrintIn: v[PrintIn], Model: v[Model] == "1",
-		Link: v[Link], IgnoreTerm: v[Term] == "ignore", StartError: v[StartError],
+		Link: v[Link], IgnoreTerm: v[Term] == "ignore", StartError: v[StartError], Serve: v[Serve],
 	}
 	s.FileName, s.FileContent, _ = strings.Cut(v[File], "=")
 	var err error
