@@ -84,17 +84,8 @@ func (b *Book) wipeAll(ctx context.Context, cards []*card) error {
 	return errors.Join(errs...)
 }
 
-func (b *Book) cleanOne(ctx context.Context, c *card) (err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			// A wiper that panics has not wiped.
-			err = fmt.Errorf("%w: the wiper failed", ErrDirty)
-			b.settle(c, err)
-		}
-	}()
-	err = b.wipe.Wipe(ctx, c.Device)
-	returned = true
+func (b *Book) cleanOne(ctx context.Context, c *card) error {
+	err := b.wipe.Wipe(ctx, c.Device)
 	if err != nil && !errors.Is(err, ErrDirty) {
 		err = fmt.Errorf("%w: %w", ErrDirty, err)
 	}
