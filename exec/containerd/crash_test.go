@@ -45,6 +45,7 @@ func beVictim() error {
 	cfg.BinDir = os.Getenv("VICTIM_BIN")
 	cfg.Socket = os.Getenv("VICTIM_SOCKET")
 	cfg.OutInMemory = 1 << 20
+	cfg.Inject = injectFake
 	r, err := containerd.New(cfg, slog.Default())
 	if err != nil {
 		return err
@@ -53,10 +54,14 @@ func beVictim() error {
 	<-r.Ready()
 	img := exec.Image{Digest: os.Getenv("VICTIM_IMAGE"), Layout: os.Getenv("VICTIM_LAYOUT")}
 	for i, disk := range []uint64{1 << 20, 8 << 20, 0} {
-		_, err := r.Start(context.Background(), exec.Task{
+		task := exec.Task{
 			ID: fmt.Sprintf("victim-%d", i), Image: img, Env: []string{script.Sleep + "=1h", script.Term + "=ignore"},
-			Limits: exec.Limits{DiskBytes: disk},
-		}, exec.Streams{})
+			Limits: exec.Limits{DiskBytes: disk}, Serve: []string{"unix", "tcp:8080", ""}[i],
+		}
+		if i == 0 {
+			task.GPUs = []string{"GPU-0"}
+		}
+		_, err := r.Start(context.Background(), task, exec.Streams{})
 		if err != nil {
 			return err
 		}
@@ -104,8 +109,11 @@ func TestKilledNode(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	waitGone(t, cfg, socket)
-	if left := leftovers(cfg.Root, socket); len(left) < 4 {
-		t.Errorf("the killed node left only %q: this test shows nothing", left)
+	left := leftovers(cfg.Root, socket)
+	for _, want := range []string{"victim-0/engine", "victim-0/dev", "victim-1/out", "victim-2"} {
+		if !strings.Contains(strings.Join(left, "\n"), want) {
+			t.Errorf("the killed node left no %s but %q: this test shows nothing", want, left)
+		}
 	}
 	begun := time.Now()
 	r := start(t, cfg)

@@ -56,8 +56,9 @@ func inCgroup(text, group string) bool {
 }
 
 // dialPort connects to a port of the loopback in a network namespace. Nothing
-// of the host is in there, so nothing but the task can answer.
-func dialPort(ctx context.Context, ns *os.File, port uint16) (net.Conn, error) {
+// of the host is in there, so nothing but the task can answer. It gives up when
+// the task has ended: the dead refuse nothing until they are asked again.
+func dialPort(ctx context.Context, ended <-chan struct{}, ns *os.File, port uint16) (net.Conn, error) {
 	fd, err := socketIn(ns)
 	if err != nil {
 		return nil, notServing(err)
@@ -72,7 +73,7 @@ func dialPort(ctx context.Context, ns *os.File, port uint16) (net.Conn, error) {
 	f := os.NewFile(uintptr(fd), "tcp")
 	defer f.Close()
 	if err == unix.EINPROGRESS {
-		if err := connected(ctx, f); err != nil {
+		if err := connected(ctx, ended, f); err != nil {
 			return nil, notServing(err)
 		}
 	}
@@ -90,9 +91,18 @@ func dialPort(ctx context.Context, ns *os.File, port uint16) (net.Conn, error) {
 }
 
 // connected waits until a connection is made, refused, or not wanted any more.
-func connected(ctx context.Context, f *os.File) error {
-	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
+func connected(ctx context.Context, ended <-chan struct{}, f *os.File) error {
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-ended:
+		case <-done:
+			return
+		}
+		_ = f.SetWriteDeadline(time.Unix(1, 0))
+	}()
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err

@@ -87,7 +87,7 @@ func (h *task) over() bool {
 
 func (h *task) dialOnce(ctx context.Context) (net.Conn, error) {
 	if h.port != 0 {
-		return dialPort(ctx, h.netns, h.port)
+		return dialPort(ctx, h.ended, h.netns, h.port)
 	}
 	return dialSocket(ctx, h.engineDir(), path.Base(exec.SocketPath))
 }

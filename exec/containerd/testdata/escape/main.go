@@ -54,6 +54,15 @@ func main() {
 		for _, dir := range []string{"/tmp", "/dev/shm"} {
 			fmt.Printf("%s took %d\n", dir, fillTo(dir))
 		}
+	case "serve":
+		trick(os.Args[2])
+	case "devices":
+		devices(os.Args[2:])
+	case "run":
+		out, err := exec.Command(os.Args[2], os.Args[3:]...).CombinedOutput()
+		fmt.Printf("%s%v, LD_LIBRARY_PATH=%s\n", out, err, os.Getenv("LD_LIBRARY_PATH"))
+	case "writable":
+		fmt.Println(os.WriteFile(os.Args[2], []byte("x"), 0o600))
 	case "flood":
 		block := []byte(strings.Repeat("x", 1<<20))
 		for range 1024 {
