@@ -69,6 +69,8 @@ func spec(bin string) image.Spec {
 		Env:        []string{"HOME=/tmp"},
 		WorkDir:    "/",
 		Name:       ImageName,
+		// Without arguments it answers a batch; as an engine it serves.
+		Labels: map[string]string{LabelEngine: "1", LabelServe: "unix", LabelArgs: `["--serve"]`},
 	}
 }
 
