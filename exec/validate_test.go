@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ func TestValidate(t *testing.T) {
 		"in":           func(k *exec.Task) { k.In = "in" },
 		"model":        func(k *exec.Task) { k.Model = "./m" },
 		"out":          func(k *exec.Task) { k.Out = "out" },
+		"long clock":   func(k *exec.Task) { k.Limits.WallClock = exec.MaxWallClock + 1 },
+		"many gpus":    func(k *exec.Task) { k.GPUs = make([]string, 65) },
 		"clock":        func(k *exec.Task) { k.Limits.WallClock = -time.Second },
 		"env name":     func(k *exec.Task) { k.Env = []string{"=x"} },
 		"many args":    func(k *exec.Task) { k.Args = make([]string, 2000) },
@@ -37,6 +40,62 @@ func TestValidate(t *testing.T) {
 		task := good()
 		spoil(&task)
 		if err := task.Validate(); !errors.Is(err, exec.ErrInvalidTask) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestServePort(t *testing.T) {
+	t.Parallel()
+	for serve, want := range map[string]uint16{"": 0, "unix": 0, "tcp:1024": 1024, "tcp:65535": 65535} {
+		if port, err := exec.ServePort(serve); err != nil || port != want {
+			t.Errorf("%q: %d, %v", serve, port, err)
+		}
+	}
+	for _, serve := range []string{"tcp", "tcp:", "tcp:80", "tcp:65536", "tcp:08080", "tcp:+8080", "unix:", "8080", "tcp:8080 "} {
+		task := good()
+		task.Serve = serve
+		if err := task.Validate(); !errors.Is(err, exec.ErrInvalidTask) {
+			t.Errorf("%q: %v", serve, err)
+		}
+	}
+}
+
+func TestInjection(t *testing.T) {
+	t.Parallel()
+	good := func() exec.Injection {
+		return exec.Injection{
+			Devices: []exec.DeviceNode{{Path: "/dev/nvidia0", Major: 195}, {Path: "/dev/dri/renderD128", Major: 226, Minor: 128, Mode: 0o660}},
+			Mounts:  []exec.BindMount{{Source: "/lib/libcuda.so.1", Destination: "/usr/lib/libcuda.so.1"}},
+			Env:     []string{"LD_LIBRARY_PATH=/usr/lib"},
+		}
+	}
+	if err := good().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*exec.Injection){
+		"own device":    func(j *exec.Injection) { j.Devices[0].Path = "/dev/null" },
+		"shm":           func(j *exec.Injection) { j.Devices[0].Path = "/dev/shm/x" },
+		"dev itself":    func(j *exec.Injection) { j.Devices[0].Path = "/dev/" },
+		"dots":          func(j *exec.Injection) { j.Devices[0].Path = "/dev/../etc/x" },
+		"twice":         func(j *exec.Injection) { j.Devices[1].Path = j.Devices[0].Path },
+		"major":         func(j *exec.Injection) { j.Devices[0].Major = -1 },
+		"minor":         func(j *exec.Injection) { j.Devices[0].Minor = 1 << 20 },
+		"setuid":        func(j *exec.Injection) { j.Devices[0].Mode |= fs.ModeSetuid },
+		"many":          func(j *exec.Injection) { j.Devices = make([]exec.DeviceNode, 1000) },
+		"many mounts":   func(j *exec.Injection) { j.Mounts = make([]exec.BindMount, 5000) },
+		"relative":      func(j *exec.Injection) { j.Mounts[0].Source = "lib" },
+		"root":          func(j *exec.Injection) { j.Mounts[0].Destination = "/" },
+		"above engine":  func(j *exec.Injection) { j.Mounts[0].Destination = "/run" },
+		"below model":   func(j *exec.Injection) { j.Mounts[0].Destination = "/model/x" },
+		"in dev":        func(j *exec.Injection) { j.Mounts[0].Destination = "/dev/x" },
+		"unclean":       func(j *exec.Injection) { j.Mounts[0].Destination = "/usr/../proc" },
+		"mounted twice": func(j *exec.Injection) { j.Mounts = append(j.Mounts, j.Mounts[0]) },
+		"env":           func(j *exec.Injection) { j.Env = []string{"x"} },
+	} {
+		j := good()
+		spoil(&j)
+		if err := j.Validate(); !errors.Is(err, exec.ErrInvalidTask) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

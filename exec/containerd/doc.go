@@ -18,7 +18,15 @@
 // file on disk beyond that. When the task has ended it is copied to Task.Out
 // under caps on bytes and entries, regular files and folders only.
 //
+// A task that serves on a socket has a tiny file system of its own at
+// /run/engine; one that serves on a port is reached by making a socket in its
+// network namespace, for which there is no bridge and no address. Both times
+// the task is treated as one who wants us to connect to something else.
+//
+// GPUs come by what Config.Inject says of them: device nodes, made for the one
+// task and allowed to it alone by its cgroup, read-only files, and variables.
+//
 // The package refuses to run anything without a user namespace, seccomp and
-// cgroups, to give a task a network, and to pull images. It needs root. It is
+// cgroups, to give a task a network, to run hooks, and to pull images. It needs root. It is
 // called by node. On other systems than Linux, New fails.
 package containerd

@@ -212,7 +212,7 @@ func (x hostile) endlessServing(t *testing.T) {
 	}
 }
 
-// escapesServing: serving, and a GPU, open none of the other doors.
+// escapesServing: serving opens none of the other doors.
 func (x hostile) escapesServing(t *testing.T) {
 	for _, where := range []string{"unix", "tcp:8080"} {
 		task := x.task("escapes-"+where[:3], "all")

@@ -92,7 +92,7 @@ func newSpec(s sandbox) *specs.Spec {
 // What lies in memory counts to the task's limit. A scratch of gigabytes is for
 // engines, and has as many files to the byte as a small one.
 func baseMounts(scratch uint64) []specs.Mount {
-	size := fmt.Sprintf("size=%d", scratch)
+	size := fmt.Sprintf("size=%d", min(scratch, 1<<50))
 	files := fmt.Sprintf("nr_inodes=%d", max(4096, min(scratch>>12, 1<<20)))
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},

@@ -102,6 +102,12 @@ func (h *task) start(ctx context.Context, s exec.Streams) error {
 	if err := h.createTask(ctx); err != nil {
 		return startError(err)
 	}
+	if h.port != 0 {
+		// The stranger's program does not run yet: the process is the runtime's.
+		if h.netns, err = openNetns(h.pid, h.cgroup()); err != nil {
+			return err
+		}
+	}
 	// The waiting begins before the program does: its end is never missed.
 	wctx, stopWaiting := context.WithCancel(context.Background())
 	h.stopWaiting = stopWaiting
@@ -282,11 +288,7 @@ func (h *task) createTask(ctx context.Context) error {
 		return err
 	}
 	h.pid = resp.Pid
-	if h.port != 0 {
-		// The stranger's program does not run yet: the process is the runtime's.
-		h.netns, err = openNetns(h.pid, h.cgroup())
-	}
-	return err
+	return nil
 }
 
 // startError tells an image that cannot run from a runtime that failed.
