@@ -1,0 +1,120 @@
+package serving
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// ServeHTTP answers one request. What it costs nothing to refuse is refused
+// first: a body is read only for a client that has a lease and a place.
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.serve(w, r); err != nil {
+		openai.WriteError(w, err)
+	}
+}
+
+func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
+	if !allowed(r.URL.Path) {
+		return &openai.Error{Status: http.StatusNotFound, Type: openai.TypeInvalidRequest, Message: "no such path here"}
+	}
+	if r.Method != http.MethodPost {
+		return notAllowed()
+	}
+	job, ok := leaseOf(r.Header)
+	if !ok {
+		return unpaid(CodeLeaseUnknown, "the header %s names no lease", HeaderLease)
+	}
+	l, ok := h.t.lease(job)
+	if !ok {
+		return unpaid(CodeLeaseUnknown, "no such lease of this client")
+	}
+	srv, m, ok := h.s.model(l.terms.Model)
+	if !ok {
+		return openai.NotFound(l.terms.Model)
+	}
+	if err := h.s.begin(h.t); err != nil {
+		return err
+	}
+	defer h.t.end()
+	body, err := h.s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	p, err := h.s.cfg.read(r.URL.Path, body, m)
+	if err != nil {
+		return err
+	}
+	k, err := h.s.admit(r.Context(), h.t, job, p.most)
+	if err != nil {
+		return err
+	}
+	return h.ask(w, r, p, k, srv, m, job)
+}
+
+// ask passes an admitted request to the engine and its answer back. Whatever
+// comes of it, the ticket is given back and what was used is metered.
+func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket, srv *served, m Model, job wire.ID) error {
+	ctx, cancel := context.WithTimeout(r.Context(), h.s.cfg.RequestTime)
+	defer cancel()
+	a := &passage{h: h, w: w, p: p, k: k}
+	told := false
+	defer func() {
+		if !told {
+			a.settle()
+		}
+	}()
+	slot, err := h.s.Pool.Acquire(ctx, m, h.t.name)
+	if err != nil {
+		return h.failed(ctx, err)
+	}
+	defer slot.Release()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+p.path, bytes.NewReader(p.body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	start := time.Now()
+	resp, err := slot.RoundTrip(req)
+	if err != nil {
+		return h.failed(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	w.Header().Set(HeaderLease, job.String())
+	if err := a.pass(ctx, resp); err != nil {
+		return h.failed(ctx, err)
+	}
+	u := a.settle()
+	told = true
+	w.Header().Set(HeaderUsage, u.String()) // announced as a trailer
+	if a.whole && p.stream && u.Out > 0 {
+		srv.speed.add(u.Out, a.first.Sub(start), a.last.Sub(a.first))
+	}
+	return nil
+}
+
+// failed is what a client is told when no answer began.
+func (h handler) failed(ctx context.Context, err error) error {
+	var told *openai.Error
+	switch {
+	case errors.As(err, &told):
+		return told
+	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		h.t.left(h.s.Now())
+		return openai.Unavailable("the request was given up") // nobody is there to read it
+	case errors.Is(err, context.DeadlineExceeded):
+		return openai.Unavailable("the request took too long")
+	case isBusy(err):
+		return openai.RateLimit("the engine's queue is full")
+	}
+	h.s.Log.Warn("engine", "peer", h.t.peer.Short(), "err", err)
+	if isCrash(err) {
+		return crashed()
+	}
+	return openai.Unavailable("the engine does not answer")
+}
