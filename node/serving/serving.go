@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
@@ -19,7 +20,8 @@ import (
 type Model struct {
 	Name     string // the alias that it is served under
 	CID      string
-	Image    string // the engine's OCI manifest digest, sha256:…
+	Image    string      // the engine's OCI manifest digest, sha256:…
+	Spec     engine.Spec // what runs it; Engines reads it
 	Rate     payments.TokenRate
 	Context  int // tokens
 	Parallel int // requests answered at once
