@@ -163,7 +163,8 @@ func (t term) card(d Device) bool {
 		low, high := t.bytes/100*96, t.bytes/1000*1074
 		return d.VRAMBytes > 0 && compare(t.op, d.VRAMBytes, low, high)
 	case "vendor":
-		return string(d.Vendor) == t.text
+		// An offer tells no vendor, but the name mostly does.
+		return string(d.Vendor) == t.text || d.Vendor == "" && strings.Contains(strings.ToLower(d.Name), t.text)
 	case "name":
 		name := strings.ToLower(d.Name)
 		return name == t.text || t.op == "~" && strings.Contains(name, t.text)

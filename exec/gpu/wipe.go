@@ -108,9 +108,13 @@ func (h Host) residue(ctx context.Context, d Device) (string, error) {
 	return "", errUnseen
 }
 
-// over says that more memory is in use than there was at the beginning.
+// over says that more memory is in use than there was at the beginning. A
+// beginning with much of the card in use was no clean one (another program, or
+// a tenant of an earlier run of this node), so only an eighth, or a GiB for a
+// screen, is let pass.
 func over(used uint64, d Device) string {
-	if used <= d.UsedBytes+slack {
+	base := min(d.UsedBytes, max(d.VRAMBytes/8, 1<<30))
+	if used <= base+slack {
 		return ""
 	}
 	return fmt.Sprintf("%d MiB are in use, %d when it was found", used>>20, d.UsedBytes>>20)
