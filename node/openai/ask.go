@@ -1,0 +1,232 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	oai "infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// Headers that clients may send, and that answers carry.
+const (
+	HeaderSession     = "X-Infernet-Session"       // groups the requests of one conversation
+	HeaderMaxPriceIn  = "X-Infernet-Max-Price-In"  // most credits per million input tokens
+	HeaderMaxPriceOut = "X-Infernet-Max-Price-Out" // most credits per million output tokens
+	HeaderProvider    = "X-Infernet-Provider"      // npub of who answers, this node's own when it serves the model itself
+	HeaderLease       = "X-Infernet-Lease"         // under which it is paid; absent when free
+	HeaderPrice       = "X-Infernet-Price"         // in=N, out=N, per=1000000, unit=U; absent when free
+	HeaderVerified    = "X-Infernet-Verified"      // how far the answer is checked
+)
+
+// LabelClaimed says that an answer is one provider's word: nobody did the
+// same work to compare.
+const LabelClaimed = "claimed"
+
+// kind is one of the questions that can be asked.
+type kind struct {
+	path string
+	read func(body []byte) (question, error)
+}
+
+// question is what the node must know of a request that it passes on.
+type question struct {
+	model         string
+	stream        bool
+	deterministic bool
+	session       string
+	extras        extras
+}
+
+var (
+	chatKind       = kind{"/v1/chat/completions", readChat}
+	completionKind = kind{"/v1/completions", readCompletion}
+	embeddingKind  = kind{"/v1/embeddings", readEmbedding}
+)
+
+// kindOf finds the kind of a path; false when nothing can be asked there.
+func kindOf(path string) (kind, bool) {
+	for _, k := range []kind{chatKind, completionKind, embeddingKind} {
+		if k.path == path {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+func readChat(body []byte) (question, error) {
+	c, err := limits().DecodeChat(body)
+	if err != nil {
+		return question{}, err
+	}
+	q := sampled(c.Model, c.Sampling)
+	// OpenAI's own name for what belongs together.
+	_ = json.Unmarshal(c.Extra["prompt_cache_key"], &q.session)
+	return q, nil
+}
+
+func readCompletion(body []byte) (question, error) {
+	c, err := limits().DecodeCompletion(body)
+	return sampled(c.Model, c.Sampling), err
+}
+
+func readEmbedding(body []byte) (question, error) {
+	e, err := limits().DecodeEmbedding(body)
+	return question{model: e.Model, deterministic: true, extras: extras{usage: true, tokens: true}}, err
+}
+
+// limits are those of what passes through: engines that see pictures get them.
+func limits() oai.Limits {
+	l := oai.DefaultLimits()
+	l.Media = true
+	return l
+}
+
+func sampled(model string, s oai.Sampling) question {
+	return question{
+		model: model, stream: s.Stream, deterministic: s.Deterministic(),
+		extras: extras{usage: !s.Stream || s.StreamOptions != nil && s.StreamOptions.IncludeUsage, tokens: s.ReturnTokenIDs},
+	}
+}
+
+// ask serves one kind of question.
+func (f *Face) ask(k kind) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		done, err := f.begin(w)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer done()
+		body, err := f.body(w, r, f.cfg.MaxBody)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		q, err := k.read(body)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		req := infer.Request{Model: q.model, Path: k.path, Body: body, Stream: q.stream, Session: q.session, Deterministic: q.deterministic}
+		if err := prefer(&req, r.Header); err != nil {
+			fail(w, r, err)
+			return
+		}
+		resp, err := f.do(r, req)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		label(w, resp)
+		if q.stream {
+			f.pass(w, r, resp, q.extras)
+			return
+		}
+		f.whole(w, r, resp, q.extras)
+	}
+}
+
+// begin takes one of the places for requests; done gives it back.
+func (f *Face) begin(w http.ResponseWriter) (done func(), err error) {
+	select {
+	case f.slots <- struct{}{}:
+		return func() { <-f.slots }, nil
+	default:
+	}
+	w.Header().Set("Retry-After", "1")
+	return nil, oai.RateLimit("too many requests at once: " + strconv.Itoa(f.cfg.Requests) + " are being answered")
+}
+
+// body reads a request whole: a length over the limit is refused before a byte
+// is read, and a sender that dawdles is cut off.
+func (f *Face) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, oai.TooLarge(limit)
+	}
+	c := http.NewResponseController(w)
+	// A recorder of a test has no deadlines.
+	_ = c.SetReadDeadline(time.Now().Add(f.cfg.BodyTime))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = c.SetReadDeadline(time.Time{})
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return raw, nil
+	case errors.As(err, &large):
+		return nil, oai.TooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		e := oai.BadRequest("", "the request's body did not arrive within %s", f.cfg.BodyTime)
+		e.Status = http.StatusRequestTimeout
+		w.Header().Set("Connection", "close")
+		return nil, e
+	}
+	return nil, oai.BadRequest("", "the request's body was cut short")
+}
+
+// prefer takes over what the client's headers ask for.
+func prefer(req *infer.Request, h http.Header) error {
+	if s := h.Get(HeaderSession); s != "" {
+		if len(s) > 256 {
+			return oai.BadRequest("", "%s is longer than 256 bytes", HeaderSession)
+		}
+		req.Session = s
+	}
+	for name, into := range map[string]*uint64{HeaderMaxPriceIn: &req.MaxPriceIn, HeaderMaxPriceOut: &req.MaxPriceOut} {
+		text := h.Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || n == 0 {
+			return oai.BadRequest("", "%s: %.40q is not a number of credits per million tokens", name, text)
+		}
+		*into = n
+	}
+	return nil
+}
+
+// do asks; an answer that is none is returned as its error.
+func (f *Face) do(r *http.Request, req infer.Request) (*infer.Response, error) {
+	resp, err := answerOf(r.Context(), f.infer, req)
+	if err != nil && r.Context().Err() != nil {
+		return nil, errGone
+	}
+	if err != nil && oai.AsError(err).Status >= 500 {
+		f.log.Debug("request failed", "model", req.Model, "error", err)
+	}
+	return resp, err
+}
+
+func answerOf(ctx context.Context, to Inferer, req infer.Request) (*infer.Response, error) {
+	resp, err := to.Do(ctx, req)
+	if err != nil || resp.Status == 0 || resp.Status/100 == 2 {
+		return resp, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return nil, oai.Upstream("the provider's answer was cut short")
+	}
+	return nil, oai.ReadError(resp.Status, raw)
+}
+
+// label tells who answers and on what terms.
+func label(w http.ResponseWriter, resp *infer.Response) {
+	h := w.Header()
+	h.Set(HeaderVerified, LabelClaimed)
+	h.Set(HeaderProvider, resp.Provider.String())
+	if resp.Lease != (wire.ID{}) {
+		h.Set(HeaderLease, resp.Lease.String())
+		h.Set(HeaderPrice, price(resp))
+	}
+}

@@ -1,0 +1,301 @@
+package openai
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	oai "infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/infer"
+)
+
+// ollamaLine is an answer of /api/chat or /api/generate, or one line of it.
+// Durations are nanoseconds.
+type ollamaLine struct {
+	Model      string             `json:"model"`
+	CreatedAt  time.Time          `json:"created_at"`
+	Message    *ollamaMessage     `json:"message,omitempty"`  // chat
+	Response   *string            `json:"response,omitempty"` // generate
+	Thinking   string             `json:"thinking,omitempty"` // generate
+	Logprobs   []oai.TokenLogprob `json:"logprobs,omitempty"`
+	Done       bool               `json:"done"`
+	DoneReason string             `json:"done_reason,omitempty"`
+	*ollamaMetrics
+}
+
+// ollamaMetrics are in the last line.
+type ollamaMetrics struct {
+	TotalDuration      time.Duration `json:"total_duration"`
+	LoadDuration       time.Duration `json:"load_duration"`
+	PromptEvalCount    int           `json:"prompt_eval_count"`
+	PromptEvalDuration time.Duration `json:"prompt_eval_duration"`
+	EvalCount          int           `json:"eval_count"`
+	EvalDuration       time.Duration `json:"eval_duration"`
+}
+
+// ollamaTurn is one question on its way.
+type ollamaTurn struct {
+	face   *Face
+	w      http.ResponseWriter
+	enc    *json.Encoder
+	chat   bool   // shaped as /api/chat, else as /api/generate
+	model  string // as the client called it
+	began  time.Time
+	first  time.Time // when the first words came
+	sent   bool
+	calls  []oai.ToolCall // gathered from their pieces
+	usage  oai.Usage
+	finish string
+}
+
+// ollamaAsk serves /api/chat and /api/generate.
+func ollamaAsk(f *Face, translate func(ollamaRequest) (asked, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t := &ollamaTurn{face: f, w: w, enc: json.NewEncoder(w), chat: r.URL.Path == "/api/chat", began: time.Now(), finish: "stop"}
+		t.enc.SetEscapeHTML(false)
+		done, err := f.begin(w)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		defer done()
+		var in ollamaRequest
+		err = f.ollamaBody(w, r, &in)
+		if err == nil {
+			err = t.answer(r, in, translate)
+		}
+		switch {
+		case err == nil || errors.Is(err, errGone) || r.Context().Err() != nil:
+		case t.sent:
+			_ = t.enc.Encode(ollamaError(oai.AsError(err)))
+		default:
+			fail(w, r, err)
+		}
+	}
+}
+
+func (t *ollamaTurn) answer(r *http.Request, in ollamaRequest, translate func(ollamaRequest) (asked, error)) error {
+	if in.Model == "" {
+		return oai.BadRequest("", "model is required")
+	}
+	t.model = in.Model
+	a, err := translate(in)
+	if err != nil {
+		return err
+	}
+	if a.body == nil {
+		return t.load(r, in)
+	}
+	body, err := json.Marshal(a.body)
+	if err != nil {
+		return err
+	}
+	q, err := a.kind.read(body)
+	if err != nil {
+		return err
+	}
+	req := infer.Request{Model: q.model, Path: a.kind.path, Body: body, Stream: q.stream, Deterministic: q.deterministic}
+	if err := prefer(&req, r.Header); err != nil {
+		return err
+	}
+	resp, err := t.face.do(r, req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	label(t.w, resp)
+	if q.stream {
+		return t.stream(resp)
+	}
+	return t.whole(resp)
+}
+
+// load answers a request without words: Ollama makes the model ready, or lets
+// go of it; here somebody serves it or nobody does.
+func (t *ollamaTurn) load(r *http.Request, in ollamaRequest) error {
+	if _, err := t.face.ollamaModel(r, in.Model); err != nil {
+		return err
+	}
+	line := t.line("", "")
+	line.Done, line.DoneReason = true, "load"
+	if n, ok := in.KeepAlive.(float64); ok && n == 0 {
+		line.DoneReason = "unload"
+	}
+	return t.send(line, "application/json")
+}
+
+// line is a line with words.
+func (t *ollamaTurn) line(text, thinking string) ollamaLine {
+	l := ollamaLine{Model: t.model, CreatedAt: time.Now().UTC()}
+	if t.chat {
+		l.Message = &ollamaMessage{Role: "assistant", Content: text, Thinking: thinking}
+	} else {
+		l.Response, l.Thinking = &text, thinking
+	}
+	return l
+}
+
+// last makes a line the last one.
+func (t *ollamaTurn) last(l ollamaLine) ollamaLine {
+	now := time.Now()
+	if t.first.IsZero() {
+		t.first = now
+	}
+	l.Done, l.DoneReason = true, t.finish
+	l.ollamaMetrics = &ollamaMetrics{
+		TotalDuration: now.Sub(t.began), PromptEvalCount: t.usage.PromptTokens, PromptEvalDuration: t.first.Sub(t.began),
+		EvalCount: t.usage.CompletionTokens, EvalDuration: now.Sub(t.first),
+	}
+	return l
+}
+
+func (t *ollamaTurn) send(l ollamaLine, ctype string) error {
+	if !t.sent {
+		header(t.w)
+		t.w.Header().Set("Content-Type", ctype)
+		t.sent = true
+	}
+	c := http.NewResponseController(t.w)
+	_ = c.SetWriteDeadline(time.Now().Add(t.face.cfg.StallTime))
+	if err := t.enc.Encode(l); err != nil {
+		return errGone
+	}
+	return gone(c.Flush())
+}
+
+// piece is what a chunk, or an answer, of either kind has in it.
+type piece struct {
+	Choices []struct {
+		Delta        oai.Delta       `json:"delta"`
+		Message      oai.Message     `json:"message"`
+		Text         string          `json:"text"`
+		Logprobs     json.RawMessage `json:"logprobs"`
+		FinishReason *string         `json:"finish_reason"`
+	} `json:"choices"`
+	Usage *oai.Usage `json:"usage"`
+}
+
+func (t *ollamaTurn) stream(resp *infer.Response) error {
+	err := t.face.events(resp, func(ev oai.Event) error {
+		switch {
+		case ev.Done() || len(ev.Data) == 0:
+			return nil
+		case failed(ev.Data):
+			return oai.ReadError(http.StatusBadGateway, ev.Data)
+		}
+		var p piece
+		if err := json.Unmarshal(ev.Data, &p); err != nil {
+			return oai.Upstream("the provider sent an event of another shape")
+		}
+		return t.words(p)
+	})
+	if err != nil {
+		return err
+	}
+	if len(t.calls) > 0 {
+		l := t.line("", "")
+		if l.Message != nil {
+			l.Message.ToolCalls = ollamaCalls(t.calls)
+		}
+		if err := t.send(l, "application/x-ndjson"); err != nil {
+			return err
+		}
+	}
+	return t.send(t.last(t.line("", "")), "application/x-ndjson")
+}
+
+// words sends what one chunk brings.
+func (t *ollamaTurn) words(p piece) error {
+	t.note(p)
+	if len(p.Choices) == 0 {
+		return nil
+	}
+	c := p.Choices[0]
+	text := c.Text
+	if c.Delta.Content != nil {
+		text += *c.Delta.Content
+	}
+	t.gather(c.Delta.ToolCalls)
+	l := t.line(text, c.Delta.ReasoningContent)
+	l.Logprobs = tokenLogprobs(c.Logprobs)
+	if text == "" && c.Delta.ReasoningContent == "" && len(l.Logprobs) == 0 {
+		return nil
+	}
+	if t.first.IsZero() {
+		t.first = time.Now()
+	}
+	return t.send(l, "application/x-ndjson")
+}
+
+// note keeps the usage and the reason of the end.
+func (t *ollamaTurn) note(p piece) {
+	if p.Usage != nil {
+		t.usage = *p.Usage
+	}
+	if len(p.Choices) > 0 && p.Choices[0].FinishReason != nil && *p.Choices[0].FinishReason == oai.FinishLength {
+		t.finish = "length"
+	}
+}
+
+// gather puts calls together from their pieces: Ollama sends them whole.
+func (t *ollamaTurn) gather(pieces []oai.ToolCall) {
+	const most = 128
+	for _, c := range pieces {
+		at := len(t.calls) - 1
+		if c.Index != nil {
+			at = *c.Index
+		} else if c.Function.Name != "" {
+			at++
+		}
+		switch {
+		case at < 0 || at > len(t.calls) || at >= most:
+		case at == len(t.calls):
+			t.calls = append(t.calls, c)
+		default:
+			t.calls[at].Function.Name += c.Function.Name
+			t.calls[at].Function.Arguments += c.Function.Arguments
+		}
+	}
+}
+
+func (t *ollamaTurn) whole(resp *infer.Response) error {
+	raw, err := read(resp, t.face.cfg.MaxAnswer)
+	if err != nil {
+		return err
+	}
+	var p piece
+	if err := json.Unmarshal(raw, &p); err != nil || len(p.Choices) == 0 {
+		return oai.Upstream("the provider's answer has another shape")
+	}
+	t.note(p)
+	c := p.Choices[0]
+	l := t.line(c.Text+c.Message.Content.String(), c.Message.ReasoningContent)
+	l.Logprobs = tokenLogprobs(c.Logprobs)
+	if l.Message != nil {
+		l.Message.ToolCalls = ollamaCalls(c.Message.ToolCalls)
+	}
+	return t.send(t.last(l), "application/json")
+}
+
+func tokenLogprobs(raw json.RawMessage) []oai.TokenLogprob {
+	var l oai.Logprobs
+	if json.Unmarshal(raw, &l) != nil {
+		return nil // those of plain completions have another shape
+	}
+	return l.Content
+}
+
+func ollamaCalls(calls []oai.ToolCall) []ollamaCall {
+	var out []ollamaCall
+	for i, c := range calls {
+		var o ollamaCall
+		o.ID, o.Function.Index, o.Function.Name = c.ID, i, c.Function.Name
+		o.Function.Arguments = json.RawMessage(c.Function.Arguments)
+		if !json.Valid(o.Function.Arguments) {
+			o.Function.Arguments = json.RawMessage("{}")
+		}
+		out = append(out, o)
+	}
+	return out
+}
