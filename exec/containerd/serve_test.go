@@ -11,7 +11,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -242,6 +244,79 @@ func TestScratchSize(t *testing.T) {
 	}
 }
 
+// TestDialLeavesNothing: no thread stays in a task's network, least of all the
+// first one, and no descriptor stays open.
+func TestDialLeavesNothing(t *testing.T) {
+	needRoot(t)
+	r := start(t, config(t))
+	h, err := r.Start(t.Context(), exec.Task{
+		ID: "threads", Image: exectest.Layout(t), Serve: "tcp:8080", Env: []string{script.Serve + "=tcp:8080", script.Sleep + "=1h"},
+	}, exec.Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exectest.WaitServing(t, h)
+	before, own := len(glob(t, "/proc/self/fd/*")), netns(t, "/proc/self")
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 10 {
+				c, err := h.Dial(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if now := netns(t, "/proc/self"); now != own {
+		t.Errorf("this process is in %s, and was in %s", now, own)
+	}
+	if now := len(glob(t, "/proc/self/fd/*")); now > before+5 {
+		t.Errorf("%d descriptors, and there were %d", now, before)
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(5 * time.Second)
+	for astray := true; astray; {
+		astray = false
+		for _, thread := range glob(t, "/proc/self/task/*") {
+			if ns, err := os.Readlink(thread + "/ns/net"); err == nil && ns != own {
+				astray = true
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("threads stay in the task's network")
+		}
+	}
+	if err := h.Destroy(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func netns(t *testing.T, process string) string {
+	t.Helper()
+	ns, err := os.Readlink(process + "/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
+}
+
+// BenchmarkDial has what the same costs on the host beside it.
 func BenchmarkDial(b *testing.B) {
 	needRoot(b)
 	r := start(b, config(b))
@@ -260,13 +335,40 @@ func BenchmarkDial(b *testing.B) {
 				}
 			}()
 			exectest.WaitServing(b, h)
-			for b.Loop() {
-				c, err := h.Dial(b.Context())
-				if err != nil {
-					b.Fatal(err)
-				}
-				c.Close()
-			}
+			dials(b, h.Dial)
 		})
 	}
+	for network, address := range map[string]string{"unix": "@infernet-bench-dial", "tcp": "127.0.0.1:0"} {
+		b.Run("host-"+network, func(b *testing.B) {
+			l, err := net.Listen(network, address)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+					c.Close()
+				}
+			}()
+			dials(b, func(ctx context.Context) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
+			})
+		})
+	}
+}
+
+func dials(b *testing.B, dial func(context.Context) (net.Conn, error)) {
+	var took []time.Duration
+	for b.Loop() {
+		begun := time.Now()
+		c, err := dial(b.Context())
+		took = append(took, time.Since(begun))
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.Close()
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
 }

@@ -5,11 +5,14 @@ package containerd
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -57,6 +60,50 @@ func TestSpec(t *testing.T) {
 	r := s.Linux.Resources
 	if *r.Memory.Limit != 64<<20 || *r.Memory.Swap != 64<<20 || *r.Pids.Limit != 9 || *r.CPU.Quota != 150_000 {
 		t.Errorf("limits %+v %+v %+v", r.Memory, r.Pids, r.CPU)
+	}
+}
+
+// TestSpecOfGPU: what a GPU and a socket add, and nothing more.
+func TestSpecOfGPU(t *testing.T) {
+	t.Parallel()
+	mounts := []specs.Mount{
+		engineFolder("/host/engine"), writable("/host/out", "/out"),
+		device("/host/dev/0", "/dev/nvidia0"), library("/usr/lib/libcuda.so", "/usr/lib/libcuda.so"),
+	}
+	s := newSpec(sandbox{
+		mounts: mounts, scratch: 1 << 30,
+		devices: []exec.DeviceNode{{Path: "/dev/nvidia0", Major: 195}, {Path: "/dev/nvidiactl", Major: 195, Minor: 255}},
+	})
+	var rules []string
+	for _, d := range s.Linux.Resources.Devices {
+		if d.Major == nil {
+			rules = append(rules, fmt.Sprintf("%v %s", d.Allow, d.Access))
+			continue
+		}
+		rules = append(rules, fmt.Sprintf("%v %s %d:%d %s", d.Allow, d.Type, *d.Major, *d.Minor, d.Access))
+	}
+	if want := "false rwm, true c 195:0 rw, true c 195:255 rw"; strings.Join(rules, ", ") != want {
+		t.Errorf("device rules %q", rules)
+	}
+	if s.Hooks != nil || len(s.Linux.Devices) != 0 {
+		t.Error("hooks, or devices of the runtime's making")
+	}
+	options := map[string]string{}
+	for _, m := range s.Mounts {
+		options[m.Destination] = strings.Join(m.Options, " ") + " "
+	}
+	for dest, want := range map[string]string{
+		"/run/engine": "rw nosuid nodev noexec ", "/out": "rw nosuid nodev ", "/dev/nvidia0": "rw nosuid noexec ",
+		"/usr/lib/libcuda.so": "ro nosuid nodev ", "/tmp": "size=1073741824 ", "/dev/shm": "size=1073741824 ",
+	} {
+		for _, o := range strings.Fields(want) {
+			if !strings.Contains(options[dest], o+" ") {
+				t.Errorf("%s is not %s: %s", dest, o, options[dest])
+			}
+		}
+	}
+	if strings.Contains(options["/dev/nvidia0"], "nodev") || strings.Contains(options["/usr/lib/libcuda.so"], "noexec") {
+		t.Errorf("a GPU could not be used: %q", options)
 	}
 }
 
@@ -139,6 +186,34 @@ func TestLogCap(t *testing.T) {
 	if floods != 1 {
 		t.Errorf("%d floods", floods)
 	}
+}
+
+// TestLogRenewal: a task that serves may print for weeks, but not all at once.
+func TestLogRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		floods := 0
+		c := &logCap{limit: 4, renew: time.Hour, since: time.Now(), flood: func() { floods++ }}
+		var out bytes.Buffer
+		w := c.stream(&out)
+		block := make([]byte, logDrain/2)
+		for range 100 {
+			for _, p := range [][]byte{[]byte("abcdef"), block} {
+				if _, err := w.Write(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-time.After(time.Hour)
+		}
+		if out.String() != strings.Repeat("abcd", 100) || floods != 0 {
+			t.Errorf("%d bytes, %d floods", out.Len(), floods)
+		}
+		for range 3 {
+			_, _ = w.Write(block)
+		}
+		if floods != 1 {
+			t.Errorf("%d floods", floods)
+		}
+	})
 }
 
 func TestCollect(t *testing.T) {
