@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -17,6 +19,7 @@ import (
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
+	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/exec/image"
 )
 
@@ -165,4 +168,34 @@ func sweepDirect(dir string) error {
 		}
 	}
 	return err
+}
+
+// serve starts the image as a warm engine and returns a client that speaks to
+// its socket and nothing else.
+func (d *direct) serve(ctx context.Context, img exec.Image, model string) (*http.Client, func() error, error) {
+	conf := engine.Default()
+	conf.Idle = time.Hour
+	pool, err := engine.NewPool(conf, d.runner, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- pool.Run(running) }()
+	stop := func() error {
+		cancel()
+		return <-ended
+	}
+	slot, err := pool.Acquire(ctx, engine.Spec{
+		Key: "bench", Image: img, Model: model, Name: modelName, Parallel: engineParallel,
+		Env:    []string{"INFERNET_THREADS=1"},
+		Limits: exec.Limits{CPUMillis: 1000, MemoryBytes: 1 << 30, ScratchBytes: 64 << 20},
+	}, "bench")
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return &http.Client{Transport: slot}, func() error {
+		slot.Release()
+		return stop()
+	}, nil
 }

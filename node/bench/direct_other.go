@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"net/http"
 
 	"infernet.tech/infernet/exec"
 )
@@ -17,6 +18,9 @@ func newDirect(context.Context, string, string, exec.Image) (*direct, error) {
 
 func (*direct) plain(context.Context) error    { return exec.ErrUnsupported }
 func (*direct) hardened(context.Context) error { return exec.ErrUnsupported }
-func (*direct) close() error                   { return nil }
+func (*direct) serve(context.Context, exec.Image, string) (*http.Client, func() error, error) {
+	return nil, nil, exec.ErrUnsupported
+}
+func (*direct) close() error { return nil }
 
 func sweepDirect(string) error { return nil }

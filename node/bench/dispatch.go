@@ -115,7 +115,7 @@ func RunDispatch(ctx context.Context, cfg DispatchConfig) (out Dispatch, err err
 	}
 	defer func() { err = errors.Join(err, alone.close()) }()
 	cfg.Report("starting a network: a relay, a provider, a client")
-	net, err := newTrio(ctx, dir, cfg, img)
+	net, err := newDispatchTrio(ctx, dir, cfg, img)
 	if err != nil {
 		return out, err
 	}

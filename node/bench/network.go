@@ -42,11 +42,12 @@ type trio struct {
 	number int
 }
 
-func newTrio(ctx context.Context, dir string, cfg DispatchConfig, img exec.Image) (_ *trio, err error) {
+// newTrio starts the network; serve and flags are for the provider alone.
+func newTrio(ctx context.Context, dir, bin string, serve []string, flags ...string) (_ *trio, err error) {
 	n := &trio{dir: dir}
 	n.nodes, err = devnet.Up(ctx, devnet.Config{
-		Dir: filepath.Join(dir, "net"), Bin: cfg.Bin, Providers: 1,
-		NodeArgs: []string{"--slots", strconv.Itoa(cfg.AtOnce), "--credit-limit", "1000000"},
+		Dir: filepath.Join(dir, "net"), Bin: bin, Providers: 1, Serve: serve, ProviderArgs: flags,
+		NodeArgs: []string{"--credit-limit", "1000000000"}, // nobody runs out of it meanwhile
 	})
 	if err != nil {
 		return nil, err
@@ -57,12 +58,21 @@ func newTrio(ctx context.Context, dir string, cfg DispatchConfig, img exec.Image
 		n.worker, err = worker.Client()
 	}
 	if err == nil {
-		_, err = n.client.Add(ctx, api.Images, api.AddRequest{Path: img.Layout, Name: imageName})
-	}
-	if err == nil {
 		err = n.find(ctx)
 	}
 	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", err, n.close(ctx))
+	}
+	return n, nil
+}
+
+// newDispatchTrio is a network whose client has the image.
+func newDispatchTrio(ctx context.Context, dir string, cfg DispatchConfig, img exec.Image) (*trio, error) {
+	n, err := newTrio(ctx, dir, cfg.Bin, nil, "--slots", strconv.Itoa(cfg.AtOnce))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := n.client.Add(ctx, api.Images, api.AddRequest{Path: img.Layout, Name: imageName}); err != nil {
 		return nil, fmt.Errorf("%w (%w)", err, n.close(ctx))
 	}
 	return n, nil

@@ -13,6 +13,7 @@ type Series struct {
 	N      int     `json:"n"`
 	Median float64 `json:"median"`
 	P90    float64 `json:"p90"` // the ninth tenth: as slow, or slower, is one in ten
+	P99    float64 `json:"p99"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
@@ -24,7 +25,7 @@ func summarise(values []float64) Series {
 	}
 	v := slices.Sorted(slices.Values(values))
 	return Series{
-		N: len(v), Median: quantile(v, 0.5), P90: quantile(v, 0.9), Min: round(v[0]), Max: round(v[len(v)-1]),
+		N: len(v), Median: quantile(v, 0.5), P90: quantile(v, 0.9), P99: quantile(v, 0.99), Min: round(v[0]), Max: round(v[len(v)-1]),
 	}
 }
 

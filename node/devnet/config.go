@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -21,7 +22,9 @@ type Config struct {
 	Timeout   time.Duration // for all nodes to be ready; 0 is a minute
 	Env       []string      // "NAME=value", for all nodes
 	NodeArgs  []string      // more flags for all nodes
-	Report    func(string)  // told what happens, a line each; may be nil
+
+	ProviderArgs []string     // more flags for the honest providers
+	Report       func(string) // told what happens, a line each; may be nil
 }
 
 // most bounds nodes of one kind: they are processes on one machine.
@@ -85,12 +88,12 @@ type member struct {
 // members lists the nodes beside the relay.
 func (c Config) members() []member {
 	var all []member
-	var serve []string
+	honest := slices.Clone(c.ProviderArgs)
 	for _, what := range c.Serve {
-		serve = append(serve, "--serve", what)
+		honest = append(honest, "--serve", what)
 	}
 	for i := range c.Providers {
-		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}, flags: serve})
+		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}, flags: honest})
 	}
 	for i := range c.Cheaters {
 		all = append(all, member{name: fmt.Sprintf("cheater%d", i+1), roles: []string{"provider"}, flags: []string{"--cheat", "wrong"}})
