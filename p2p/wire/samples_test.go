@@ -73,7 +73,7 @@ func samples(t testing.TB) []sample {
 		of(Delegate{Job: job, Spec: `{"name":"classify","kind":"batch"}`, Fee: 10, Max: 1000, Unit: "credits",
 			Rail: "credit", Deadline: second + 600, Sources: []identity.PubKey{key(2)}}),
 		of(Receipt{Job: job, Shard: 7, Attempt: 1, Provider: key(2), Payer: key(1), Image: testDigest, ModelCID: testCID,
-			Units: 25, Amount: 55, Unit: "credits", Rail: "credit", Verdict: VerdictOK, Label: LabelReplicated,
+			Units: 25, InTokens: 10, OutTokens: 15, Amount: 55, Unit: "credits", Rail: "credit", Verdict: VerdictOK, Label: LabelReplicated,
 			Comparator: "exact", Root: testCID, Commit: testID(5), Reveal: testID(10), VerdictID: testID(11),
 			PayRef: job.String() + "/7/1", StartedMS: second * 1000, EndedMS: second*1000 + 734}),
 		of(CreditNote{Payee: key(2), Channel: "main", Seq: 3, Cumulative: 165, Amount: 55, Unit: "credits",
@@ -83,8 +83,21 @@ func samples(t testing.TB) []sample {
 			CPUModel: "A CPU @ 3.0GHz", Cores: 16, MemoryBytes: 64 << 30, DiskBytes: 1 << 40,
 			GPUs: []GPU{{"Card One", 24 << 30, "GPU-0001"}, {"Card Two", 8 << 30, ""}}},
 			Isolation: []string{"runc"}, Rails: []string{"credit"}, Rates: []UnitRate{{"credits", 5, 2}, {"msat", 0, 21}},
-			Models: []string{testCID}, Images: []string{testDigest}, Roles: []string{"provider", "relay"}, Slots: 4,
+			Serves: []Served{
+				{"demo", testCID, testDigest, "credits", 1000, 3000, 512, 310_500, 40, 4},
+				{"qwen2.5:7b", testCID, testDigest, "credits", 0, 0, 0, 0, 0, 1}},
+			Benches: []Bench{{"tokens/demo", 310_500, "tokens/s", second}},
+			Models:  []string{testCID}, Images: []string{testDigest}, Roles: []string{"provider", "relay"}, Slots: 4,
 			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}}),
+		of(InferOffer{Job: job, Model: testCID, MaxIn: 1500, MaxOut: 4000, Unit: "credits", Rail: "credit", Budget: 2000,
+			Deadline: second + 1800}),
+		of(InferQuote{Offer: testID(2), Job: job, Model: testCID, Image: testDigest, In: 1000, Out: 3000, Unit: "credits",
+			Rail: "credit", Queue: 3, Slots: 4, TPSMilli: 310_500, TTFTMS: 40, Context: 512, Warm: true, Credit: 9000,
+			Class: "amd64/avx2", Expires: second + 30}),
+		of(Lease{Quote: testID(3), Job: job, Model: testCID, In: 1000, Out: 3000, Unit: "credits", Rail: "credit",
+			Budget: 2000, Window: 500, Deadline: second + 1800}),
+		of(Window{Job: job, Seq: 1, Requests: 12, InTokens: 40_000, OutTokens: 60_000, TotalIn: 100_000, TotalOut: 160_000,
+			Amount: 220, Unit: "credits", Rail: "credit", Last: true}),
 	}
 }
 
