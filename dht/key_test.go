@@ -46,7 +46,8 @@ func TestOfferKeys(t *testing.T) {
 	t.Parallel()
 	o := wire.ProviderOffer{Models: []string{"bafym"}, Images: []string{"sha256:aa"}, Roles: []string{"Provider"}}
 	o.Hardware.GPUs = []wire.GPU{{VRAMBytes: 8e9}, {VRAMBytes: 16e9}}
-	want := []Key{"any", "cpu", "image=sha256:aa", "model=bafym", "role=provider", "vram>=12", "vram>=16", "vram>=8"}
+	o.Serves = []wire.Served{{Name: "Qwen2.5:7B", Model: "bafyq"}, {Name: "demo", Model: "bafym"}}
+	want := []Key{"any", "cpu", "image=sha256:aa", "model=bafym", "model=bafyq", "name=demo", "name=qwen2.5:7b", "role=provider", "vram>=12", "vram>=16", "vram>=8"}
 	got := OfferKeys(o)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -88,7 +89,7 @@ func TestPlaces(t *testing.T) {
 
 func TestKeyValidate(t *testing.T) {
 	t.Parallel()
-	for _, k := range []Key{Any, CPU, "vram>=24", "model=bafy", "image=sha256:00", Key(strings.Repeat("x", MaxKey))} {
+	for _, k := range []Key{Any, CPU, NameKey(strings.Repeat("X", wire.MaxModelName)), "vram>=24", "model=bafy", "image=sha256:00", Key(strings.Repeat("x", MaxKey))} {
 		if err := k.Validate(); err != nil {
 			t.Error(err)
 		}
