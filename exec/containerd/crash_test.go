@@ -203,7 +203,10 @@ func TestKilledDaemon(t *testing.T) {
 	cfg := config(t)
 	r := start(t, cfg)
 	img := exectest.Layout(t)
-	task := exec.Task{ID: "survivor", Image: img, Env: []string{script.Sleep + "=3s", script.Exit + "=5"}}
+	task := exec.Task{
+		ID: "survivor", Image: img, Serve: "tcp:8080",
+		Env: []string{script.Serve + "=tcp:8080", script.Sleep + "=3s", script.Exit + "=5"},
+	}
 	h, err := r.Start(t.Context(), task, exec.Streams{})
 	if err != nil {
 		t.Fatal(err)
@@ -216,6 +219,7 @@ func TestKilledDaemon(t *testing.T) {
 	if err := unix.Kill(pids[0], unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	exectest.WaitServing(t, h) // no daemon is needed for that
 	res, err := h.Wait(t.Context())
 	if err != nil || res.Reason != exec.ReasonExit || res.ExitCode != 5 {
 		t.Errorf("%+v, %v", res, err)

@@ -57,6 +57,7 @@ func TestGPU(t *testing.T) {
 	}
 	libs := t.TempDir()
 	cfg := config(t)
+	cfg.Root += `-a:b,c\d` // signs that mean something in the options of a mount
 	cfg.Inject = func(ctx context.Context, ids []string) (exec.Injection, error) {
 		j, err := injectFake(ctx, ids)
 		j.Mounts = []exec.BindMount{{Source: program, Destination: "/usr/lib/gpu/tool"}, {Source: libs, Destination: "/opt/gpu"}}

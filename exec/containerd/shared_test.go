@@ -41,9 +41,13 @@ func TestGivenSocket(t *testing.T) {
 	if res, err := h.Wait(t.Context()); err != nil || res.ExitCode != 4 {
 		t.Errorf("%+v, %v", res, err)
 	}
-	task.ID, task.Env = "guest-2", []string{script.Sleep + "=1h"}
-	if _, err := r.Start(t.Context(), task, exec.Streams{}); err != nil {
-		t.Fatal(err)
+	for id, where := range map[string]string{"guest-2": "unix", "guest-3": "tcp:8080"} {
+		task.ID, task.Serve, task.Env = id, where, []string{script.Sleep + "=1h", script.Serve + "=" + where}
+		h, err := r.Start(t.Context(), task, exec.Streams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exectest.WaitServing(t, h)
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)

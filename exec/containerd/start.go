@@ -226,11 +226,18 @@ func (h *task) rootMounts() ([]*types.Mount, error) {
 	if len(layers) == 0 {
 		return []*types.Mount{{Type: "bind", Source: h.img.rootfs, Options: []string{"rbind", "ro", "nosuid", "nodev"}}}, nil
 	}
+	layers = append(layers, h.img.rootfs)
+	for i, l := range layers {
+		layers[i] = overlayEscape.Replace(l)
+	}
 	return []*types.Mount{{
 		Type: "overlay", Source: "overlay",
-		Options: []string{"lowerdir=" + strings.Join(append(layers, h.img.rootfs), ":"), "ro", "nosuid", "nodev"},
+		Options: []string{"lowerdir=" + strings.Join(layers, ":"), "ro", "nosuid", "nodev"},
 	}}, nil
 }
+
+// overlayEscape writes a path as the kernel reads it in the list of layers.
+var overlayEscape = strings.NewReplacer(`\`, `\\`, `:`, `\:`, `,`, `\,`)
 
 func (h *task) create(ctx context.Context, spec *specs.Spec) error {
 	anySpec, err := typeurl.MarshalAny(spec)
