@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -69,6 +70,7 @@ type Deps struct {
 	Key     *identity.Key
 	Store   store.Store // keys of this role alone
 	Runner  exec.Runner
+	GPUs    *gpu.Book // cards that tasks may be given; nil: none
 	Content *content.Library
 	Rail    Rail
 	Ledger  *reputation.Ledger

@@ -81,8 +81,8 @@ func (p *Provider) fits(o wire.JobOffer) error {
 		return refuse(CodeRefused, "rail: %q is not taken here, %q is", o.Rail, p.Rail.Name())
 	case o.Unit != string(p.Rail.Unit()):
 		return refuse(CodeRefused, "unit: %q is not taken here, %q is", o.Unit, p.Rail.Unit())
-	case o.GPUs > 0:
-		return refuse(CodeRefused, "gpu: %d asked, 0 here", o.GPUs)
+	case o.GPUs > p.usableGPUs(o.VRAMBytes):
+		return refuse(CodeRefused, "gpu: %d with %d bytes asked, %d here for jobs", o.GPUs, o.VRAMBytes, p.usableGPUs(o.VRAMBytes))
 	case o.CPUMillis > p.cfg.MaxCPUMillis:
 		return refuse(CodeRefused, "cpu: %d millicores asked, at most %d here", o.CPUMillis, p.cfg.MaxCPUMillis)
 	case o.MemoryBytes > p.cfg.MaxMemoryBytes:

@@ -109,6 +109,11 @@ func (p *Provider) work(ctx context.Context, l *live, rec record) error {
 	if err != nil {
 		return err
 	}
+	release, err := p.lendGPUs(ctx, &task, acc.GPUs)
+	defer release() // after the container's removal: a card has one tenant
+	if err != nil {
+		return err
+	}
 	// The result is out of the container once the task has ended: the commit
 	// does not wait for the removal, but the slot does.
 	remove, err := p.runTask(ctx, l, task)
