@@ -53,7 +53,7 @@ func batch(ctx context.Context, c config, stdout io.Writer, log *slog.Logger) er
 	if err := errors.Join(err, b.out.Flush(), out.Close()); err != nil {
 		return err
 	}
-	log.Info("answered", "lines", b.lines, "errors", b.errors, "tokens", b.tokens, "template", e.template.name,
+	log.Info("answered", "lines", b.lines, "errors", b.errors, "tokens", b.tokens, "template", e.template.Name,
 		"load_ms", loaded.Milliseconds(), "total_ms", time.Since(began).Milliseconds())
 	return nil
 }

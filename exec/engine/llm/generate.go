@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"infernet.tech/infernet/exec/engine/chat"
 )
 
 // errNoToken: the model's output is not a number at any place.
@@ -14,7 +16,7 @@ var errNoToken = errors.New("the model gives no token: its weights are damaged")
 // each token to w as it is made. It returns the number of tokens, and whether
 // the answer was cut at max or at the end of the context. The only error that
 // is the prompt's own fault is errTooLong.
-func (e *engine) generate(ctx context.Context, turns []message, max int, w io.Writer) (tokens int, cut bool, err error) {
+func (e *engine) generate(ctx context.Context, turns []chat.Turn, max int, w io.Writer) (tokens int, cut bool, err error) {
 	prompt, err := e.tokenize(turns)
 	if err != nil {
 		return 0, false, err

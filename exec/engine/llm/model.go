@@ -9,6 +9,9 @@ import (
 
 	"github.com/ollama/ollama/llama"
 	"github.com/ollama/ollama/ml"
+
+	"infernet.tech/infernet/exec/engine/chat"
+	"infernet.tech/infernet/exec/engine/gguf"
 )
 
 // errTooLong: the prompt leaves no room for an answer in the context.
@@ -17,37 +20,44 @@ var errTooLong = errors.New("prompt too long")
 // maxBatch is how many tokens of a prompt are decoded at once.
 const maxBatch = 512
 
-// engine is a loaded model with one context. It serves one prompt at a time.
+// engine is a loaded model with one context, which has room for one prompt and
+// its answer, or for several side by side.
 type engine struct {
-	model    *llama.Model
-	ctx      *llama.Context
-	batch    *llama.Batch
-	template template
-	stops    []int // tokens that end an answer beside the model's own
-	size     int   // context length in tokens
+	model     *llama.Model
+	ctx       *llama.Context
+	batch     *llama.Batch
+	header    gguf.Header
+	template  chat.Template
+	stops     []int // tokens that end an answer beside the model's own
+	size      int   // context length of a prompt with its answer, in tokens
+	parallel  int   // prompts side by side
+	batchSize int   // tokens of a prompt decoded at once
 }
 
-// load reads the model and prepares a context of at most c.context tokens.
+// load reads the model and prepares a context of at most c.context tokens for
+// each of c.parallel prompts.
 func load(c config) (*engine, error) {
 	path, err := modelFile(c.model)
 	if err != nil {
 		return nil, err
 	}
-	meta, err := readMetadata(path)
-	if err != nil {
-		return nil, err
+	e := &engine{size: c.context, parallel: max(1, c.parallel)}
+	if e.header, err = gguf.ReadFile(path, gguf.DefaultLimits()); err != nil {
+		return nil, fmt.Errorf("model %s: %w", path, err)
 	}
-	e := &engine{size: c.context}
+	if e.header.Format != gguf.GGUF {
+		return nil, fmt.Errorf("%w: model %s is not of format GGUF", errUsage, path)
+	}
 	if c.template != "" {
-		e.template, err = named(c.template)
+		e.template, err = chat.Named(c.template)
 	} else {
-		e.template, err = recognise(meta.template)
+		e.template, err = chat.Recognise(e.header.ChatTemplate)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w: name one with --template", errUsage, err)
 	}
-	if meta.context > 0 && meta.context < uint64(e.size) {
-		e.size = int(meta.context)
+	if trained := e.header.ContextLength; trained > 0 && trained < uint64(e.size) {
+		e.size = int(trained)
 	}
 	// Set empty, it keeps the loader from looking for shared libraries.
 	if err := os.Setenv("OLLAMA_LIBRARY_PATH", ""); err != nil {
@@ -61,12 +71,17 @@ func load(c config) (*engine, error) {
 	}); err != nil {
 		return nil, err
 	}
-	batch := min(maxBatch, e.size)
-	params := llama.NewContextParams(e.size, batch, 1, c.threads, ml.FlashAttentionDisabled, "f16")
-	if e.ctx, err = llama.NewContextWithModel(e.model, params); err != nil {
-		return nil, fmt.Errorf("context of %d tokens: %w", e.size, err)
+	e.batchSize = min(maxBatch, e.size)
+	cells := e.size
+	if e.parallel > 1 {
+		// llama.cpp gives each its part in units of 256 cells.
+		cells = (e.size + 255) / 256 * 256 * e.parallel
 	}
-	if e.batch, err = llama.NewBatch(batch, 1, 0); err != nil {
+	params := llama.NewContextParams(cells, e.batchSize, e.parallel, c.threads, ml.FlashAttentionDisabled, "f16")
+	if e.ctx, err = llama.NewContextWithModel(e.model, params); err != nil {
+		return nil, fmt.Errorf("context of %d tokens: %w", cells, err)
+	}
+	if e.batch, err = llama.NewBatch(e.batchSize, e.parallel, 0); err != nil {
 		return nil, err
 	}
 	return e, e.findStops()
@@ -93,7 +108,7 @@ func modelFile(path string) (string, error) {
 
 // findStops keeps those stops of the template that are one token here.
 func (e *engine) findStops() error {
-	for _, s := range e.template.stops {
+	for _, s := range e.template.Stops {
 		tokens, err := e.model.Tokenize(s, false, true)
 		if err != nil {
 			return err
@@ -106,14 +121,14 @@ func (e *engine) findStops() error {
 }
 
 // tokenize turns a conversation into the tokens the model sees.
-func (e *engine) tokenize(turns []message) ([]int, error) {
+func (e *engine) tokenize(turns []chat.Turn) ([]int, error) {
 	// The empty text gives what the model wants in front: its BOS, or nothing.
 	tokens, err := e.model.Tokenize("", true, false)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range e.template.render(turns) {
-		more, err := e.model.Tokenize(s.text, false, s.control)
+	for _, s := range e.template.Render(turns) {
+		more, err := e.model.Tokenize(s.Text, false, s.Control)
 		if err != nil {
 			return nil, err
 		}

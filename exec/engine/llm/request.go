@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"unicode/utf8"
+
+	"infernet.tech/infernet/exec/engine/chat"
 )
 
 const (
@@ -32,11 +34,15 @@ type request struct {
 }
 
 // turns is the conversation a request stands for.
-func (r request) turns() []message {
+func (r request) turns() []chat.Turn {
 	if r.Prompt != nil {
-		return []message{{Role: "user", Content: *r.Prompt}}
+		return []chat.Turn{{Role: "user", Content: *r.Prompt}}
 	}
-	return r.Messages
+	turns := make([]chat.Turn, len(r.Messages))
+	for i, m := range r.Messages {
+		turns[i] = chat.Turn(m)
+	}
+	return turns
 }
 
 // parseRequest reads one line strictly. The number is that of the line, from 1.
