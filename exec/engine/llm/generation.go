@@ -39,7 +39,7 @@ func (s *server) generate(ctx context.Context, a ask) (*generation, error) {
 			engine: s.served, index: i, answers: a.n, out: g.events, prompt: len(a.prompt), max: a.max,
 			logprobs: a.logprobs, sampler: sample.New(params, a.prompt), text: assembler{stops: a.stops},
 		}
-		q := &sequence{work: w, tokens: append([]int(nil), a.prompt...), salt: a.salt, done: ctx.Done()}
+		q := &sequence{work: w, tokens: append([]int(nil), a.prompt...), known: len(a.prompt) - 1, salt: a.salt, done: ctx.Done()}
 		if i > 0 {
 			q.leader = g.seqs[0]
 		}
@@ -91,6 +91,8 @@ func asAPI(err error) error {
 	switch {
 	case errors.Is(err, errQueueFull):
 		return openai.RateLimit("the engine's queue is full")
+	case errors.Is(err, errNoEmbedding):
+		return openai.BadRequest("model", "this model gives no embeddings")
 	case errors.Is(err, errStopped):
 		return openai.Unavailable("the engine stops")
 	}

@@ -13,6 +13,8 @@ var (
 	errQueueFull = errors.New("too many requests are waiting")
 	errStopped   = errors.New("the engine stops")
 	errDecode    = errors.New("the model cannot be run")
+	// errNoEmbedding: models that only embed pool in a way of their own.
+	errNoEmbedding = errors.New("the model gives no hidden states")
 )
 
 // work is what a sequence does with the model's output. The scheduler calls
@@ -42,6 +44,7 @@ func (o output) embedding() []float32 { return o.ctx.GetEmbeddingsIth(o.index) }
 type sequence struct {
 	work
 	tokens []int           // all that is to be decoded, at most the context
+	known  int             // tokens at the beginning whose output is not wanted
 	wide   bool            // output is wanted at many places
 	salt   string          // see slot
 	done   <-chan struct{} // closed when nobody waits any more
@@ -156,7 +159,7 @@ func (s *scheduler) admit() {
 		if q.leader != nil && !q.leader.primed {
 			return false
 		}
-		p, ok := place(s.slots, q.tokens, q.salt)
+		p, ok := place(s.slots, q.tokens[:q.known], q.salt)
 		if ok {
 			s.seat(q, p)
 		}

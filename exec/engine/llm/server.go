@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -51,10 +52,15 @@ func (f *front) handler() http.Handler {
 		}
 		_, _ = io.WriteString(w, "{\"status\":\"ok\"}\n")
 	})
-	mux.HandleFunc("GET /v1/models", f.get((*server).models))
-	mux.HandleFunc("GET /v1/models/{id}", f.get((*server).model))
+	mux.HandleFunc("GET /v1/models", f.get((*server).listModels))
+	mux.HandleFunc("GET /v1/models/{id}", f.get((*server).showModel))
 	for path, answer := range map[string]poster{
 		"/v1/chat/completions": (*server).chat,
+		"/v1/completions":      (*server).completions,
+		"/v1/embeddings":       (*server).embeddings,
+		"/tokenize":            (*server).countTokens,
+		"/detokenize":          (*server).showTokens,
+		"/infernet/replay":     (*server).replay,
 	} {
 		mux.HandleFunc("POST "+path, f.post(answer))
 	}
@@ -139,11 +145,11 @@ func (s *server) describe() openai.Model {
 	return openai.Model{ID: s.name, Object: openai.ObjectModel, Created: s.started, OwnedBy: "infernet", MaxModelLen: s.size}
 }
 
-func (s *server) models(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) listModels(w http.ResponseWriter, _ *http.Request) error {
 	return reply(w, openai.ModelList{Object: openai.ObjectList, Data: []openai.Model{s.describe()}})
 }
 
-func (s *server) model(w http.ResponseWriter, r *http.Request) error {
+func (s *server) showModel(w http.ResponseWriter, r *http.Request) error {
 	if err := s.serves(r.PathValue("id")); err != nil {
 		return err
 	}
@@ -171,13 +177,15 @@ func numbers(piece string) []int {
 
 // reply answers with JSON.
 func reply(w http.ResponseWriter, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	// A reader who left needs no other answer.
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(body.Bytes())
 	return nil
 }
 

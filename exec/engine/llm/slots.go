@@ -1,7 +1,5 @@
 package main
 
-import "slices"
-
 // worthCopying is how many tokens a beginning must have to be copied from a
 // slot that is at work: a copy moves a whole slot's cache.
 const worthCopying = 32
@@ -22,16 +20,15 @@ type placement struct {
 	reuse       int // tokens
 }
 
-// place chooses an idle slot for a prompt; ok is false when none is idle. Of
-// what is cached the longest beginning counts, at most all tokens but the
-// last: the model's answer to that one is what is wanted.
+// place chooses an idle slot for a prompt, or for the part of it that may come
+// from a cache; ok is false when none is idle. The longest beginning counts.
 func place(slots []*slot, prompt []int, salt string) (p placement, ok bool) {
 	p = placement{slot: -1, donor: -1}
 	shared := make([]int, len(slots))
 	best := -1
 	for i, s := range slots {
 		if s.salt == salt {
-			shared[i] = min(common(s.cells, prompt), len(prompt)-1)
+			shared[i] = common(s.cells, prompt)
 		}
 		if best < 0 || shared[i] > shared[best] {
 			best = i
@@ -77,6 +74,3 @@ func common(a, b []int) int {
 	}
 	return n
 }
-
-// forget drops what is known of the cache from a position on.
-func (s *slot) forget(from int) { s.cells = slices.Clip(s.cells[:from]) }
