@@ -14,38 +14,15 @@ import (
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
+	"infernet.tech/infernet/node/devnet/devnettest"
 )
-
-// program is what make builds; tests with real nodes are for root.
-func program(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("containers need root; run the tests as root to have this one")
-	}
-	bin, err := filepath.Abs("../../bin/infernet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{bin, filepath.Join(filepath.Dir(bin), "engine/infernet-llm"), filepath.Join(filepath.Dir(bin), "runtime/runc")} {
-		if _, err := os.Stat(path); err != nil {
-			t.Skipf("not built (make build): %v", err)
-		}
-	}
-	return bin
-}
 
 // TestE2EDemo runs a small demo with real nodes, containers and engine.
 func TestE2EDemo(t *testing.T) {
-	bin := program(t)
+	bin := devnettest.Program(t)
 	t.Setenv(engine.BinaryEnv, filepath.Join(filepath.Dir(bin), "engine/infernet-llm"))
-	// Longer names would not leave room for the paths of sockets.
-	base, err := os.MkdirTemp("", "e2e")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	var told bytes.Buffer
-	cfg := Config{Dir: filepath.Join(base, "d"), Bin: bin, Providers: 3, Cheaters: 1, Prompts: 48, ShardSize: 6, Out: &told}
+	cfg := Config{Dir: filepath.Join(devnettest.Dir(t), "d"), Bin: bin, Providers: 3, Cheaters: 1, Prompts: 48, ShardSize: 6, Out: &told}
 	sum, _, err := Run(t.Context(), cfg)
 	if err != nil || !sum.OK {
 		t.Fatalf("%v: %q\n%s", err, sum.Problems, &told)
@@ -61,32 +38,9 @@ func TestE2EDemo(t *testing.T) {
 // TestE2EKilledProvider kills a provider in the middle of a job. It does not
 // come back, and the job is done without it.
 func TestE2EKilledProvider(t *testing.T) {
-	bin := program(t)
-	dir, err := os.MkdirTemp("", "e2e")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	net, err := devnet.Up(t.Context(), devnet.Config{Dir: dir, Bin: bin, Providers: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := net.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	node, _ := net.Node("client")
-	client, err := node.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &show{cfg: Config{Providers: 3, Prompts: 48, ShardSize: 6}, say: newTeller(nil), net: net}
-	if err := s.find(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	dir := devnettest.Dir(t)
+	net := devnettest.Up(t, devnet.Config{Dir: dir, Providers: 3})
+	client := devnettest.Client(t, net, "client")
 	qs := questions(48)
 	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), qs); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
+	"infernet.tech/infernet/node/devnet/devnettest"
 )
 
 // testnet is a private network of real nodes with a job on it.
@@ -27,28 +27,8 @@ type testnet struct {
 
 func newTestnet(t *testing.T, prompts int) *testnet {
 	t.Helper()
-	bin := program(t)
-	dir, err := os.MkdirTemp("", "e2e")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	net, err := devnet.Up(t.Context(), devnet.Config{Dir: dir, Bin: bin, Providers: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &testnet{t: t, net: net, dir: dir, qs: questions(prompts)}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := net.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &show{cfg: Config{Providers: 3, Prompts: prompts, ShardSize: 6}, say: newTeller(nil), net: net}
-	if err := s.find(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	dir := devnettest.Dir(t)
+	n := &testnet{t: t, net: devnettest.Up(t, devnet.Config{Dir: dir, Providers: 3}), dir: dir, qs: questions(prompts)}
 	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), n.qs); err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +37,7 @@ func newTestnet(t *testing.T, prompts int) *testnet {
 
 func (n *testnet) client(name string) *api.Client {
 	n.t.Helper()
-	node, _ := n.net.Node(name)
-	c, err := node.Client()
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return c
+	return devnettest.Client(n.t, n.net, name)
 }
 
 // submit starts the job of all questions.
@@ -246,7 +221,7 @@ func TestE2EKilledAggregator(t *testing.T) {
 // A demo killed with SIGKILL leaves processes; the next one removes them and
 // leaves nothing.
 func TestE2EKilledDemo(t *testing.T) {
-	bin := program(t)
+	bin := devnettest.Program(t)
 	base, err := os.MkdirTemp("", "e2e")
 	if err != nil {
 		t.Fatal(err)
