@@ -62,12 +62,13 @@ sim: ## run the simulated network
 	$(NODE) $(GO) test -count=1 -v -run 'Sim' ./p2p/... ./dht/... ./node/...
 
 e2e: build ## run the tests with real nodes and containers
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E' ./node/demo
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E' ./node/...
 	$(NODE) $(GO) test -count=1 -v ./exec/containerd
 
-bench: build ## measure dispatch and transfer beside their baselines
+bench: build ## measure dispatch, transfer and inference beside their baselines
 	$(SUDO) $(BIN)/infernet bench dispatch
 	$(BIN)/infernet bench transfer
+	$(SUDO) $(BIN)/infernet bench infer
 
 cross: $(addprefix cross-,$(PLATFORMS)) ## build the node for every platform
 
@@ -78,6 +79,7 @@ clean: ## remove what was built
 node:
 	@mkdir -p $(BIN)
 	$(NODE) $(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/infernet ./cmd/infernet
+	$(NODE) $(GO) build -ldflags '-s -w' -o $(BIN)/engine/infernet-echo ./exec/engine/echo
 
 cross-%:
 	@mkdir -p $(BIN)/cross
@@ -107,7 +109,7 @@ engine: headers $(ENGINE_BIN)
 
 # The linker warns of functions that a static program may not rely on; the
 # engine calls none of them.
-$(ENGINE_BIN): $(filter-out %_test.go,$(wildcard $(ENGINE_SRC)/*.go)) $(ENGINE_SRC)/go.mod $(ENGINE_SRC)/go.sum | headers
+$(ENGINE_BIN): $(filter-out %_test.go,$(wildcard $(ENGINE_SRC)/*.go $(ENGINE_SRC)/*/*.go exec/engine/openai/*.go exec/engine/gguf/*.go exec/engine/chat/*.go)) $(ENGINE_SRC)/go.mod $(ENGINE_SRC)/go.sum | headers
 	@mkdir -p $(@D)
 	cd $(ENGINE_SRC) && $(ENGINE) $(GO) build -ldflags '-s -w -linkmode external -extldflags "-static"' -o $@ .
 	@touch $@

@@ -49,8 +49,8 @@ func llmSubject(dir string, _ InferConfig) (exec.Image, string, error) {
 	return img, path, os.WriteFile(path, engine.DemoModel(), 0o644)
 }
 
-// echoSubject is this program as an engine without a model, beside the same
-// model's file, which nothing reads.
+// echoSubject is an engine without a model, beside a model's file that nothing
+// reads.
 func echoSubject(dir string, cfg InferConfig) (exec.Image, string, error) {
 	bin := cfg.Bin
 	if bin == "" {
@@ -64,12 +64,11 @@ func echoSubject(dir string, cfg InferConfig) (exec.Image, string, error) {
 		return exec.Image{}, "", err
 	}
 	digest, err := image.WriteLayout(layout, image.Spec{
-		Files:      map[string]image.File{"infernet": {Mode: 0o755, Path: bin}},
-		Entrypoint: []string{"/infernet", "echo-engine"},
-		Env:        []string{"HOME=/tmp"}, WorkDir: "/", Name: "bench-echo",
+		Files:      map[string]image.File{"echo": {Mode: 0o755, Path: filepath.Join(filepath.Dir(bin), "engine", "infernet-echo")}},
+		Entrypoint: []string{"/echo"}, WorkDir: "/", Name: "bench-echo", Labels: map[string]string{engine.LabelEngine: "1"},
 	})
 	if err != nil {
-		return exec.Image{}, "", err
+		return exec.Image{}, "", fmt.Errorf("%w (make builds it)", err)
 	}
 	path := filepath.Join(dir, "bench.gguf")
 	return exec.Image{Digest: digest, Layout: layout}, path, os.WriteFile(path, engine.DemoModel(), 0o644)
