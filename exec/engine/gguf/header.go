@@ -106,6 +106,7 @@ func read(r io.Reader, lim Limits, wantVocab bool) (Header, Vocab, error) {
 	}
 	m := meta{vocab: newVocab(), wantVocab: wantVocab, sizes: map[string]uint64{}, alignment: 32}
 	d.keyValues(keys, &m, &h)
+	m.vocab.Name, m.vocab.Model = h.Name, h.Tokenizer
 	d.tensors(m, &h)
 	return h, m.vocab, d.err
 }
@@ -157,7 +158,6 @@ func (d *decoder) keyValue(key string, t valueType, m *meta, h *Header) {
 	switch {
 	case texts[key] != nil && t == typeString:
 		*texts[key] = d.text(d.lim.String)
-		m.vocab.Model = h.Tokenizer
 	case texts[key] != nil:
 		d.fail(fmt.Errorf("%w: %s is no text", ErrMalformed, key))
 	case key == "general.file_type":

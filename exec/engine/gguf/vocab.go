@@ -20,6 +20,7 @@ const (
 
 // Vocab is a model's vocabulary as its file has it.
 type Vocab struct {
+	Name   string // of the model: a few need tokens treated otherwise
 	Model  string // "llama": SentencePiece; "gpt2": byte-level BPE; others
 	Pre    string // the pre-tokenizer of a BPE vocabulary; "" is llama.cpp's default
 	Tokens []string

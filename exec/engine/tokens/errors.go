@@ -1,0 +1,13 @@
+package tokens
+
+import "errors"
+
+var (
+	// ErrUnsupported says that the vocabulary is of a kind that cannot be
+	// counted exactly here.
+	ErrUnsupported = errors.New("tokenizer of a kind that is not supported")
+	// ErrMalformed says that the vocabulary contradicts itself.
+	ErrMalformed = errors.New("malformed vocabulary")
+	// ErrTooLong says that a text is longer than MaxText.
+	ErrTooLong = errors.New("text too long to tokenize")
+)
