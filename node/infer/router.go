@@ -4,7 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"sync"
 	"time"
+
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // Router sends requests to providers. Its methods are safe for concurrent use;
@@ -15,6 +19,24 @@ type Router struct {
 	log  *slog.Logger
 	now  func() time.Time
 	rand func() float64
+
+	http     *http.Transport
+	market   market
+	book     book
+	health   health
+	sessions *sessions
+	choices  choices
+	purse    purse
+	served   servedModels
+	kicks    chan struct{} // asks Run to look at the leases
+
+	usedMu sync.Mutex
+	used   map[wire.ID]bool // quotes agreed to
+
+	lifeMu  sync.Mutex
+	stopped bool
+	tasks   map[*context.CancelFunc]struct{}
+	wg      sync.WaitGroup
 }
 
 // New checks cfg and d and returns a Router that has started nothing.
@@ -25,7 +47,16 @@ func New(cfg Config, d Deps) (*Router, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	r := &Router{cfg: cfg, d: d, log: d.Log, now: d.Now, rand: d.Rand}
+	r := &Router{
+		cfg: cfg, d: d, log: d.Log, now: d.Now, rand: d.Rand,
+		http:     transport(d.Peers),
+		sessions: newSessions(cfg.Sessions),
+		choices:  choices{last: map[string]*ranking{}},
+		book: book{
+			open: map[leaseKey]*lease{}, all: map[wire.ID]*lease{}, pending: map[leaseKey]*opening{},
+		},
+		kicks: make(chan struct{}, 1), used: map[wire.ID]bool{}, tasks: map[*context.CancelFunc]struct{}{},
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -38,30 +69,45 @@ func New(cfg Config, d Deps) (*Router, error) {
 	return r, nil
 }
 
-// Run continues what an earlier run left open, journals usage and pays for it
-// until ctx ends.
-func (r *Router) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+// background runs f, within limit, on a goroutine that Run waits for: what one
+// request needs and others will need too does not end with that request. It
+// reports false once Run has returned.
+func (r *Router) background(limit time.Duration, f func(ctx context.Context)) bool {
+	r.lifeMu.Lock()
+	defer r.lifeMu.Unlock()
+	if r.stopped {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	task := &cancel
+	r.tasks[task] = struct{}{}
+	r.wg.Go(func() {
+		defer func() {
+			cancel()
+			r.lifeMu.Lock()
+			delete(r.tasks, task)
+			r.lifeMu.Unlock()
+		}()
+		f(ctx)
+	})
+	return true
 }
 
-// Do sends one request and returns the answer as it comes. ctx bounds the whole
-// answer, its body included. Errors are *openai.Error.
-func (r *Router) Do(ctx context.Context, req Request) (*Response, error) {
-	return nil, noProvider(req.Model, "inference is not composed yet")
+// stop ends what runs in the background.
+func (r *Router) stop() {
+	r.lifeMu.Lock()
+	r.stopped = true
+	for cancel := range r.tasks {
+		(*cancel)()
+	}
+	r.lifeMu.Unlock()
+	r.wg.Wait()
 }
 
-// Models returns what is served, by others and here, in the order of names.
-func (r *Router) Models(ctx context.Context) ([]ModelInfo, error) { return nil, nil }
-
-// Candidates asks everyone who serves q.Model for a quote and tells how likely
-// each would be chosen, and of everyone else why not.
-func (r *Router) Candidates(ctx context.Context, q Query) ([]Candidate, []Dropped, error) {
-	return nil, nil, nil
+// kick asks Run to look at the leases now.
+func (r *Router) kick() {
+	select {
+	case r.kicks <- struct{}{}:
+	default:
+	}
 }
-
-// Leases returns the leases that are not forgotten yet, newest first.
-func (r *Router) Leases() []LeaseInfo { return nil }
-
-// LastChoice explains the last choice for a model, by name or CID.
-func (r *Router) LastChoice(model string) (Choice, bool) { return Choice{}, false }

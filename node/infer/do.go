@@ -1,0 +1,174 @@
+package infer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/infer/meter"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// Do sends one request and returns the answer as it comes. ctx bounds the whole
+// answer, its body included. Errors are *openai.Error.
+func (r *Router) Do(ctx context.Context, req Request) (*Response, error) {
+	q, err := r.prepare(req)
+	if err == nil {
+		var a *answer
+		var w *way
+		if a, w, err = r.begun(ctx, q); err == nil {
+			return r.response(ctx, q, a, w), nil
+		}
+	}
+	var e *openai.Error
+	switch {
+	case errors.As(err, &e):
+		return nil, e
+	case ctx.Err() != nil:
+		return nil, &openai.Error{Status: statusGone, Type: openai.TypeInvalidRequest, Message: "the client went away"}
+	}
+	return nil, noProvider(req.Model, err.Error())
+}
+
+// statusGone is what servers log of clients that did not wait; nobody sees it.
+const statusGone = 499
+
+// way is who is left for a query, and who has failed it.
+type way struct {
+	rest   []target
+	failed map[identity.PubKey]bool
+}
+
+// begun gets an answer to begin: from this node itself where it serves the
+// model, else from the first provider that can.
+func (r *Router) begun(ctx context.Context, q *query) (*answer, *way, error) {
+	w := &way{failed: map[identity.PubKey]bool{}}
+	if r.d.Local != nil {
+		if via, ok := r.d.Local(q.Model); ok {
+			a, err := r.local(ctx, q, via)
+			if err == nil {
+				return a, w, nil
+			}
+			if e, own := final(err); own || ctx.Err() != nil {
+				return nil, w, errors.Join(context.Cause(ctx), orNil(e))
+			}
+			r.log.Debug("own engine failed", "model", q.Model, "err", err)
+		}
+	}
+	if err := r.choose(ctx, q, w); err != nil {
+		return nil, w, err
+	}
+	a, rest, err := r.race(ctx, q, w.rest)
+	w.rest = rest
+	return a, w, err
+}
+
+func orNil(e *openai.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// local asks this node's own engine, free of charge.
+func (r *Router) local(ctx context.Context, q *query, via http.RoundTripper) (*answer, error) {
+	a := &answer{m: meter.New(q.ask, nil), idle: r.cfg.Idle, done: r.ended, t: target{spot: spot{peer: r.d.Key.PubKey()}}}
+	if err := r.post(ctx, a, q, via, "http://local"+q.Path, ""); err != nil {
+		a.failed(ctx, err)
+		return nil, err
+	}
+	return a, nil
+}
+
+// choose fills in the order in which providers are asked.
+func (r *Router) choose(ctx context.Context, q *query, w *way) error {
+	v, err := r.see(ctx, q.Model)
+	if err != nil {
+		return err
+	}
+	if err := r.known(q, v.model); err != nil {
+		return err
+	}
+	k, err := r.pick(q, v, w.failed)
+	if err != nil {
+		return err
+	}
+	w.rest = k.order
+	return r.affordable(q, k.order[0])
+}
+
+// affordable holds the request against what this node spends in an hour.
+func (r *Router) affordable(q *query, t target) error {
+	if r.cfg.HourCap == 0 {
+		return nil
+	}
+	spent, cost := r.purse.spent(r.now())+r.reserved(), q.cost(t.rate())
+	if spent+cost > r.cfg.HourCap {
+		return payment(CodeBudget, "this node spends at most %d %s an hour on inference: %d are spent or promised and this request may cost %d",
+			r.cfg.HourCap, r.d.Rail.Unit(), spent, cost)
+	}
+	return nil
+}
+
+// reserved is what requests under way may still cost.
+func (r *Router) reserved() (sum uint64) {
+	r.book.mu.Lock()
+	defer r.book.mu.Unlock()
+	for _, l := range r.book.open {
+		l.mu.Lock()
+		sum += l.reserved
+		l.mu.Unlock()
+	}
+	return sum
+}
+
+// response hands an answer that began to the caller.
+func (r *Router) response(ctx context.Context, q *query, a *answer, w *way) *Response {
+	out := &Response{
+		Status: a.resp.StatusCode, Provider: a.t.peer, Model: a.t.served.Model,
+		Header: http.Header{"Content-Type": {"application/json"}},
+	}
+	if a.l != nil {
+		rate := a.l.Rate
+		out.Lease, out.PriceIn, out.PriceOut, out.Unit = a.l.ID, rate.In, rate.Out, string(rate.Unit)
+		r.sessions.set(q.session, a.t.peer)
+	}
+	if !q.Stream {
+		a.finish()
+		if a.l != nil {
+			r.health.worked(a.t.peer, r.now())
+		}
+		out.Body = io.NopCloser(bytes.NewReader(a.whole))
+		return out
+	}
+	out.Header.Set("Content-Type", "text/event-stream")
+	out.Body = &stream{
+		r: r, q: q, a: a, first: true, left: r.cfg.Continuations,
+		gone:  func() error { return ctx.Err() },
+		again: func(failed *answer) (*answer, error) { return r.elsewhere(ctx, q, w, failed) },
+	}
+	return out
+}
+
+// elsewhere asks for a deterministic answer once more: others first, the one
+// that failed when nobody else is left.
+func (r *Router) elsewhere(ctx context.Context, q *query, w *way, failed *answer) (*answer, error) {
+	w.failed[failed.t.peer] = true
+	if len(w.rest) == 0 {
+		if err := r.choose(ctx, q, w); err != nil {
+			clear(w.failed)
+			if err := r.choose(ctx, q, w); err != nil {
+				return nil, err
+			}
+		}
+	}
+	a, rest, err := r.race(ctx, q, w.rest)
+	w.rest = rest
+	if err == nil {
+		r.sessions.set(q.session, a.t.peer)
+	}
+	return a, err
+}

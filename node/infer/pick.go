@@ -1,0 +1,122 @@
+package infer
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/node/infer/choose"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// ranking is one choice, as it was made.
+type ranking struct {
+	at      time.Time
+	view    *view
+	targets []target // those with a quote
+	states  []choose.Candidate
+	ranked  []choose.Ranked
+	reasons []error
+	order   []target // as drawn
+	chosen  identity.PubKey
+}
+
+// choices keep the last ranking of each model.
+type choices struct {
+	mu   sync.Mutex
+	last map[string]*ranking
+}
+
+func (c *choices) set(model string, k *ranking) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.last) >= maxModels {
+		clear(c.last)
+	}
+	c.last[model] = k
+}
+
+// rank weighs everyone of a view who quoted.
+func (r *Router) rank(q *query, v *view) *ranking {
+	now := r.now()
+	k := &ranking{at: now, view: v}
+	holder, held := r.sessions.get(q.session)
+	for _, s := range v.spots {
+		qu, ok := v.quotes[s.peer]
+		if !ok {
+			continue
+		}
+		failures, active := r.health.see(s.peer, now)
+		m, t := qu.quote, target{s, qu}
+		k.targets = append(k.targets, t)
+		k.states = append(k.states, choose.Candidate{
+			In: m.In, Out: m.Out, TPSMilli: m.TPSMilli, TTFTMS: m.TTFTMS, Queue: m.Queue, Slots: m.Slots,
+			Active: uint32(max(active, 0)), Context: m.Context, Credit: m.Credit, Owing: q.cost(t.rate()),
+			Reputation: v.reputation[s.peer], Failures: failures, Warm: m.Warm,
+			Session: held && holder == s.peer, Resting: failures >= restAt,
+		})
+	}
+	k.ranked, k.reasons = r.cfg.Choice.Rank(k.states, q.need)
+	return k
+}
+
+// pick draws the order in which providers are asked. The error says why nobody
+// can be.
+func (r *Router) pick(q *query, v *view, without map[identity.PubKey]bool) (*ranking, error) {
+	k := r.rank(q, v)
+	for _, one := range choose.Draw(k.ranked, r.rand) {
+		t := k.targets[one.Index]
+		if !without[t.peer] {
+			k.order = append(k.order, t)
+		}
+	}
+	if len(k.order) > 0 {
+		k.chosen = k.order[0].peer
+	}
+	r.choices.set(modelKey(q.Model), k)
+	if len(k.order) == 0 {
+		return k, r.nobody(q, k)
+	}
+	return k, nil
+}
+
+// nobody explains why no provider can be asked, and what would help.
+func (r *Router) nobody(q *query, k *ranking) error {
+	unit := r.d.Rail.Unit()
+	var dear, credit, other int
+	var in, out uint64 // of the cheapest that is too dear
+	for i, reason := range k.reasons {
+		c := k.states[i]
+		switch {
+		case errors.Is(reason, choose.ErrTooDear):
+			if dear++; in+out == 0 || c.In+c.Out < in+out {
+				in, out = c.In, c.Out
+			}
+		case errors.Is(reason, choose.ErrNoCredit):
+			credit++
+		default:
+			other++
+		}
+	}
+	switch {
+	case dear > 0 && credit+other == 0:
+		return payment(CodeTooDear, "all %d providers of %.100q ask more than the limit of %d and %d %s per million tokens; the cheapest asks %d and %d",
+			dear, q.Model, q.need.MaxIn, q.need.MaxOut, unit, in, out)
+	case credit > 0 && other == 0:
+		return payment(CodeCredit, "the credit of this node with %d providers of %.100q is used up: earn from them, or ask for a higher limit", credit, q.Model)
+	case len(k.view.spots) == 0 && len(k.view.dropped) == 0:
+		return noProvider(q.Model, helpNoOffer)
+	case len(k.view.spots) == 0:
+		return noProvider(q.Model, fmt.Sprintf("%d providers were found and none could be used; the first: %.200s", len(k.view.dropped), k.view.dropped[0].Reason))
+	case len(k.targets) == 0 && len(k.view.dropped) > 0:
+		last := k.view.dropped[len(k.view.dropped)-1]
+		return noProvider(q.Model, fmt.Sprintf("none of %d providers answered with a quote; the last: %.200s", len(k.view.spots), last.Reason))
+	}
+	for i, reason := range k.reasons {
+		if reason != nil {
+			return noProvider(q.Model, fmt.Sprintf("%s %s; `infernet provider search` tells of all %d", k.targets[i].peer.Short(), reason, len(k.targets)))
+		}
+	}
+	return noProvider(q.Model, "all who serve it failed this request already")
+}

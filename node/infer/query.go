@@ -1,0 +1,148 @@
+package infer
+
+import (
+	"math"
+	"time"
+
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/infer/choose"
+	"infernet.tech/infernet/node/infer/meter"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+)
+
+// query is a request made ready.
+type query struct {
+	Request
+	ask     meter.Ask
+	bytes   int
+	session string
+	need    choose.Need
+	tok     meter.Tokenizer // once the model is known
+	body    []byte          // as it is sent
+}
+
+// outGuess is how many tokens are reserved for an answer without a bound.
+const outGuess = 2048
+
+func (r *Router) prepare(req Request) (*query, error) {
+	ask, err := meter.ReadAsk(req.Body)
+	if err != nil {
+		return nil, openai.BadRequest("", "the body is not a request of this API")
+	}
+	q := &query{Request: req, ask: ask, body: req.Body}
+	for _, t := range ask.Texts {
+		q.bytes += len(t)
+	}
+	q.bytes += ask.Extra
+	if q.session = req.Session; q.session == "" {
+		q.session = ask.Opening
+	}
+	if q.session != "" {
+		q.session = modelKey(req.Model) + "\x00" + q.session
+	}
+	q.need = choose.Need{
+		MaxIn: limit(req.MaxPriceIn, r.cfg.MaxPriceIn), MaxOut: limit(req.MaxPriceOut, r.cfg.MaxPriceOut),
+		ExpectIn: uint64(q.bytes/4 + ask.IDs + 1), ExpectOut: uint64(min(q.maxOut(), 512)),
+		// No text has fewer tokens than this: the longest are words.
+		Context: uint64(q.bytes/16 + ask.IDs),
+	}
+	if req.Stream {
+		if q.body, err = openai.IncludeUsage(q.body); err != nil {
+			return nil, openai.BadRequest("stream_options", "cannot be read")
+		}
+	}
+	return q, nil
+}
+
+func limit(own, usual uint64) uint64 {
+	if own > 0 {
+		return own
+	}
+	return usual
+}
+
+// maxOut is how many completion tokens the request may take, in all.
+func (q *query) maxOut() int {
+	switch q.Path {
+	case "/v1/chat/completions", "/v1/completions":
+	default:
+		return 0
+	}
+	n := q.ask.MaxOut
+	if n == 0 {
+		n = outGuess
+	}
+	return min(n, math.MaxInt32) * min(q.ask.Tried, math.MaxInt16)
+}
+
+// known makes the query one for that model: ids of tokens are asked for where
+// they can be checked.
+func (r *Router) known(q *query, model string) error {
+	if r.d.Tokens == nil || q.maxOut() == 0 {
+		return nil
+	}
+	if q.tok = r.d.Tokens(model); q.tok == nil {
+		return nil
+	}
+	body, err := openai.ReturnTokenIDs(q.body)
+	if err != nil {
+		return openai.BadRequest("return_token_ids", "cannot be set")
+	}
+	q.body = body
+	return nil
+}
+
+// cost is what the request may cost at a rate, as it is reserved.
+func (q *query) cost(rate payments.TokenRate) uint64 {
+	in := uint64(q.bytes/3 + q.ask.IDs + 16*q.ask.Turns)
+	a, err := payments.PriceTokens(rate, in, uint64(q.maxOut()))
+	if err != nil {
+		return payments.MaxValue
+	}
+	return a.Value
+}
+
+// target is a provider that the query may be sent to.
+type target struct {
+	spot
+	quote quoted
+}
+
+func (t target) rate() payments.TokenRate {
+	return payments.TokenRate{In: t.quote.quote.In, Out: t.quote.quote.Out, Unit: payments.Unit(t.quote.quote.Unit)}
+}
+
+// patience is how long a target's first byte may take before another is asked
+// too, and before it is given up. An answer that is not streamed is one byte
+// late as a whole.
+func (r *Router) patience(q *query, t target) (hedge, most time.Duration) {
+	hedge, most = r.cfg.FirstByte, r.cfg.FirstByteMax
+	if !t.quote.quote.Warm {
+		hedge *= 3
+	}
+	if q.Stream {
+		return min(hedge, most), most
+	}
+	tps := t.quote.quote.TPSMilli
+	if tps == 0 {
+		return r.cfg.Longest, r.cfg.Longest
+	}
+	answer := min(float64(q.maxOut())*1000/float64(tps), r.cfg.Longest.Seconds())
+	hedge += time.Duration(2 * answer * float64(time.Second))
+	most += time.Duration(8 * answer * float64(time.Second))
+	return min(hedge, r.cfg.Longest), min(most, r.cfg.Longest)
+}
+
+// reputations looks each peer's score up once for a view.
+func (r *Router) reputations(spots []spot) map[identity.PubKey]float64 {
+	out := make(map[identity.PubKey]float64, len(spots))
+	for _, s := range spots {
+		score, err := r.d.Ledger.Score(r.now(), s.peer)
+		if err != nil {
+			r.log.Warn("reputation", "peer", s.peer.Short(), "err", err)
+		}
+		out[s.peer] = score
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"infernet.tech/infernet/exec/engine/openai"
+)
+
+// errLost is why the slower of two is cancelled.
+var errLost = errors.New("another provider was quicker")
+
+// race is the work of getting one answer to begin, from the first of order that
+// can.
+type race struct {
+	r       *Router
+	q       *query
+	order   []target
+	results chan outcome
+	running map[int]context.CancelCauseFunc
+	started int
+	hedged  bool
+	failed  []failure
+}
+
+type outcome struct {
+	n int
+	t target
+	a *answer
+	e error
+}
+
+// race asks the first of order; the next when it fails; a second beside it when
+// it is slow. It returns the answer that began first and who was not asked.
+func (r *Router) race(ctx context.Context, q *query, order []target) (*answer, []target, error) {
+	c := &race{
+		r: r, q: q, order: order, running: map[int]context.CancelCauseFunc{},
+		results: make(chan outcome, len(order)),
+	}
+	defer c.clear()
+	most := c.start(ctx)
+	slow, late := time.NewTimer(most.hedge), time.NewTimer(most.most)
+	defer slow.Stop()
+	defer late.Stop()
+	for {
+		select {
+		case o := <-c.results:
+			a, next, err := c.take(ctx, o)
+			if a != nil || err != nil {
+				return a, c.order, err
+			}
+			if next != nil {
+				slow.Reset(next.hedge)
+				late.Reset(next.most)
+			}
+		case <-slow.C:
+			if !c.hedged && c.more() {
+				c.hedged = true
+				late.Reset(c.start(ctx).most)
+			}
+		case <-late.C:
+			for _, f := range c.running {
+				f(errLate)
+			}
+			return nil, c.order, openai.Upstream("no provider began to answer in time")
+		case <-ctx.Done():
+			return nil, c.order, context.Cause(ctx)
+		}
+	}
+}
+
+var errLate = errors.New("the provider did not begin to answer in time")
+
+// waits are how long a target is waited for.
+type waits struct{ hedge, most time.Duration }
+
+// more says whether another provider may be asked.
+func (c *race) more() bool { return len(c.order) > 0 && c.started < c.r.cfg.Tries }
+
+// start asks the next in order.
+func (c *race) start(ctx context.Context) waits {
+	t := c.order[0]
+	c.order = c.order[1:]
+	n := c.started
+	c.started++
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.running[n] = cancel
+	go func() {
+		a, err := c.r.try(ctx, c.q, t)
+		if err != nil {
+			cancel(err)
+		}
+		c.results <- outcome{n, t, a, err}
+	}()
+	var w waits
+	w.hedge, w.most = c.r.patience(c.q, t)
+	return w
+}
+
+// take deals with one outcome: an answer or an error ends the race.
+func (c *race) take(ctx context.Context, o outcome) (*answer, *waits, error) {
+	cancel := c.running[o.n]
+	delete(c.running, o.n)
+	if o.e == nil {
+		// The answer's context lives on with its body.
+		stop := o.a.cancel
+		o.a.cancel = func(cause error) { stop(cause); cancel(cause) }
+		return o.a, nil, nil
+	}
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	c.r.blame(o.t, o.e)
+	c.r.log.Debug("provider failed", "provider", o.t.peer.Short(), "model", o.t.served.Model, "err", o.e)
+	if e, ok := final(o.e); ok {
+		return nil, nil, e
+	}
+	c.failed = append(c.failed, failure{o.t.peer, o.e})
+	if len(c.running) > 0 {
+		return nil, nil, nil
+	}
+	if !c.more() {
+		return nil, nil, c.r.all(c.q, c.failed)
+	}
+	w := c.start(ctx)
+	return nil, &w, nil
+}
+
+// clear cancels who is still running and sees to it that their answers end.
+func (c *race) clear() {
+	if len(c.running) == 0 {
+		return
+	}
+	left := len(c.running)
+	for _, f := range c.running {
+		f(errLost)
+	}
+	go func() {
+		for range left {
+			if o := <-c.results; o.a != nil {
+				o.a.drop(errLost)
+			}
+		}
+	}()
+}

@@ -1,0 +1,166 @@
+package infer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/p2p/wire"
+)
+
+const (
+	journalEvery = time.Second        // usage is written down
+	keepLeases   = 7 * 24 * time.Hour // after their end
+	farewell     = 5 * time.Second    // to pay what is open when the node stops
+)
+
+// Run continues what an earlier run left open, journals usage and pays for it
+// until ctx ends. What is open then is paid within a few seconds, or by the
+// next run.
+func (r *Router) Run(ctx context.Context) error {
+	if err := r.recover(); err != nil {
+		return err
+	}
+	var settling sync.WaitGroup
+	tick := time.NewTicker(journalEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		r.settleDue(ctx, &settling, false)
+		select {
+		case <-ctx.Done():
+		case <-r.kicks:
+		case <-tick.C:
+			if err := r.journal(); err != nil {
+				r.log.Error("journal usage", "err", err)
+			}
+		}
+	}
+	settling.Wait()
+	r.stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	for _, l := range r.leases() {
+		r.retire(l, "the node stops")
+	}
+	for range 2 { // what is open, and then the lease's end
+		r.settleDue(last, &settling, true)
+		settling.Wait()
+	}
+	r.http.CloseIdleConnections()
+	return r.journal()
+}
+
+// recover reads the leases of earlier runs. None of them takes requests any
+// more; their windows go on, and the last one tells the provider that they end.
+func (r *Router) recover() error {
+	list, err := r.stored()
+	if err != nil {
+		return err
+	}
+	var old []wire.ID
+	now := r.now()
+	r.book.mu.Lock()
+	defer r.book.mu.Unlock()
+	for _, c := range list {
+		updated := time.Unix(c.Updated, 0)
+		if c.over() && now.Sub(updated) > keepLeases {
+			old = append(old, c.ID)
+			continue
+		}
+		if r.book.all[c.ID] != nil {
+			continue
+		}
+		l := &lease{record: c, last: updated}
+		if c.State == stateOpen {
+			l.State, l.Reason, l.dirty = stateDraining, "the node was stopped", true
+		}
+		if !c.over() {
+			l.Crashed = true
+		}
+		if now.Sub(updated) < time.Hour {
+			r.purse.add(c.price(c.Total), updated)
+		}
+		r.book.all[c.ID] = l
+	}
+	return r.forget(old)
+}
+
+// leases are all that are not forgotten.
+func (r *Router) leases() []*lease {
+	r.book.mu.Lock()
+	defer r.book.mu.Unlock()
+	out := make([]*lease, 0, len(r.book.all))
+	for _, l := range r.book.all {
+		out = append(out, l)
+	}
+	return out
+}
+
+// settleDue settles, side by side, what is to be settled now.
+func (r *Router) settleDue(ctx context.Context, wg *sync.WaitGroup, all bool) {
+	now := r.now()
+	for _, l := range r.leases() {
+		if !r.due(l, now, all) || !l.settling.TryLock() {
+			continue
+		}
+		l.settling.Unlock()
+		wg.Go(func() {
+			if err := r.settle(ctx, l); err != nil && ctx.Err() == nil {
+				r.log.Debug("window not settled", "lease", l.ID.Short(), "provider", l.Provider.Short(), "err", err)
+			}
+		})
+	}
+}
+
+// due says whether a lease has a window to be stated or to be gone on with.
+func (r *Router) due(l *lease, now time.Time, all bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.State == stateOpen && now.Unix() >= l.Deadline {
+		l.State, l.dirty = stateDraining, true
+	}
+	fresh := sub(l.Total, l.Stated)
+	nothing := fresh.In+fresh.Out == 0
+	switch {
+	case now.Before(l.again) && !all:
+		return false
+	case l.Open != nil:
+		return true
+	case l.over() || l.Ended:
+		return false
+	case l.State == stateDraining && l.active == 0:
+		return true
+	case nothing:
+		return false
+	case all || l.price(l.Total)-l.price(l.Stated) >= r.cfg.PayAt:
+		return true
+	}
+	return l.active == 0 && now.Sub(l.last) >= r.cfg.PayIdle
+}
+
+// journal writes down what changed since it was written last.
+func (r *Router) journal() error {
+	var list []record
+	var behind []*lease
+	now := r.now()
+	for _, l := range r.leases() {
+		l.mu.Lock()
+		if l.dirty {
+			list, behind = append(list, l.snapshot(now)), append(behind, l)
+			l.dirty = false
+		}
+		l.mu.Unlock()
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	err := r.save(list...)
+	if err != nil {
+		for _, l := range behind {
+			l.mu.Lock()
+			l.dirty = true
+			l.mu.Unlock()
+		}
+	}
+	return err
+}
