@@ -21,6 +21,9 @@ var _ api.Market = marketBackend{}
 const defaultLook = 64
 
 func (b marketBackend) Providers(ctx context.Context, q api.ProviderQuery) (api.ProviderList, error) {
+	if q.Model != "" || q.Quotes {
+		return b.search(ctx, q)
+	}
 	keys := []dht.Key{dht.Any}
 	for i, k := range q.Keys {
 		if i == 0 {

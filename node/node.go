@@ -13,9 +13,12 @@ import (
 
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/node/openai"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -45,6 +48,16 @@ type Node struct {
 	ready chan struct{}
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
+
+	serves seller // models from warm engines, or their absence
+	router *infer.Router
+	face   *openai.Face
+	vocab  *vocabularies
+	cards  []gpu.Device // rented out
+	gpus   *gpu.Book    // of cards; nil: none
+	warm   *engines     // nil: no model is served
+
+	measured *measurements
 
 	working     func() []string // blobs that the provider's work needs
 	fingerprint func() string   // hardware class of this provider; "" without the role
@@ -137,6 +150,9 @@ func (n *Node) compose() ([]unit, error) {
 	if err := n.composeCore(); err != nil {
 		return nil, err
 	}
+	if err := n.composeInference(); err != nil {
+		return nil, fmt.Errorf("inference: %w", err)
+	}
 	server, err := n.apiServer()
 	if err != nil {
 		return nil, err
@@ -146,6 +162,9 @@ func (n *Node) compose() ([]unit, error) {
 		{name: "p2p", run: n.host.Run, ready: n.host.Ready(), detail: n.peersDetail},
 		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: after(n.host.Ready())},
 		{name: "payments", run: n.rail.Run, needs: after(n.host.Ready())},
+		{name: "inference", run: n.router.Run, needs: after(n.host.Ready())},
+		{name: "tokens", run: n.vocab.Run, needs: after(n.host.Ready())},
+		{name: "face", run: n.face.Run},
 	}
 	workers, err := n.composeProvider()
 	if err != nil {
@@ -230,5 +249,6 @@ func (n *Node) apiServer() (*api.Server, error) {
 	return api.NewServer(cfg, api.Backends{
 		Node: nodeBackend{n}, Jobs: jobsBackend{n}, Results: jobsBackend{n},
 		Content: contentBackend{n}, Market: marketBackend{n}, Money: moneyBackend{n},
+		Inference: inferenceBackend{n}, Face: n.face,
 	}, n.log.With("in", "api"))
 }

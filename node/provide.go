@@ -8,6 +8,7 @@ import (
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
@@ -18,8 +19,11 @@ func (n *Node) composeProvider() ([]unit, error) {
 	n.fingerprint = func() string { return "" }
 	n.working = func() []string { return nil }
 	if !n.cfg.has(RoleProvider) {
-		n.work = off{n.key, RoleProvider}
+		n.work, n.serves = off{n.key, RoleProvider}, off{n.key, RoleProvider}
 		return nil, nil
+	}
+	if err := n.composeGPUs(); err != nil {
+		return nil, err
 	}
 	units, running, err := n.composeRunner()
 	if err != nil {
@@ -27,7 +31,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 	}
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
-		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, Content: n.lib,
+		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.gpus, Content: n.lib,
 		Rail: n.rail, Ledger: n.book, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
@@ -35,7 +39,11 @@ func (n *Node) composeProvider() ([]unit, error) {
 	}
 	n.work = p
 	n.fingerprint, n.working = host.Class, p.InUse
-	return append(units, unit{
+	models, err := n.composeModels(running...)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(units, models...), unit{
 		name: "provider", run: p.Run, needs: append(running, n.host.Ready()), detail: func() string {
 			working, slots := p.Load()
 			return fmt.Sprintf("%d of %d slots busy", min(working, slots), slots)
@@ -50,6 +58,9 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 	}
 	c := containerd.Default(n.cfg.path("exec"))
 	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
+	if len(n.cards) > 0 {
+		c.Inject = gpu.Host{}.Injector(n.cards)
+	}
 	r, err := containerd.New(c, n.log.With("in", "exec"))
 	if err != nil {
 		return nil, nil, err
@@ -106,10 +117,11 @@ func (n *Node) offer() wire.ProviderOffer {
 		Network: n.cfg.Network, Class: host.Class(), Version: n.cfg.Version,
 		Hardware: wire.Hardware{
 			OS: host.OS, Arch: host.Arch, CPUModel: host.CPUModel,
-			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30,
+			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30, GPUs: n.offeredGPUs(),
 		},
 		Isolation: []string{"runc"}, Rails: []string{n.rail.Name()}, Roles: roles,
-		Rates: []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},
-		Slots: uint32(n.cfg.Provider.Slots),
+		Rates:  []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},
+		Slots:  uint32(n.cfg.Provider.Slots),
+		Serves: n.serves.Offer(), Benches: n.measured.list(),
 	}
 }

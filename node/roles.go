@@ -3,11 +3,13 @@ package node
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/provider"
+	"infernet.tech/infernet/node/serving"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -51,6 +53,18 @@ type taker interface {
 	ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event) error
 }
 
+// seller answers prompts to models for clients who lease it.
+type seller interface {
+	ServeInferOffer(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	ServeLease(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	ServeWindow(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	ServeConn(ctx context.Context, s *p2p.Stream)
+	// Local answers the owner's own requests to a model, by name or CID.
+	Local(model string) (http.RoundTripper, bool)
+	Serves() []serving.Model
+	Offer() []wire.Served
+}
+
 // off is a role that this node does not have: it says so to whoever asks.
 type off struct {
 	key  *identity.Key
@@ -72,6 +86,25 @@ func (o off) ServeLog(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 func (o off) ServeDelegate(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)
 }
+
+func (o off) ServeInferOffer(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) ServeLease(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+func (o off) ServeWindow(_ context.Context, s *p2p.Stream, ev wire.Event) error {
+	return o.refuse(s, ev)
+}
+
+// ServeConn has nothing to say: nobody holds a lease here.
+func (o off) ServeConn(_ context.Context, s *p2p.Stream) { _ = s.Reset() }
+
+func (o off) Local(string) (http.RoundTripper, bool) { return nil, false }
+func (o off) Serves() []serving.Model                { return nil }
+func (o off) Offer() []wire.Served                   { return nil }
 
 func (o off) refuse(s *p2p.Stream, ev wire.Event) error {
 	m := wire.Error{Ref: ev.ID, Code: provider.CodeRefused, Text: fmt.Sprintf("role: this node is no %s", o.role)}

@@ -30,16 +30,22 @@ const (
 // on which nothing moves end much sooner.
 const longestStream = 24 * time.Hour
 
+// restTime is how long a kept connection may be silent: longer than the longest
+// thought of an engine, and than a pause between two prompts.
+const restTime = 15 * time.Minute
+
 // firstDocument is how long a peer may take to say what it wants.
 const firstDocument = 10 * time.Second
 
 // handle registers what this node serves.
 func (n *Node) handle() {
-	n.host.Handle(p2p.ProtoQuote, p2p.StreamLimits{Total: 256, PerPeer: 16}, n.request(n.work.ServeQuote))
+	n.host.Handle(p2p.ProtoQuote, p2p.StreamLimits{Total: 256, PerPeer: 16}, n.request(n.quote))
 	// A stream of these lives as long as an attempt does.
 	n.host.Handle(p2p.ProtoJob, p2p.StreamLimits{Total: 1024, PerPeer: 256, Life: longestStream}, n.request(n.job))
 	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 256, Life: longestStream}, n.request(n.work.ServeLog))
 	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 128, PerPeer: 64, Life: longestStream}, n.serveBlob)
+	// Connections rest between requests; what one of them may do is the seller's to bound.
+	n.host.Handle(p2p.ProtoHTTP, p2p.StreamLimits{Total: 1024, PerPeer: 128, Idle: restTime, Life: longestStream}, n.serves.ServeConn)
 	n.host.Handle(p2p.ProtoPay, p2p.StreamLimits{Total: 128, PerPeer: 8}, n.servePay)
 }
 
@@ -119,12 +125,40 @@ func (n *Node) tell(s *p2p.Stream, ev wire.Event, code, text string) error {
 	return fmt.Errorf("%s: %s (%w)", code, text, errTold)
 }
 
+// quote passes a request of `/infernet/quote/1` to the role it is for.
+func (n *Node) quote(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
+	if ev.Kind == wire.KindInferOffer {
+		return n.serves.ServeInferOffer(ctx, s, ev)
+	}
+	return n.work.ServeQuote(ctx, s, ev)
+}
+
 // job passes a request of `/infernet/job/1` to the role it is for.
 func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
-	if ev.Kind == wire.KindDelegate {
+	switch ev.Kind {
+	case wire.KindDelegate:
 		return n.takes.ServeDelegate(ctx, s, ev)
+	case wire.KindLease:
+		n.grantModel(s.Peer(), ev)
+		return n.serves.ServeLease(ctx, s, ev)
+	case wire.KindWindow:
+		return n.serves.ServeWindow(ctx, s, ev)
 	}
 	return n.work.ServeJob(ctx, s, ev)
+}
+
+// grantModel lets who leases a model read its file: by the vocabulary in it
+// tokens are counted again.
+func (n *Node) grantModel(peer identity.PubKey, ev wire.Event) {
+	l, err := wire.Decode[wire.Lease](ev)
+	if err != nil {
+		return // the lease itself is refused for it
+	}
+	for _, m := range n.serves.Serves() {
+		if m.CID == l.Model {
+			n.lib.Grant(m.CID, peer)
+		}
+	}
 }
 
 func (n *Node) serveBlob(ctx context.Context, s *p2p.Stream) {

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/node/openai"
+	"infernet.tech/infernet/store"
+)
+
+// composeInference builds what every node has for its owner: the router that
+// finds who serves a model, and the faces that other programs' clients speak
+// to.
+func (n *Node) composeInference() (err error) {
+	if n.measured, err = openMeasurements(store.Prefix(n.db, "measured/")); err != nil {
+		return err
+	}
+	n.vocab = newVocabularies(n.lib, n.dht, n.log.With("in", "tokens"))
+	n.router, err = infer.New(infer.Default(), infer.Deps{
+		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
+		Rail: n.rail, Ledger: n.book, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
+		Alias: n.alias, Penalise: n.host.Penalise, Log: n.log.With("in", "infer"), Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	conf := openai.Default()
+	conf.Dir = n.cfg.path("files")
+	n.face, err = openai.New(conf, openai.Deps{
+		Infer: n.router, Jobs: jobsBackend{n}, Content: contentBackend{n},
+		Store: store.Prefix(n.db, "openai/"), Now: time.Now, Log: n.log.With("in", "openai"),
+	})
+	return err
+}
+
+// local serves the owner's own requests to what this node serves itself. It is
+// asked only once everything is composed.
+func (n *Node) local(model string) (http.RoundTripper, bool) { return n.serves.Local(model) }
+
+func (n *Node) localModels() []infer.ModelInfo {
+	var out []infer.ModelInfo
+	for _, m := range n.serves.Serves() {
+		out = append(out, infer.ModelInfo{
+			Name: m.Name, CID: m.CID, Providers: 1, Local: true, Context: m.Context,
+			MinIn: m.Rate.In, MinOut: m.Rate.Out, Unit: string(m.Rate.Unit), Seen: n.started,
+		})
+	}
+	return out
+}
+
+// alias is what this node's owner calls a model.
+func (n *Node) alias(name string) (cid string, ok bool) {
+	e, err := n.lib.Lookup(content.Model, name)
+	return e.CID, err == nil
+}
+
+// inferenceBackend shows leases to the owner.
+type inferenceBackend struct{ n *Node }
+
+var _ api.Inference = inferenceBackend{}
+
+// Leases implements api.Inference.
+func (b inferenceBackend) Leases(context.Context) ([]api.Lease, error) {
+	all := b.n.router.Leases()
+	out := make([]api.Lease, 0, len(all))
+	for _, l := range all {
+		v := api.Lease{
+			ID: l.Lease.String(), Provider: l.Provider.String(), Model: l.Model, State: l.State, In: l.In, Out: l.Out, Unit: l.Unit,
+			Budget: l.Budget, Spent: l.Spent, Paid: l.Paid, Windows: uint64(l.Windows), Requests: l.Requests,
+			InTokens: l.InTokens, OutTokens: l.OutTokens, Active: l.Active, Reason: l.Reason,
+		}
+		if !l.Deadline.IsZero() {
+			v.Deadline = &l.Deadline
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
