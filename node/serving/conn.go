@@ -44,7 +44,8 @@ func (s *Server) serveConn(ctx context.Context, peer identity.PubKey, conn net.C
 		BaseContext:    func(net.Listener) context.Context { return ctx },
 		ConnState:      one.state,
 	}
-	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	// Server.Close would wait for the listener, which waits for the connection.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	_ = srv.Serve(one)
 }
