@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"infernet.tech/infernet/exec/engine/llm/grammar"
 	"infernet.tech/infernet/exec/engine/llm/sample"
 	"infernet.tech/infernet/exec/engine/openai"
 )
@@ -28,18 +29,9 @@ type answerer struct {
 	max      int // tokens of the answer
 	logprobs int // likeliest tokens that are told of, -1 for no logprobs at all
 	sampler  *sample.Sampler
-	form     form // nil: free text
+	form     *grammar.Form // nil: free text
 	text     assembler
 	made     int
-}
-
-// form is a constraint that follows the answer.
-type form interface {
-	sample.Constraint
-	// Accept takes a token that is allowed.
-	Accept(token int)
-	// Complete says whether the answer may end here.
-	Complete() bool
 }
 
 // wants the output of the last token only: all before it are known.
@@ -74,6 +66,9 @@ func (a *answerer) take(pos int, o output) (int, bool) {
 	case err != nil && a.form != nil && a.form.Complete():
 		// A model without an end token has said all there is to say.
 		a.end(event{token: -1}, openai.FinishStop)
+		return -1, true
+	case err != nil && a.form != nil && a.form.Err() != nil:
+		a.fail(openai.BadRequest("response_format", "%v", a.form.Err()))
 		return -1, true
 	case err != nil:
 		a.fail(errNoToken)

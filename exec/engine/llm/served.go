@@ -1,7 +1,11 @@
 package main
 
 import (
+	"slices"
+	"sync"
+
 	"infernet.tech/infernet/exec/engine/chat"
+	"infernet.tech/infernet/exec/engine/llm/grammar"
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
@@ -11,10 +15,15 @@ type served struct {
 	pieces   []string // the text of each token
 	longest  int      // bytes of the longest piece
 	terminal []bool   // tokens that end an answer
+
+	// What only answers of a given form need is made with the first of them.
+	vocabulary func() *grammar.Vocabulary
+	anyJSON    func() *grammar.Grammar
 }
 
 func newServed(e *engine) *served {
-	s := &served{engine: e, pieces: make([]string, e.model.NumVocab()), longest: 1}
+	s := &served{engine: e, pieces: make([]string, e.model.NumVocab()), longest: 1, anyJSON: sync.OnceValue(grammar.JSON)}
+	s.vocabulary = sync.OnceValue(s.arrange)
 	s.terminal = make([]bool, len(s.pieces))
 	for t := range s.pieces {
 		s.pieces[t] = e.model.TokenToPiece(t)
@@ -22,6 +31,38 @@ func newServed(e *engine) *served {
 		s.terminal[t] = e.ends(t)
 	}
 	return s
+}
+
+// arrange makes the vocabulary for answers of a given form. Control tokens are
+// no part of it: what stands for them would pass for text.
+func (s *served) arrange() *grammar.Vocabulary {
+	pieces := slices.Clone(s.pieces)
+	for t, piece := range pieces {
+		if n := len(piece); n < 3 || piece[0] != '<' && piece[0] != '[' || piece[n-1] != '>' && piece[n-1] != ']' {
+			continue
+		}
+		if as, err := s.model.Tokenize(piece, false, true); err != nil || len(as) == 1 && as[0] == t {
+			if plain, err := s.model.Tokenize(piece, false, false); err != nil || len(plain) != 1 {
+				pieces[t] = ""
+			}
+		}
+	}
+	return grammar.NewVocabulary(pieces, s.terminal)
+}
+
+// form is the grammar that an answer is to keep to, nil for free text.
+func (s *served) form(f *openai.ResponseFormat) (*grammar.Grammar, error) {
+	if f == nil || f.Type == "text" {
+		return nil, nil
+	}
+	if f.Type == "json_object" {
+		return s.anyJSON(), nil
+	}
+	g, err := grammar.Schema(f.JSONSchema.Schema)
+	if err != nil {
+		return nil, openai.BadRequest("response_format.json_schema.schema", "%v", err)
+	}
+	return g, nil
 }
 
 func (s *served) ends(token int) bool { return s.terminal[token] }
