@@ -9,7 +9,7 @@ var adapters = map[string]Adapter{
 	"infernet": {
 		Name: "infernet", About: "the default engine, also where its image has no labels",
 		Serve: "unix", Health: "/health",
-		Args:         [][]string{{"--serve"}},
+		Args:         [][]string{{"--serve", "unix:" + exec.SocketPath}},
 		Capabilities: []string{CapEmbeddings, CapLogprobs, CapJSONSchema, CapTokenIDs, CapTokenize, CapReplay},
 	},
 	"llama.cpp": {

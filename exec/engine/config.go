@@ -47,7 +47,7 @@ func Default() Config {
 		Idle: 10 * time.Minute, StartTimeout: 3 * time.Minute,
 		HealthEvery: 5 * time.Second, HealthTimeout: 10 * time.Second, HealthMisses: 3,
 		Patience: 15 * time.Second, Queue: 256, TenantQueue: 128,
-		Backoff: 250 * time.Millisecond, MaxBackoff: 30 * time.Second, Tries: 5,
+		Backoff: 100 * time.Millisecond, MaxBackoff: 30 * time.Second, Tries: 5,
 		Grace: 5 * time.Second, Tail: 4 << 10,
 	}
 }

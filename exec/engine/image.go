@@ -70,7 +70,7 @@ func spec(bin string) image.Spec {
 		WorkDir:    "/",
 		Name:       ImageName,
 		// Without arguments it answers a batch; as an engine it serves.
-		Labels: map[string]string{LabelEngine: "1", LabelServe: "unix", LabelArgs: `["--serve"]`},
+		Labels: map[string]string{LabelEngine: "1", LabelServe: "unix", LabelArgs: `["--serve","unix:` + exec.SocketPath + `"]`},
 	}
 }
 

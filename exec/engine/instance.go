@@ -88,7 +88,7 @@ func (i *instance) ready(ctx context.Context, timeout time.Duration) error {
 		case <-t.C:
 			continue
 		case <-i.ended:
-			last = i.crashed()
+			last = i.end()
 		case <-ctx.Done():
 			last = fmt.Errorf("%w (%w)%s", context.Cause(ctx), last, i.words())
 		}
@@ -137,7 +137,12 @@ func (i *instance) condemn(err error) error {
 
 // crashed is the error of an engine that has ended.
 func (i *instance) crashed() error {
-	return i.condemn(fmt.Errorf("%w: ended (%s, exit code %d)%s", ErrCrashed, i.result.Reason, i.result.ExitCode, i.words()))
+	return i.condemn(fmt.Errorf("%w: %w", ErrCrashed, i.end()))
+}
+
+// end says how it ended.
+func (i *instance) end() error {
+	return fmt.Errorf("ended (%s, exit code %d)%s", i.result.Reason, i.result.ExitCode, i.words())
 }
 
 // words are the engine's last, for an error's text.

@@ -60,7 +60,7 @@ func (p *Pool) judge(e *engine, err error) time.Duration {
 	}
 	// Who waits for an engine that does not come up is better served
 	// elsewhere; who waits for one that was up until now may wait on.
-	if fatal || !errors.Is(err, ErrCrashed) || e.failures >= p.cfg.Tries {
+	if fatal || errors.Is(err, ErrStart) || e.failures >= p.cfg.Tries {
 		p.refuse(e, err)
 	}
 	if e.failures >= p.cfg.Tries {

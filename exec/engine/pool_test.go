@@ -194,7 +194,7 @@ func TestPoolStartsServesAndIdles(t *testing.T) {
 			t.Errorf("started %d times", n)
 		}
 		task := b.runner.Started()[0]
-		if task.Serve != "unix" || task.Limits.WallClock != exec.MaxWallClock || len(task.Args) != 1 {
+		if task.Serve != "unix" || task.Limits.WallClock != exec.MaxWallClock || len(task.Args) != 2 {
 			t.Errorf("%+v", task)
 		}
 		b.want("a", Ready)
