@@ -112,7 +112,11 @@ func (h Host) names(dir string) []string {
 	if err != nil {
 		return nil
 	}
-	f, err := os.Open(h.host(real))
+	at := h.host(real)
+	if info, err := os.Lstat(at); err != nil || !info.IsDir() {
+		return nil // opening a pipe would wait for its other end
+	}
+	f, err := os.Open(at)
 	if err != nil {
 		return nil
 	}
