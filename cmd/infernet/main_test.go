@@ -22,7 +22,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"api": cmdAPI, "exits": cmdExits, "wrongtoken": cmdWrongToken},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"api": cmdAPI, "gone": cmdGone, "exits": cmdExits, "wrongtoken": cmdWrongToken},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
 }

@@ -13,6 +13,7 @@ func newRoot(a *app) *cobra.Command {
 Every participant runs this program.`
 	root.Example = `  infernet demo                                  see the whole of it on this machine
   infernet run demo "What is the capital of France?"
+  infernet chat                                  talk with a model that somebody serves
   infernet job run job.yaml                      run a job on other people's machines
   infernet node --role provider                  let others run jobs on this one`
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -30,7 +31,7 @@ Every participant runs this program.`
 		initCmd(a), doctorCmd(a), versionCmd(a),
 		nodeCmd(a), statusCmd(a), stopCmd(a),
 		devnetCmd(a), demoCmd(a), benchCmd(a),
-		runCmd(a), jobCmd(a),
+		chatCmd(a), runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a),
 		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),

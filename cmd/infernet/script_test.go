@@ -10,10 +10,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/openai"
+	"infernet.tech/infernet/node/openai/openaitest"
+	"infernet.tech/infernet/store"
 )
 
 // cmdExits runs the program and checks its exit code: exits CODE ARGS…
@@ -42,7 +46,11 @@ func cmdAPI(ts *testscript.TestScript, neg bool, args []string) {
 	home := ts.Getenv("INFERNET_HOME")
 	ts.Check(os.MkdirAll(home, 0o700))
 	n := &scriptedNode{}
-	b := api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: n}
+	cfg := openai.Default()
+	cfg.Dir = filepath.Join(home, "openai")
+	face, err := openai.New(cfg, openai.Deps{Infer: openaitest.New(), Store: store.NewMem(), Log: slog.New(slog.DiscardHandler)})
+	ts.Check(err)
+	b := api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: n, Face: face}
 	s, err := api.NewServer(api.DefaultConfig(home), b, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -67,4 +75,20 @@ func cmdWrongToken(ts *testscript.TestScript, _ bool, _ []string) {
 	raw, err := json.Marshal(f)
 	ts.Check(err)
 	ts.Check(os.WriteFile(filepath.Join(home, api.FileName), raw, 0o600))
+}
+
+// cmdGone waits until the scripted node has gone.
+func cmdGone(ts *testscript.TestScript, _ bool, _ []string) {
+	path := filepath.Join(ts.Getenv("INFERNET_HOME"), api.FileName)
+	limit := time.After(10 * time.Second)
+	for {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		select {
+		case <-limit:
+			ts.Fatalf("%s is still there", path)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
