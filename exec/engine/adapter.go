@@ -19,7 +19,11 @@ const (
 	LabelEngine = "tech.infernet.engine"       // "1": it keeps the contract
 	LabelServe  = "tech.infernet.engine.serve" // as exec.Task.Serve; "unix" when left out
 	LabelArgs   = "tech.infernet.engine.args"  // JSON list: arguments that make it serve
+	LabelCan    = "tech.infernet.engine.can"   // its capabilities, with commas between
 )
+
+// maxCapabilities bounds those that an image may claim.
+const maxCapabilities = 64
 
 // modelPath is where a task finds its model.
 const modelPath = "/model"
@@ -68,6 +72,13 @@ func AdapterOf(name string) (Adapter, bool) {
 	return a, ok
 }
 
+// CapabilitiesOf is what the engine of s says it can do beyond chat and
+// completions. Errors: ErrSpec, exec.ErrImage.
+func CapabilitiesOf(s Spec) ([]string, error) {
+	a, err := recipe(s)
+	return slices.Clone(a.Capabilities), err
+}
+
 // recipe finds how the engine of s is run. Errors: ErrSpec, exec.ErrImage.
 func recipe(s Spec) (Adapter, error) {
 	if s.Adapter != "" {
@@ -101,6 +112,11 @@ func labelled(labels map[string]string) (Adapter, error) {
 			return a, fmt.Errorf("%w: label %s is no JSON list of texts", ErrSpec, LabelArgs)
 		}
 		a.Args = [][]string{args}
+	}
+	for can := range strings.SplitSeq(labels[LabelCan], ",") {
+		if can = strings.TrimSpace(can); can != "" && len(can) <= 64 && len(a.Capabilities) < maxCapabilities {
+			a.Capabilities = append(a.Capabilities, can)
+		}
 	}
 	return a, nil
 }

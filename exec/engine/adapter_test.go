@@ -86,7 +86,7 @@ func TestLabels(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "layout")
 	digest, err := image.WriteLayout(dir, image.Spec{
 		Entrypoint: []string{"/e"},
-		Labels:     map[string]string{LabelEngine: "1", LabelServe: "tcp:8000", LabelArgs: `["--a","b c"]`},
+		Labels:     map[string]string{LabelEngine: "1", LabelServe: "tcp:8000", LabelArgs: `["--a","b c"]`, LabelCan: "replay, tools,"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +96,10 @@ func TestLabels(t *testing.T) {
 	task := taskOf(t, "", s)
 	if task.Serve != "tcp:8000" || !slices.Equal(task.Args, []string{"--a", "b c"}) {
 		t.Errorf("%+v", task)
+	}
+	s.Adapter = ""
+	if can, err := CapabilitiesOf(s); err != nil || !slices.Equal(can, []string{CapReplay, CapTools}) {
+		t.Errorf("capabilities %q, %v", can, err)
 	}
 	for name, labels := range map[string]map[string]string{
 		"none":       nil,

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -70,7 +71,10 @@ func spec(bin string) image.Spec {
 		WorkDir:    "/",
 		Name:       ImageName,
 		// Without arguments it answers a batch; as an engine it serves.
-		Labels: map[string]string{LabelEngine: "1", LabelServe: "unix", LabelArgs: `["--serve","unix:` + exec.SocketPath + `"]`},
+		Labels: map[string]string{
+			LabelEngine: "1", LabelServe: "unix", LabelArgs: `["--serve","unix:` + exec.SocketPath + `"]`,
+			LabelCan: strings.Join(adapters["infernet"].Capabilities, ","),
+		},
 	}
 }
 

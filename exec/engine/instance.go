@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -18,6 +19,8 @@ const (
 	maxHeader = 64 << 10
 	// maxProbe bounds what is read of an answer about health.
 	maxProbe = 64 << 10
+	// maxWords bounds what an error's text repeats of an engine's last words.
+	maxWords = 1 << 10
 	// keepAlive is shorter than that of the servers which engines use (five
 	// seconds), so that a request seldom meets a connection that is being
 	// closed.
@@ -147,7 +150,8 @@ func (i *instance) end() error {
 
 // words are the engine's last, for an error's text.
 func (i *instance) words() string {
-	if s := i.tail.String(); s != "" {
+	s := i.tail.String()
+	if s = s[max(0, len(s)-maxWords):]; s != "" {
 		return fmt.Sprintf("; its last words: %q", s)
 	}
 	return ""
@@ -169,13 +173,21 @@ func (i *instance) stop(grace time.Duration) {
 
 // roundTrip asks the engine.
 func (i *instance) roundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host == "" || req.URL.Scheme == "" {
-		at := *req.URL
+	at, clone := *req.URL, *req
+	if at.Host == "" || at.Scheme == "" {
 		at.Scheme, at.Host = "http", "engine"
-		clone := *req
-		clone.URL = &at
-		req = &clone
 	}
+	clone.URL = &at
+	if req.GetBody != nil {
+		// An engine forgets what it was asked, so a request that met a kept
+		// connection in the moment of its closing may be sent again. An empty
+		// key tells the transport so, and is not sent.
+		if clone.Header = maps.Clone(req.Header); clone.Header == nil {
+			clone.Header = http.Header{}
+		}
+		clone.Header["X-Idempotency-Key"] = []string{}
+	}
+	req = &clone
 	resp, err := i.transport.RoundTrip(req)
 	if err != nil {
 		return nil, i.fault(req.Context(), err)

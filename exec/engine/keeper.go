@@ -116,6 +116,10 @@ func (p *Pool) start(ctx context.Context, e *engine, gpus []string) (*instance, 
 	e.set(Starting)
 	p.mu.Unlock()
 	begun := time.Now()
+	// Unpacking an image of many gigabytes is not the engine's time.
+	if err := p.runner.Prepare(ctx, spec.Image); err != nil {
+		return nil, startError(ctx, err)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.StartTimeout, fmt.Errorf("not healthy within %v", p.cfg.StartTimeout))
 	defer cancel()
 	inst, err := launch(ctx, p.runner, spec, gpus, serial, p.cfg.Tail)

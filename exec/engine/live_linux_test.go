@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -156,6 +157,7 @@ func TestLivePool(t *testing.T) {
 			t.Errorf("the engine's last words are missing: %v", err)
 		}
 	})
+	t.Run("DefaultEngine", func(t *testing.T) { liveDefault(t, p) })
 	t.Run("OnPort", func(t *testing.T) { livePort(t, p, spec("port")) })
 }
 
@@ -218,5 +220,36 @@ func livePort(t *testing.T, p *engine.Pool, s engine.Spec) {
 	}
 	if i := slices.IndexFunc(p.Status(), func(s engine.Status) bool { return s.Key == "port" }); i < 0 || p.Status()[i].State != engine.Ready {
 		t.Errorf("%+v", p.Status())
+	}
+}
+
+// liveDefault has the default engine in its own image, by its labels.
+func liveDefault(t *testing.T, p *engine.Pool) {
+	bin := os.Getenv(engine.BinaryEnv)
+	if bin == "" {
+		bin = "../../bin/engine/infernet-llm"
+	}
+	help, err := osexec.CommandContext(t.Context(), bin, "-h").CombinedOutput()
+	if err != nil && !bytes.Contains(help, []byte("-serve")) {
+		t.Skipf("no engine program that serves (%v); run make engine to have this test", err)
+	}
+	t.Setenv(engine.BinaryEnv, bin)
+	img, err := engine.BuildImage(filepath.Join(t.TempDir(), "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(t.TempDir(), "demo.gguf")
+	if err := os.WriteFile(model, engine.DemoModel(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := engine.Spec{
+		Key: "demo", Name: "demo", Image: img, Model: model, Parallel: 4,
+		Limits: exec.Limits{MemoryBytes: 256 << 20, CPUMillis: 1000},
+	}
+	client := &http.Client{Transport: through{p, s}}
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4}) {
+		if !f.OK {
+			t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
+		}
 	}
 }

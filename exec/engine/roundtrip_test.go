@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -175,4 +176,63 @@ type countingHandle struct {
 func (h countingHandle) Dial(ctx context.Context) (net.Conn, error) {
 	h.r.dials.Add(1)
 	return h.Handle.Dial(ctx)
+}
+
+// TestRoundTripAgain: an engine that closes kept connections without a word
+// costs nobody a request.
+func TestRoundTripAgain(t *testing.T) {
+	t.Parallel()
+	r := &exectest.Runner{Listen: func(ctx context.Context, _ exec.Task, l net.Listener) exec.Result {
+		for ctx.Err() == nil {
+			c, err := l.Accept()
+			if err != nil {
+				break
+			}
+			go func() {
+				defer c.Close()
+				in := bufio.NewReader(c)
+				for n := range 2 {
+					req, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, req.Body)
+					if n == 1 && req.URL.Path != "/health" {
+						return // without an answer
+					}
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				}
+			}()
+		}
+		return exec.Result{Reason: exec.ReasonOK}
+	}}
+	p, err := NewPool(Default(), r, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	for range 20 {
+		slot, err := p.Acquire(t.Context(), testSpec("a"), "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := slot.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		slot.Release()
+		if len(req.Header) > 0 {
+			t.Errorf("the caller's header was changed: %v", req.Header)
+		}
+	}
+	cancel()
+	<-ended
 }
