@@ -171,7 +171,9 @@ func TestIdle(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		b := &backend{cancel: cancel, jobs: []Job{{State: "running"}}}
-		s := &Server{cfg: Config{IdleExit: time.Minute}, b: Backends{Node: b, Jobs: b}, log: slog.New(slog.DiscardHandler)}
+		face := &otherFace{}
+		face.live.Store(1)
+		s := &Server{cfg: Config{IdleExit: time.Minute}, b: Backends{Node: b, Jobs: b, Face: face}, log: slog.New(slog.DiscardHandler)}
 		s.act.touch()
 		done := make(chan error, 1)
 		go func() { done <- s.watchIdle(ctx) }()
@@ -181,7 +183,13 @@ func TestIdle(t *testing.T) {
 			t.Fatal("stopped with a live job")
 		}
 		b.jobs = []Job{{State: JobDone}}
+		<-time.After(5 * time.Minute) // virtual
+		synctest.Wait()
+		if ctx.Err() != nil {
+			t.Fatal("stopped with a live batch")
+		}
 		s.act.begin()
+		face.live.Store(0)
 		<-time.After(5 * time.Minute) // virtual
 		synctest.Wait()
 		if ctx.Err() != nil {

@@ -14,6 +14,7 @@ func (s *Server) handler() http.Handler {
 		s.contentRoutes(mux, kind)
 	}
 	s.marketRoutes(mux)
+	s.benchRoutes(mux)
 	s.inferenceRoutes(mux)
 	if s.b.Face != nil {
 		s.b.Face.Routes(mux)
@@ -32,6 +33,13 @@ func (s *Server) ollama() http.Handler {
 	if s.b.Face != nil {
 		s.b.Face.Routes(mux)
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		e := Errorf(CodeNotFound, "", "nothing at %s %q", cut(r.Method), cut(r.URL.Path))
+		if s.b.Face == nil || !s.b.Face.Refuse(w, r, e.status(), e.Message) {
+			// The shape that Ollama's clients read.
+			writeJSON(w, e.status(), map[string]string{"error": e.Message})
+		}
+	})
 	return mux
 }
 

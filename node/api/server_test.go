@@ -19,6 +19,8 @@ type backend struct {
 	events func(ctx context.Context, q EventQuery, fn func(Event) error) error
 	jobs   []Job
 	cancel context.CancelFunc
+	face   Face
+	query  ProviderQuery
 }
 
 func (b *backend) Status(context.Context) (Status, error) { return Status{NPub: "npub1x", PID: 7}, nil }
@@ -49,6 +51,7 @@ func (b *backend) Export(_ context.Context, _, dest string) (JobResult, error) {
 }
 func (b *backend) Receipts(context.Context, string) ([]Receipt, error) { return nil, nil }
 func (b *backend) Providers(_ context.Context, q ProviderQuery) (ProviderList, error) {
+	b.query = q
 	return ProviderList{Dropped: []Candidate{{NPub: strings.Join(q.Keys, ",")}}}, nil
 }
 func (b *backend) Reputation(_ context.Context, npub string) (Reputation, error) {
@@ -82,7 +85,7 @@ func (shelf) GC(_ context.Context, _ ContentKind, dry bool) (GCReport, error) {
 func serve(t *testing.T, b *backend) (*Client, string) {
 	t.Helper()
 	home := t.TempDir()
-	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: b}, slog.New(slog.DiscardHandler))
+	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: b, Face: b.face}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +207,8 @@ func TestBodies(t *testing.T) {
 		{"wrong method", "DELETE", "/api/jobs", "", nil, CodeNotFound},
 		{"no such job", "GET", "/api/jobs/%1b", "", nil, CodeNotFound},
 		{"bad number", "GET", "/api/providers?max=many", "", nil, CodeBadRequest},
+		{"bad price", "GET", "/api/providers?max_price_in=cheap", "", nil, CodeBadRequest},
+		{"no inference", "GET", "/api/leases", "", nil, CodeNotReady},
 		{"bad position", "GET", "/api/jobs/j1/events?after=-1", "", nil, CodeBadRequest},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
