@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -79,7 +80,8 @@ func (a *app) examine(ctx context.Context, provider bool) []check {
 	}
 	all := []check{a.checkHome(), a.checkKey(), a.checkNode(ctx), checkClock(), a.checkDisk(), checkPorts(), checkEngine(need)}
 	all = append(all, checkRuntime(need)...)
-	return append(all, checkSystem(need)...)
+	all = append(all, checkSystem(need)...)
+	return append(all, checkGPUs(ctx, gpu.Host{})...)
 }
 
 func (a *app) checkHome() check {
