@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"infernet.tech/infernet/node/hub"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/store"
@@ -42,9 +43,11 @@ type Library struct {
 
 	grants  grants
 	builtin Builtin
+	headers headers
 
-	mu      sync.Mutex
-	fetches map[string]*fetch // by CID: one fetch serves all who wait for it
+	mu        sync.Mutex
+	fetches   map[string]*fetch // by CID: one fetch serves all who wait for it
+	downloads map[hub.Ref]bool  // under way
 }
 
 // New makes a library over a blob store. dir receives what is laid out for
@@ -52,7 +55,7 @@ type Library struct {
 func New(blobs *blob.Store, names store.Store, peers Opener, dir string, log *slog.Logger) *Library {
 	return &Library{
 		blobs: blobs, names: names, peers: peers, dir: dir, log: log,
-		fetches: map[string]*fetch{},
+		fetches: map[string]*fetch{}, downloads: map[hub.Ref]bool{},
 	}
 }
 
@@ -205,5 +208,9 @@ func (l *Library) GC(ctx context.Context, dryRun bool, inUse []string) (blob.GCR
 			defer release()
 		}
 	}
-	return l.blobs.GC(ctx, dryRun)
+	report, err := l.blobs.GC(ctx, dryRun)
+	if err != nil || dryRun {
+		return report, err
+	}
+	return report, l.sweepHub()
 }

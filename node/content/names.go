@@ -105,3 +105,50 @@ func (l *Library) Names(kind Kind) ([]Entry, error) {
 	})
 	return all, err
 }
+
+// Alias makes one more name stand for what a name or a CID that is here stands
+// for. A name that stands for something else already is moved.
+func (l *Library) Alias(kind Kind, name, ref string) (Entry, error) {
+	e, err := l.Lookup(kind, ref)
+	if errors.Is(err, ErrNoName) {
+		info, serr := l.blobs.Stat(ref)
+		if serr != nil {
+			return e, err
+		}
+		e, err = Entry{Kind: kind, CID: info.CID, Size: info.Size, Dir: info.Dir}, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	// An alias is its owner's own, not the program's, whatever it is made of.
+	e.Name, e.AddedAt, e.Stamp = name, time.Time{}, ""
+	return e, l.Name(e)
+}
+
+// Unname takes a name away. The blob loses its pin with its last name and goes
+// at the next collection. It returns what the name stood for. Errors: ErrNoName.
+func (l *Library) Unname(kind Kind, name string) (Entry, error) {
+	var e Entry
+	err := l.names.Update(func(tx store.Txn) error {
+		data, err := tx.Get(nameKey(kind, name))
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, &e); err != nil {
+			return err
+		}
+		return tx.Delete(nameKey(kind, name))
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return e, fmt.Errorf("%w: %s %q", ErrNoName, kind, name)
+	}
+	if err != nil {
+		return e, err
+	}
+	for _, k := range []Kind{Data, Model, Image} {
+		if _, err := l.Lookup(k, e.CID); !errors.Is(err, ErrNoName) {
+			return e, err
+		}
+	}
+	return e, l.blobs.Unpin(e.CID)
+}

@@ -12,7 +12,6 @@ import (
 
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/store/blob"
 )
 
 // MaxBring bounds what is fetched for a CID whose size nobody has told.
@@ -42,9 +41,10 @@ func (l *Library) ResolveImage(ctx context.Context, ref, dir string) (Entry, err
 }
 
 // ResolveModel finds the model that ref means: a name here, a built-in, a file
-// (relative to dir) or the CID of a blob that is here.
+// (relative to dir) or the CID of a blob that is here. A file may be of any
+// format but pickle: what it is for is the image's business.
 func (l *Library) ResolveModel(ctx context.Context, ref, dir string) (Entry, error) {
-	return l.resolve(ctx, Model, ref, dir, l.builtinModel, l.AddModel)
+	return l.resolve(ctx, Model, ref, dir, l.builtinModel, l.addAnyModel)
 }
 
 type (
@@ -135,15 +135,6 @@ func (l *Library) builtinModel(ctx context.Context, name string) (Entry, error) 
 		return Entry{}, err
 	}
 	return l.named(Entry{Kind: Model, Name: name, CID: info.CID, Size: info.Size, Stamp: stamp})
-}
-
-// AddModel stores a model file; name may be empty.
-func (l *Library) AddModel(ctx context.Context, path, name string) (Entry, error) {
-	info, err := l.blobs.AddFile(ctx, path, blob.AddOptions{})
-	if err != nil {
-		return Entry{}, err
-	}
-	return l.named(Entry{Kind: Model, Name: name, CID: info.CID, Size: info.Size})
 }
 
 // AddImage stores an OCI layout folder or an archive of one (or of docker
