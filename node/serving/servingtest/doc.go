@@ -1,0 +1,5 @@
+// Package servingtest has a pool whose engine is an http.Handler of the test's
+// own process, reached over a unix socket as a real engine is, and an instant
+// engine that repeats its prompt. Tests of what calls or is called by package
+// serving use it; no program does.
+package servingtest
