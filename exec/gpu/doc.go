@@ -36,6 +36,10 @@
 // reset the driver's own clearing is what is relied on. A card that does not
 // come clean in time is never lent again until Book.Readmit wipes it.
 //
+// Call Detect when nothing of an earlier run is alive any more (after
+// exec.Runner.Recover): the memory in use then is what a clean card is measured
+// by.
+//
 // The package refuses to know what a task, a job or a price is. It is called
 // by exec/containerd (Inject), exec/engine (Book) and cmd/infernet.
 package gpu

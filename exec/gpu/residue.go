@@ -66,7 +66,7 @@ func (h Host) amdResidue(d Device) (string, error) {
 }
 
 // holders returns a process that has one of the nodes open, as its number; ""
-// if there is none. Without root it sees only its own user's.
+// if there is none. It needs root to see those of other users.
 func (h Host) holders(nodes []string) string {
 	for _, pid := range h.pids() {
 		dir := path.Join("/proc", pid, "fd")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -90,7 +91,7 @@ func untilClean(ctx context.Context, every time.Duration, look func() (string, e
 	}
 }
 
-var errUnseen = errors.New("its memory cannot be seen")
+var errUnseen = errors.New("what is on it cannot be seen")
 
 // residue says what a tenant has left on a card; "" is nothing.
 func (h Host) residue(ctx context.Context, d Device) (string, error) {
@@ -100,6 +101,9 @@ func (h Host) residue(ctx context.Context, d Device) (string, error) {
 	case AMD:
 		return h.amdResidue(d)
 	case Intel:
+		if h.Root == "" && os.Geteuid() != 0 {
+			return "", errUnseen
+		}
 		if who := h.holders(d.Nodes); who != "" {
 			return "process " + who + " has it open", nil
 		}
