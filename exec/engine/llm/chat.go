@@ -115,17 +115,18 @@ func (c *chatAnswer) stream(ctx context.Context, out *openai.EventWriter) error 
 			}
 		}
 		if err := out.Event(chunk); err != nil {
-			return err
+			return nil // the reader is gone
 		}
 	}
 	if c.ask.usage {
 		last := c.envelope()
 		last.Choices, last.Usage = []openai.ChunkChoice{}, c.counts()
 		if err := out.Event(last); err != nil {
-			return err
+			return nil
 		}
 	}
-	return out.Done()
+	_ = out.Done()
+	return nil
 }
 
 // tells says whether a reader learns anything from an event.

@@ -138,6 +138,24 @@ func (c *client) refusal(t *testing.T, path string, body any) *openai.Error {
 	return e
 }
 
+func encoded(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func decoded[T any](t *testing.T, raw []byte) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatalf("%.300s: %v", raw, err)
+	}
+	return v
+}
+
 // questions are prompts of many lengths that share beginnings.
 func questions(n int) []string {
 	places := []string{"France", "Japan", "Italy", "Spain", "Egypt", "Peru", "Kenya", "Norway", "Cuba", "Chile"}
