@@ -141,3 +141,15 @@ func pciOf(i int) string {
 	const hex = "0123456789abcdef"
 	return "0000:" + string([]byte{hex[i>>7&15], hex[i>>3&15], ':', '0', '0', '.', hex[i&7]})
 }
+
+// TestOneNodeTwice: two cards that claim one device node are one tenant's.
+func TestOneNodeTwice(t *testing.T) {
+	t.Parallel()
+	h := gputest.Tree(t, "h100")
+	spoil(t, h, "proc/driver/nvidia/gpus/0000:20:00.0/information",
+		text("Model: other\nGPU UUID: GPU-00000020-1111-2222-3333-000000000020\nDevice Minor: 0\n"))
+	r, err := h.Scan(t.Context())
+	if err != nil || len(r.Devices) != 1 || len(r.Odd) != 1 || !strings.Contains(r.Odd[0].Reason, r.Devices[0].ID) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
