@@ -100,7 +100,7 @@ func (s *Server) admit(ctx context.Context, t *tenant, job wire.ID, most bound) 
 func (l *lease) windowOpen(now time.Time, c Config) error {
 	owed := l.due() + l.sum.Owed
 	switch {
-	case owed+l.inflight >= min(l.terms.Window, c.Window) && owed+l.inflight > 0:
+	case owed+l.inflight >= l.terms.Window:
 		return unpaid(CodeWindowDue, "%d %s are unpaid or under way: a window is due", owed+l.inflight, l.terms.Unit)
 	case owed > 0 && l.requests == 0 && now.Sub(l.touched) > c.Overdue:
 		return unpaid(CodeWindowDue, "%d %s are unpaid for too long: a window is due", owed, l.terms.Unit)
@@ -195,7 +195,7 @@ func (s *Server) finish(t *tenant, k *ticket, in, out uint64) Usage {
 		m.Requests, m.In, m.Out = m.Requests+1, m.In+in, m.Out+out
 		l.dirty = true
 		l.leave(finished{l.touched, in, out}, s.cfg.Grace)
-		urgent = l.price(m.In, m.Out)-l.saved > min(l.terms.Window, s.cfg.Window)/4
+		urgent = l.price(m.In, m.Out)-l.saved > l.terms.Window/4
 	}
 	u := Usage{Requests: m.Requests, In: in, Out: out, TotalIn: m.In, TotalOut: m.Out}
 	t.mu.Unlock()

@@ -85,6 +85,9 @@ func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket
 		return h.failed(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if err := engineFailed(resp.StatusCode); err != nil {
+		return err
+	}
 	w.Header().Set(HeaderLease, job.String())
 	if err := a.pass(ctx, resp); err != nil {
 		return h.failed(ctx, err)
@@ -94,6 +97,19 @@ func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket
 	w.Header().Set(HeaderUsage, u.String()) // announced as a trailer
 	if a.whole && p.stream && u.Out > 0 {
 		srv.speed.add(u.Out, a.first.Sub(start), a.last.Sub(a.first))
+	}
+	return nil
+}
+
+// engineFailed is what a client is told of an engine's own fault: not its words,
+// which speak of the inside of this machine. What it says of the request, a
+// status below 500, is passed on.
+func engineFailed(status int) error {
+	switch {
+	case status == http.StatusServiceUnavailable:
+		return openai.Unavailable("the engine cannot answer now")
+	case status < 200 || status > 499:
+		return openai.Upstream("the engine failed")
 	}
 	return nil
 }

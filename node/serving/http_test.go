@@ -64,21 +64,24 @@ func TestRequestRefused(t *testing.T) {
 		status int
 		code   string
 	}{
-		"a foreign lease":    {func(r *http.Request) { r.Header.Set(HeaderLease, other.job.String()) }, 402, CodeLeaseUnknown},
-		"no lease":           {func(r *http.Request) { r.Header.Del(HeaderLease) }, 402, CodeLeaseUnknown},
-		"half a lease":       {func(r *http.Request) { r.Header.Set(HeaderLease, "00ff") }, 402, CodeLeaseUnknown},
-		"another path":       {func(r *http.Request) { r.URL.Path = "/metrics" }, 404, "no such path"},
-		"a path around":      {func(r *http.Request) { r.URL.Path = "/v1/../metrics" }, 404, "no such path"},
-		"GET":                {func(r *http.Request) { r.Method = http.MethodGet }, 405, "only POST"},
-		"an announced GiB":   {func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(zeros{}), 1<<30 }, 413, "request_too_large"},
-		"a chunked GiB":      {func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(zeros{}), -1 }, 413, "request_too_large"},
-		"a header bomb":      {func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 64<<10)) }, 431, ""},
-		"no JSON":            {body("{"), 400, "invalid_request_error"},
-		"a member twice":     {body(`{"max_tokens":1,"max_tokens":9,"messages":[]}`), 400, "given twice"},
-		"another spelling":   {body(`{"messages":[{"role":"user","content":"x"}],"Max_Tokens":9}`), 400, "spelt"},
-		"an engine's status": {body(chat("!fail", "")), 500, ""},
+		"a foreign lease":   {func(r *http.Request) { r.Header.Set(HeaderLease, other.job.String()) }, 402, CodeLeaseUnknown},
+		"no lease":          {func(r *http.Request) { r.Header.Del(HeaderLease) }, 402, CodeLeaseUnknown},
+		"half a lease":      {func(r *http.Request) { r.Header.Set(HeaderLease, "00ff") }, 402, CodeLeaseUnknown},
+		"another path":      {func(r *http.Request) { r.URL.Path = "/metrics" }, 404, "no such path"},
+		"a path around":     {func(r *http.Request) { r.URL.Path = "/v1/../metrics" }, 404, "no such path"},
+		"GET":               {func(r *http.Request) { r.Method = http.MethodGet }, 405, "only POST"},
+		"an announced GiB":  {func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(zeros{}), 1<<30 }, 413, "request_too_large"},
+		"a chunked GiB":     {func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(zeros{}), -1 }, 413, "request_too_large"},
+		"a header bomb":     {func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 64<<10)) }, 431, ""},
+		"no JSON":           {body("{"), 400, "invalid_request_error"},
+		"a member twice":    {body(`{"max_tokens":1,"max_tokens":9,"messages":[]}`), 400, "given twice"},
+		"another spelling":  {body(`{"messages":[{"role":"user","content":"x"}],"Max_Tokens":9}`), 400, "spelt"},
+		"an engine's fault": {body(chat("!fail", "")), 502, "the engine failed"},
 	} {
 		status, text := do(tt.change)
+		if strings.Contains(text, e.Path) {
+			t.Errorf("%s: a path of this machine is told: %s", name, text)
+		}
 		if status != tt.status || !strings.Contains(text, tt.code) {
 			t.Errorf("%s: %d %.200q, want %d %s", name, status, text, tt.status, tt.code)
 		}
@@ -149,7 +152,7 @@ func TestTooMany(t *testing.T) {
 	r.cfg.PerPeer = 3
 	r.start(r.disk)
 	c := r.client()
-	mustLease(t, c, 10_000, 5000)
+	mustLease(t, c, 10_000, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan int, 3)
 	for range 2 {
@@ -247,7 +250,7 @@ func TestOutgrows(t *testing.T) {
 	e := &servingtest.Engine{}
 	r := newRig(t, newPool(t, e, 4, 4))
 	c := r.client()
-	mustLease(t, c, 5000, 5000)
+	mustLease(t, c, 5000, 1000)
 	resp, text := c.ask(chat("!flood", `,"stream":true`))
 	if resp.StatusCode != 200 || !strings.Contains(text[strings.LastIndex(strings.TrimSpace(text), "\n"):], CodeBudget) {
 		t.Errorf("%d …%s", resp.StatusCode, text[max(0, len(text)-300):])

@@ -32,9 +32,10 @@ type tenant struct {
 // lease is one lease in memory. Its tenant's mutex guards it but for what is
 // said to be otherwise.
 type lease struct {
-	terms wire.Lease // never changes
-	sum   record     // what is stored of it
-	saved uint64     // price of the meter as it was last stored
+	terms  wire.Lease // never changes
+	answer wire.Event // to terms; never changes
+	sum    record     // what is stored of it
+	saved  uint64     // price of the meter as it was last stored
 
 	inflight uint64     // reserved for requests under way, in the unit
 	requests int        // how many they are
@@ -105,7 +106,7 @@ func (s *Server) agree(from identity.PubKey, ev wire.Event) (wire.Event, error) 
 	if err != nil {
 		return wire.Event{}, err
 	}
-	l := &lease{terms: terms, sum: record{Terms: ev, Answer: signed, Image: image}, touched: s.Now()}
+	l := &lease{terms: terms, answer: signed, sum: record{Terms: ev, Answer: signed, Image: image}, touched: s.Now()}
 	return s.open(t, l)
 }
 
@@ -115,7 +116,7 @@ func (l *lease) again(terms wire.Lease) (wire.Event, error) {
 	if terms != l.terms {
 		return wire.Event{}, refuse(CodeMismatch, "this lease is already known with other terms")
 	}
-	return l.sum.Answer, nil
+	return l.answer, nil
 }
 
 // covers checks a Lease against the quote it names and returns the engine that
@@ -129,6 +130,8 @@ func (s *Server) covers(from identity.PubKey, l wire.Lease) (image string, err e
 		return "", refuse(CodeMismatch, "the quote is for another job or model")
 	case l.In != q.quote.In || l.Out != q.quote.Out || l.Unit != q.quote.Unit || l.Rail != q.quote.Rail:
 		return "", refuse(CodeMismatch, "price: %d and %d %s quoted", q.quote.In, q.quote.Out, q.quote.Unit)
+	case l.Window > s.cfg.Window:
+		return "", refuse(CodeRefused, "window: at most %d %s may be unpaid here", s.cfg.Window, l.Unit)
 	case l.Budget > q.most.Budget || l.Deadline > q.most.Deadline:
 		return "", refuse(CodeMismatch, "budget or deadline exceed the offer's")
 	case l.Deadline <= s.Now().Unix():
@@ -158,7 +161,7 @@ func (s *Server) open(t *tenant, l *lease) (wire.Event, error) {
 		return wire.Event{}, err
 	}
 	t.leases[l.terms.Job] = l
-	return l.sum.Answer, nil
+	return l.answer, nil
 }
 
 // over reports whether no more requests may name the lease.

@@ -112,6 +112,7 @@ func readLease(raw []byte, now time.Time) (*lease, error) {
 	if l.terms, err = wire.Decode[wire.Lease](l.sum.Terms); err != nil {
 		return nil, err
 	}
+	l.answer = l.sum.Answer
 	// The meter may have been written down before a window that states more.
 	m, w := &l.sum.Meter, l.sum.Stated
 	m.In, m.Out, m.Requests = max(m.In, w.In), max(m.Out, w.Out), max(m.Requests, w.Requests)
