@@ -35,6 +35,9 @@ type answer struct {
 	m     *meter.Meter
 	ended bool
 	done  func(*answer, meter.Result, error) // called once
+
+	guess   int  // completion tokens that an answer without a bound may have
+	unheard bool // the request was not sent, or refused
 }
 
 // next is the next event; the time until it comes is bounded. Comments say
@@ -86,11 +89,16 @@ func (a *answer) trail() {
 // finish ends an answer that came in full.
 func (a *answer) finish() { a.end(nil, func() meter.Result { return a.m.Finish() }) }
 
-// drop ends an answer that this side does not want any more.
-func (a *answer) drop(cause error) { a.end(cause, func() meter.Result { return a.m.Cut(true) }) }
-
-// fail ends an answer that the provider broke.
-func (a *answer) fail(cause error) { a.end(cause, func() meter.Result { return a.m.Cut(false) }) }
+// drop ends an answer that was not had in full, by whoever's doing. The provider
+// may have worked for it unless it said, or could not hear, otherwise.
+func (a *answer) drop(cause error) {
+	a.end(cause, func() meter.Result {
+		if a.unheard {
+			return meter.Result{}
+		}
+		return a.m.Cut(a.events == nil, a.guess)
+	})
+}
 
 func (a *answer) end(cause error, count func() meter.Result) {
 	a.mu.Lock()

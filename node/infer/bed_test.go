@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,8 @@ type bed struct {
 	words    *infertest.Words
 	r        *infer.Router
 	stop     func()
+	tolerant bool // of errors of Run
+	mu       sync.Mutex
 	penalise map[identity.PubKey]int
 }
 
@@ -66,6 +70,7 @@ func newBed(t testing.TB, n int) *bed {
 		Key: keys[0], Store: store.NewMem(), Peers: b.net, Market: b.net, Rail: b.rail, Ledger: b.ledger,
 		Tokens: func(string) meter.Tokenizer { return b.words },
 		Rand:   func() float64 { return 0 }, // the likeliest first
+		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	return b
 }
@@ -81,7 +86,7 @@ func (b *bed) start() *bed {
 	go func() { done <- b.r.Run(ctx) }()
 	b.stop = func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-done; err != nil && !b.tolerant {
 			b.t.Errorf("Run: %v", err)
 		}
 		b.stop = func() {}
@@ -248,4 +253,16 @@ func first(s infertest.Script) func(int) infertest.Script {
 
 func question(i int) string {
 	return fmt.Sprintf("question number %d %s", i, strings.Repeat("and more ", i%5))
+}
+
+func (b *bed) punish(p identity.PubKey, points int, _ string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.penalise[p] += points
+}
+
+func (b *bed) punished(p identity.PubKey) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.penalise[p]
 }

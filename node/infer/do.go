@@ -77,7 +77,7 @@ func orNil(e *openai.Error) error {
 func (r *Router) local(ctx context.Context, q *query, via http.RoundTripper) (*answer, error) {
 	a := &answer{m: meter.New(q.ask, nil), idle: r.cfg.Idle, done: r.ended, t: target{spot: spot{peer: r.d.Key.PubKey()}}}
 	if err := r.post(ctx, a, q, via, "http://local"+q.Path, ""); err != nil {
-		a.failed(ctx, err)
+		a.drop(err)
 		return nil, err
 	}
 	return a, nil

@@ -34,7 +34,7 @@ func transport(peers Peers) *http.Transport {
 			}
 			c, err := peers.Dial(ctx, p, p2p.ProtoHTTP)
 			if err != nil {
-				return nil, err
+				return nil, &unreached{err}
 			}
 			return ended{c}, nil
 		},
@@ -50,3 +50,9 @@ func transport(peers Peers) *http.Transport {
 type ended struct{ net.Conn }
 
 func (e ended) Close() error { return reset(e.Conn) }
+
+// unreached is an error before anything was sent.
+type unreached struct{ err error }
+
+func (u *unreached) Error() string { return u.err.Error() }
+func (u *unreached) Unwrap() error { return u.err }

@@ -62,16 +62,21 @@ func limit(own, usual uint64) uint64 {
 	return usual
 }
 
-// maxOut is how many completion tokens the request may take, in all.
-func (q *query) maxOut() int {
+// guess is how many tokens an answer has that nobody bounded; 0 where there are
+// none.
+func (q *query) guess() int {
 	switch q.Path {
 	case "/v1/chat/completions", "/v1/completions":
-	default:
-		return 0
+		return outGuess
 	}
-	n := q.ask.MaxOut
-	if n == 0 {
-		n = outGuess
+	return 0
+}
+
+// maxOut is how many completion tokens the request may take, in all.
+func (q *query) maxOut() int {
+	n := q.guess()
+	if n > 0 && q.ask.MaxOut > 0 {
+		n = q.ask.MaxOut
 	}
 	return min(n, math.MaxInt32) * min(q.ask.Tried, math.MaxInt16)
 }

@@ -25,7 +25,7 @@ func (r *Router) receipt(t *talk, l *lease, w *window) error {
 		return r.unsigned(l, w, fmt.Errorf("%w: %w", errProtocol, err))
 	}
 	if _, err := r.d.Ledger.AddReceipt(pair); err != nil {
-		return err
+		r.log.Error("store a receipt", "lease", l.ID.Short(), "seq", w.Doc.Seq, "err", err)
 	}
 	return r.done(l, w)
 }
@@ -50,7 +50,7 @@ func (r *Router) unsigned(l *lease, w *window, cause error) error {
 			return err
 		}
 		if _, err := r.d.Ledger.AddOneSided(doc); err != nil {
-			return err
+			r.log.Error("store a receipt", "lease", l.ID.Short(), "seq", w.Doc.Seq, "err", err)
 		}
 	}
 	return r.done(l, w)

@@ -148,7 +148,7 @@ func (s *stream) fail(cause error) {
 	if c := s.a.why(); c != nil && !errors.Is(c, context.Canceled) {
 		cause = c
 	}
-	s.a.fail(cause)
+	s.a.drop(cause)
 	s.r.blame(s.a.t, cause)
 	s.r.log.Debug("stream failed", "provider", s.a.t.peer.Short(), "err", cause)
 	if s.q.Deterministic && s.left > 0 && s.given.joinable() {

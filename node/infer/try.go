@@ -58,9 +58,14 @@ func (r *Router) mend(ctx context.Context, m *mendable) bool {
 	case codeLeaseEnded, codeLeaseBudget:
 		r.retire(m.l, e.Code)
 	case codeWindowDue:
+		before := m.l.info().Windows
 		if err := r.settle(ctx, m.l); err != nil {
 			r.log.Debug("a window is due and not paid", "lease", m.l.ID.Short(), "err", err)
 			return false
+		}
+		// What was cut off shows only at a lease's end.
+		if m.l.info().Windows == before {
+			r.retire(m.l, e.Code)
 		}
 	default:
 		return false
@@ -70,7 +75,7 @@ func (r *Router) mend(ctx context.Context, m *mendable) bool {
 
 func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) {
 	rate := t.rate()
-	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), idle: r.cfg.Idle, done: r.ended}
+	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), idle: r.cfg.Idle, done: r.ended, guess: q.guess()}
 	l, err := r.take(ctx, t, a.cost)
 	if err != nil {
 		if isRefused(err, "no_quote") {
@@ -78,28 +83,20 @@ func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) 
 		}
 		return nil, err
 	}
-	a.l, a.held = l, a.m.Most(q.maxOut())
+	a.l, a.held = l, a.m.Most(q.guess())
 	l.hold(a.held)
 	r.health.busy(t.peer, 1)
 	if err := r.post(ctx, a, q, r.http, "http://"+t.peer.Hex()+q.Path, l.ID.String()); err != nil {
-		a.failed(ctx, err)
 		var e *openai.Error
+		var dial *unreached
+		a.unheard = errors.As(err, &dial) || errors.As(err, &e) && a.events == nil
+		a.drop(err)
 		if errors.As(err, &e) && e.Status == http.StatusPaymentRequired {
 			return nil, &mendable{l, err}
 		}
 		return nil, err
 	}
 	return a, nil
-}
-
-// failed ends an answer that did not begin: by this side's doing when the
-// context has ended.
-func (a *answer) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		a.drop(context.Cause(ctx))
-		return
-	}
-	a.fail(err)
 }
 
 // post sends the query and reads what comes first.

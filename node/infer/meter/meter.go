@@ -114,27 +114,30 @@ func (m *Meter) Said() bool { return m.said }
 // answered: for an answer without a bound, guess tokens.
 func (m *Meter) Most(guess int) Count {
 	out := m.ask.MaxOut
-	if out == 0 {
+	if out == 0 || guess == 0 {
 		out = guess
 	}
 	return Count{m.mostIn(), uint64(out) * uint64(m.ask.Tried)}
 }
 
 // Cut counts a request that was not answered in full: nothing is certain but
-// what it can have used at most. When this side gave it up, that is what is on
-// the way included; when the provider broke it off, what came.
-func (m *Meter) Cut(ours bool) Result {
-	if !ours && m.events == 0 {
-		return Result{}
+// what it can have used at most, what was lost on the way included; guess is
+// how many tokens an answer has that comes as a whole and has no bound. Once
+// something came a first token is counted, so that the rest is asked about.
+func (m *Meter) Cut(whole bool, guess int) Result {
+	most := m.Most(guess)
+	out := min(m.mostOut()+ahead, most.Out)
+	if whole {
+		out = most.Out
 	}
-	out := m.mostOut()
-	if ours {
-		out += ahead
+	if m.ask.MaxOut == 0 && !whole {
+		out = m.mostOut() + ahead
 	}
-	if m.ask.MaxOut > 0 {
-		out = min(out, uint64(m.ask.MaxOut)*uint64(m.ask.Tried))
+	r := Result{Slack: Count{most.In, out}}
+	if m.bytes > 0 && out > 0 {
+		r.Out, r.Slack.Out = 1, out-1
 	}
-	return Result{Slack: Count{m.mostIn(), out}}
+	return r
 }
 
 // Claimed is what the provider said.
