@@ -27,7 +27,7 @@ const (
 	keepAlive = 3 * time.Second
 	// patienceForEnd is how long the error of a broken connection waits for the
 	// engine's end and its last words.
-	patienceForEnd = 200 * time.Millisecond
+	patienceForEnd = 500 * time.Millisecond
 )
 
 // instance is one run of an engine.
@@ -40,7 +40,12 @@ type instance struct {
 	result    exec.Result
 	load      func(ctx context.Context, client *http.Client) error
 
-	active int // requests; the pool's lock
+	// suspect is told of each broken connection.
+	suspect func()
+
+	// The pool's lock guards these.
+	active  int  // requests
+	doubted bool // a connection broke, and no probe was answered since
 
 	mu    sync.Mutex
 	cause error // why it was condemned
@@ -143,6 +148,19 @@ func (i *instance) crashed() error {
 	return i.condemn(fmt.Errorf("%w: %w", ErrCrashed, i.end()))
 }
 
+// hung condemns an engine that answers no probe, unless it turns out to have
+// ended: the runtime tells of it a moment later than its connections.
+func (i *instance) hung(misses int) error {
+	t := time.NewTimer(patienceForEnd)
+	defer t.Stop()
+	select {
+	case <-i.ended:
+		return i.crashed()
+	case <-t.C:
+		return i.condemn(fmt.Errorf("%w: did not answer %d probes of its health%s", ErrCrashed, misses, i.words()))
+	}
+}
+
 // end says how it ended.
 func (i *instance) end() error {
 	return fmt.Errorf("ended (%s, exit code %d)%s", i.result.Reason, i.result.ExitCode, i.words())
@@ -202,6 +220,7 @@ func (i *instance) fault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("engine: %w", ctx.Err())
 	}
+	i.suspect()
 	wait := time.NewTimer(patienceForEnd)
 	defer wait.Stop()
 	select {

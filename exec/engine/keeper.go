@@ -147,6 +147,13 @@ func startError(ctx context.Context, err error) error {
 // watch lets requests in and looks after the engine until it has to end, on
 // purpose (nil) or not (ErrCrashed).
 func (p *Pool) watch(ctx context.Context, e *engine, inst *instance) error {
+	inst.suspect = func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		// No more requests until it answers a probe: it may be dying.
+		inst.doubted = true
+		e.nudge()
+	}
 	p.mu.Lock()
 	e.set(Ready)
 	e.inst, e.used = inst, time.Now()
@@ -161,9 +168,10 @@ func (p *Pool) watch(ctx context.Context, e *engine, inst *instance) error {
 		}
 	}()
 	misses := 0
-	probe := time.NewTimer(p.cfg.HealthEvery)
-	defer probe.Stop()
+	next := time.NewTimer(p.cfg.HealthEvery)
+	defer next.Stop()
 	for {
+		due := false
 		select {
 		case <-ctx.Done():
 			inst.condemn(ErrClosed)
@@ -171,18 +179,48 @@ func (p *Pool) watch(ctx context.Context, e *engine, inst *instance) error {
 		case <-inst.ended:
 			return inst.crashed()
 		case <-e.kick:
-		case <-probe.C:
-			if inst.probe(ctx, p.cfg.HealthTimeout) == nil {
-				misses = 0
-			} else if misses++; misses >= p.cfg.HealthMisses && ctx.Err() == nil {
-				return inst.condemn(fmt.Errorf("%w: did not answer %d probes of its health", ErrCrashed, misses))
+			due = p.doubts(inst)
+		case <-next.C:
+			due = true
+		}
+		if due {
+			if misses = p.examine(ctx, e, inst, misses); misses >= p.cfg.HealthMisses && ctx.Err() == nil {
+				return inst.hung(misses)
 			}
-			probe.Reset(p.cfg.HealthEvery)
+			every := p.cfg.HealthEvery
+			if misses > 0 && p.doubts(inst) {
+				every = min(every, doubtEvery)
+			}
+			next.Reset(every)
 		}
 		if p.retire(e) {
 			return nil
 		}
 	}
+}
+
+// doubtEvery is between the probes of an engine that broke a connection.
+const doubtEvery = 200 * time.Millisecond
+
+// doubts says whether the engine broke a connection and has not answered a
+// probe since.
+func (p *Pool) doubts(inst *instance) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return inst.doubted
+}
+
+// examine probes the engine's health and returns how many probes in a row were
+// missed. An engine that answers is trusted again.
+func (p *Pool) examine(ctx context.Context, e *engine, inst *instance, misses int) int {
+	if inst.probe(ctx, p.cfg.HealthTimeout) != nil {
+		return misses + 1
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inst.doubted = false
+	p.pump(e)
+	return 0
 }
 
 // retire says whether the engine is to end, and then gives out no more slots.

@@ -185,7 +185,7 @@ func liveCrash(t *testing.T, p *engine.Pool, s engine.Spec) {
 		<-time.After(10 * time.Millisecond)
 	}
 	err := ask("@crash=2 one two three")
-	if !errors.Is(err, engine.ErrCrashed) || !strings.Contains(err.Error(), "crashes on request") {
+	if !errors.Is(err, engine.ErrCrashed) {
 		t.Errorf("%v", err)
 	}
 	wg.Wait()
@@ -194,6 +194,9 @@ func liveCrash(t *testing.T, p *engine.Pool, s engine.Spec) {
 		t.Error(err)
 	}
 	t.Logf("up again after %v", time.Since(begun))
+	if last := p.Status()[0].LastError; !strings.Contains(last, "crashes on request") || !strings.Contains(last, "exit code 3") {
+		t.Errorf("its last words are missing: %s", last)
+	}
 }
 
 // livePort has an engine that knows no socket.

@@ -28,20 +28,24 @@ func testSpec(key string) Spec {
 // serving is an engine of the fake runner: healthy after some probes, slow
 // when asked to be.
 type serving struct {
-	healthyAfter int32 // probes; negative is never
+	healthyAfter atomic.Int32 // probes; negative is never
 	probes       atomic.Int32
 	requests     atomic.Int32
 	working      atomic.Int32
 	deaf         atomic.Bool // probes hang
+	gone         atomic.Bool // probes are refused
 }
 
 func (p *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/health" {
+		if p.gone.Load() {
+			panic(http.ErrAbortHandler)
+		}
 		if p.deaf.Load() {
 			<-r.Context().Done()
 			return
 		}
-		if n := p.probes.Add(1); p.healthyAfter < 0 || n <= p.healthyAfter {
+		if n, after := p.probes.Add(1), p.healthyAfter.Load(); after < 0 || n <= after {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		return
@@ -49,6 +53,10 @@ func (p *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.requests.Add(1)
 	p.working.Add(1)
 	defer p.working.Add(-1)
+	if r.URL.Path == "/cut" {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	if r.URL.Path == "/wait" {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -175,6 +183,7 @@ func (b *bench) crash(key string) {
 			if !b.runner.Crash(k.ID, 139) {
 				b.t.Errorf("%s does not run", k.ID)
 			}
+			synctest.Wait()
 			return
 		}
 	}
@@ -186,7 +195,7 @@ func TestPoolStartsServesAndIdles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := begin(t, nil)
 		defer b.close()
-		b.program("a").healthyAfter = 5
+		b.program("a").healthyAfter.Store(5)
 		for range 10 {
 			b.must(b.ask(t.Context(), testSpec("a"), "t", "/echo", nil))
 		}
@@ -215,7 +224,7 @@ func TestPoolNeverHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := begin(t, func(c *Config) { c.StartTimeout = 20 * time.Second })
 		defer b.close()
-		b.program("a").healthyAfter = -1
+		b.program("a").healthyAfter.Store(-1)
 		begun := time.Now()
 		err := b.ask(t.Context(), testSpec("a"), "t", "/echo", nil)
 		if !errors.Is(err, ErrStart) || !strings.Contains(err.Error(), "20s") || !strings.Contains(err.Error(), "503") {
@@ -233,7 +242,7 @@ func TestPoolNeverHealthy(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		<-time.After(Default().MaxBackoff)
-		b.program("a").healthyAfter = 0
+		b.program("a").healthyAfter.Store(0)
 		b.must(b.ask(t.Context(), testSpec("a"), "t", "/echo", nil))
 	})
 }
@@ -303,6 +312,39 @@ func TestPoolBacksOffAndGivesUp(t *testing.T) {
 		}
 		<-time.After(b.cfg.MaxBackoff)
 		b.must(b.ask(t.Context(), testSpec("a"), "t", "/echo", nil))
+	})
+}
+
+// TestPoolTrustsAgain: an engine that breaks one connection gets no requests
+// until it answers a probe, and is not started again.
+func TestPoolTrustsAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, nil)
+		defer b.close()
+		for range 3 {
+			err := b.ask(t.Context(), testSpec("a"), "t", "/cut", func(resp *http.Response) {
+				if _, err := io.ReadAll(resp.Body); !errors.Is(err, ErrCrashed) {
+					t.Errorf("cut: %v", err)
+				}
+			})
+			b.must(err)
+			b.must(b.ask(t.Context(), testSpec("a"), "t", "/echo", nil))
+		}
+		if n := len(b.runner.Started()); n != 1 || b.status("a").Restarts != 0 {
+			t.Errorf("started %d times", n)
+		}
+		// One that breaks a connection and then answers no probe is given up
+		// soon, not after three ordinary probes.
+		b.program("a").gone.Store(true)
+		begun := time.Now()
+		b.must(b.ask(t.Context(), testSpec("a"), "t", "/cut", func(resp *http.Response) { _, _ = io.ReadAll(resp.Body) }))
+		<-time.After(3 * time.Second)
+		b.program("a").gone.Store(false)
+		b.must(b.ask(t.Context(), testSpec("a"), "t", "/echo", nil))
+		if took := time.Since(begun); took > 5*time.Second || len(b.runner.Started()) != 2 {
+			t.Errorf("%v, started %d times", took, len(b.runner.Started()))
+		}
 	})
 }
 
@@ -411,13 +453,13 @@ func TestPoolCancel(t *testing.T) {
 		b := begin(t, nil)
 		defer b.close()
 		// While it starts: nobody wants it any more, and the next is not harmed.
-		b.program("a").healthyAfter = 100
+		b.program("a").healthyAfter.Store(100)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := b.ask(ctx, testSpec("a"), "t", "/echo", nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		b.program("a").healthyAfter = 0
+		b.program("a").healthyAfter.Store(0)
 		// In flight: the engine sees it at once.
 		for range 2 {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -30,7 +30,7 @@ func (s *server) steer(text string) (knobs, error) {
 	k := knobs{delay: s.Delay, lie: 1}
 	for word := range strings.FieldsSeq(text) {
 		name, value, ok := strings.Cut(word, "=")
-		if !ok || name[0] != '@' {
+		if !ok || !strings.HasPrefix(name, "@") {
 			continue
 		}
 		n, err := strconv.Atoi(value)
