@@ -1,8 +1,9 @@
 // Command infernet-llm is the default inference engine: a thin program over
 // llama.cpp that runs alone in a sandbox, in an image that holds nothing else.
 //
-// It reads prompts from /in as JSONL, runs them one after another through the
-// GGUF model at /model, and writes one answer a line to /out/output.jsonl:
+// In batch mode it reads prompts from /in as JSONL, runs them one after
+// another through the GGUF model at /model, and writes one answer a line to
+// /out/output.jsonl:
 //
 //	{"id":"q1","prompt":"What is the capital of France?"}
 //	{"id":"q1","answer":"The capital of France is Paris.","tokens":9}
@@ -13,12 +14,33 @@
 // goes on; a line that is not what it should be ends the run before any work
 // is done, named by its number, because whoever pays should know at once.
 //
-// Decoding is greedy and nothing else, with one thread, so that the same
-// model, input and kind of processor give the same bytes. The program opens no
-// network connection and loads no shared library. Texts from the input can
-// never become control tokens of the model.
+// In serve mode (--serve unix:PATH, or INFERNET_SOCKET and no arguments) it
+// answers OpenAI's HTTP API on a unix socket: chats, completions, embeddings,
+// streams; /tokenize and /detokenize as vLLM has them; /health; and
+// /infernet/replay, which tells how likely the model holds an answer that
+// somebody claims it gave.
+//
+// One goroutine, the scheduler's, runs the model. Each step takes the next
+// token of every answer and a part of every prompt, so that requests join and
+// leave between steps and none waits for another's end; a reader who is slow
+// or gone holds up nobody. What a slot of the cache holds stays for the next
+// prompt that begins alike. A request may name a cache_salt; only requests of
+// the same salt share what is cached, which keeps one tenant from learning by
+// the time of an answer what another asked.
+//
+// Batch mode is greedy and nothing else. In both modes what is greedy depends
+// on the model and the prompt alone: not on other requests, the cache, the
+// number of slots or the run, which TestManyAtOnceAreAsOneAtATime holds to
+// the last bit of log-probabilities for the demonstration model. One thread is
+// the default. The program opens no network connection and loads no shared
+// library. Texts from requests can never become control tokens of the model.
+//
+// Memory is bounded: requests by their size, their number and the queue; the
+// cache, which has the context's length for each of the requests side by
+// side, from the start. Models that only embed and pool in a way of their own
+// are not served.
 //
 // It is called by nobody but the sandbox: package exec/engine makes the image,
-// and a node's task arguments are its flags. Exit codes: 0 done, 1 failed,
-// 2 the flags or the input are wrong.
+// and a node's task arguments and environment are its flags. Exit codes: 0
+// done, 1 failed, 2 the flags or the input are wrong.
 package main

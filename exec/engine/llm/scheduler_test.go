@@ -69,7 +69,8 @@ func generated(t *testing.T, s *server, ctx context.Context, a ask) *generation 
 	return g
 }
 
-func made(g *generation) int { return g.seqs[0].work.(*answerer).made }
+// made is how many tokens there are, read or not.
+func made(g *generation) int { return g.usage.CompletionTokens + len(g.events) }
 
 func TestWhoLeavesIsLeft(t *testing.T) {
 	s := running(t, 1)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,10 @@ func TestSchema(t *testing.T) {
 		{`{"type":"string","format":"date"}`, []string{`"2026-11-21"`}, []string{`"2026-13-21"`, `"today"`}},
 		{`{"type":["integer","null"]}`, []string{`0`, `-7`, `null`}, []string{`01`, `1.5`, `"1"`, `-`}},
 		{`{"type":"number"}`, []string{`0.5`, `-1e+9`, `3`}, []string{`.5`, `1.`, `+1`}},
+		{`{"type":"integer","minimum":3,"maximum":1205}`, []string{"3", "9", "10", "999", "1199", "1200", "1205"}, []string{"2", "0", "1206", "1210", "2000", "-5", "03"}},
+		{`{"type":"integer","exclusiveMinimum":-12,"exclusiveMaximum":1}`, []string{"-11", "-9", "-1", "0"}, []string{"-12", "1", "-0", "-20"}},
+		{`{"type":"integer","minimum":0}`, []string{"0", "12345678"}, []string{"-1"}},
+		{`{"type":"number","minimum":0}`, []string{"0.5", "1e3"}, []string{"-1"}},
 		{`{"const":{"a":[1,"x"]}}`, []string{`{"a":[1,"x"]}`}, []string{`{}`}},
 		{`{"prefixItems":[{"type":"boolean"},{"type":"null"}]}`, []string{`[true,null]`, `[ false, null ]`}, []string{`[true]`, `[true,null,1]`}},
 		{`{"type":"object","additionalProperties":{"type":"integer"}}`, []string{`{}`, `{"a":1}`, `{"a":1, "b":2}`}, []string{`{"a":"b"}`, `{"a":1,}`}},
@@ -88,7 +93,8 @@ func TestSchemaRefuses(t *testing.T) {
 		`[]`: ErrSchema, `{`: ErrSchema, `{} {}`: ErrSchema, `"x"`: ErrSchema, `{"a":1,"a":2}`: ErrSchema,
 		`{"type":"thing"}`: ErrSchema, `{"type":7}`: ErrSchema, `{"type":[]}`: ErrSchema, `{"enum":[]}`: ErrSchema, `{"anyOf":[]}`: ErrSchema,
 		`{"$ref":"http://x/y"}`: ErrSchema, `{"$ref":"#/nowhere"}`: ErrSchema, `{"$ref":7}`: ErrSchema,
-		`{"type":"integer","minimum":3}`: ErrSchema, `{"not":{}}`: ErrSchema, `{"allOf":[{},{}]}`: ErrSchema,
+		`{"type":"integer","minimum":3,"maximum":2}`: ErrSchema, `{"type":"integer","minimum":0.5}`: ErrSchema, `{"type":"number","maximum":3}`: ErrSchema, `{"minimum":3}`: ErrSchema,
+		`{"not":{}}`: ErrSchema, `{"allOf":[{},{}]}`: ErrSchema,
 		`{"type":"object","properties":7}`: ErrSchema, `{"type":"object","properties":{},"required":["x"]}`: ErrSchema,
 		`{"type":"string","pattern":"("}`: ErrSchema, `{"type":"string","pattern":"a\\b"}`: ErrSchema, `{"type":"string","pattern":7}`: ErrSchema,
 		`{"type":"string","minLength":3,"maxLength":2}`: ErrSchema, `{"type":"array","minItems":-1}`: ErrSchema,
@@ -99,6 +105,23 @@ func TestSchemaRefuses(t *testing.T) {
 	} {
 		if _, err := Schema([]byte(schema)); !errors.Is(err, want) {
 			t.Errorf("%.80s: %v, want %v", schema, err, want)
+		}
+	}
+}
+
+func TestDecimals(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		low := rnd.Int64N(1500)
+		high := low + rnd.Int64N(1500)
+		b := newBuilder()
+		g := &Grammar{start: b.rule(decimals(low, high)...)}
+		g.rules = b.rules
+		for range 50 {
+			if n := rnd.Int64N(3200); takes(t, g, strconv.FormatInt(n, 10)) != (low <= n && n <= high) {
+				t.Fatalf("from %d to %d: %d", low, high, n)
+			}
 		}
 	}
 }

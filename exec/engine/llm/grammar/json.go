@@ -46,21 +46,27 @@ func (b *builder) anyString() int32 {
 	return b.once(&b.str, func() int32 { return b.rule(seq(`"`, b.repeat(b.character(), 0, -1), `"`)) })
 }
 
+// digits is a whole number that is not negative.
+func (b *builder) digits() int32 {
+	more := b.repeat(b.rule(seq(within('0', '9'))), 0, 15)
+	return b.rule(text("0"), seq(within('1', '9'), more))
+}
+
+// fraction is what may follow the digits of a number.
+func (b *builder) fraction() []symbol {
+	digit := b.rule(seq(within('0', '9')))
+	point := b.rule(nil, seq(".", b.repeat(digit, 1, 16)))
+	sign := b.rule(nil, text("-"), text("+"))
+	exponent := b.rule(nil, seq(b.rule(text("e"), text("E")), sign, b.repeat(digit, 1, 3)))
+	return seq(point, exponent)
+}
+
 func (b *builder) anyInteger() int32 {
-	return b.once(&b.integer, func() int32 {
-		digits := b.repeat(b.rule(seq(within('0', '9'))), 0, 15)
-		return b.rule(seq(b.rule(nil, text("-")), b.rule(text("0"), seq(within('1', '9'), digits))))
-	})
+	return b.once(&b.integer, func() int32 { return b.rule(seq(b.rule(nil, text("-")), b.digits())) })
 }
 
 func (b *builder) anyNumber() int32 {
-	return b.once(&b.number, func() int32 {
-		digit := b.rule(seq(within('0', '9')))
-		fraction := b.rule(nil, seq(".", b.repeat(digit, 1, 16)))
-		sign := b.rule(nil, text("-"), text("+"))
-		exponent := b.rule(nil, seq(b.rule(text("e"), text("E")), sign, b.repeat(digit, 1, 3)))
-		return b.rule(seq(b.anyInteger(), fraction, exponent))
-	})
+	return b.once(&b.number, func() int32 { return b.rule(seq(b.anyInteger(), b.fraction())) })
 }
 
 func (b *builder) anyValue() int32 {

@@ -38,7 +38,7 @@ var refused = []string{
 	"not", "if", "then", "else", "patternProperties", "propertyNames", "minProperties", "maxProperties",
 	"dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems",
 	"contains", "minContains", "maxContains", "uniqueItems", "multipleOf", "additionalItems",
-	"$dynamicRef", "$recursiveRef", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+	"$dynamicRef", "$recursiveRef",
 }
 
 // wrong notes a fault of the schema at a place.
@@ -162,6 +162,8 @@ func (c *compiler) typed(t *tree, at string, depth int) int32 {
 		return c.arrayOf(t, at, depth)
 	case kind == nil && (t.member("pattern") != nil || t.member("minLength") != nil || t.member("maxLength") != nil):
 		return c.stringOf(t, at)
+	case kind == nil && bounded(t):
+		return c.wrong(at, "bounds without a type are not supported")
 	case kind == nil:
 		return c.anyValue()
 	case kind.kind == '[' && len(kind.values) > 0:
@@ -183,9 +185,9 @@ func (c *compiler) ofType(kind, t *tree, at string, depth int) int32 {
 	case "string":
 		return c.stringOf(t, at)
 	case "number":
-		return c.anyNumber()
+		return c.numberOf(t, at)
 	case "integer":
-		return c.anyInteger()
+		return c.integerOf(t, at)
 	case "boolean":
 		return c.rule(text("true"), text("false"))
 	case "null":
@@ -194,7 +196,7 @@ func (c *compiler) ofType(kind, t *tree, at string, depth int) int32 {
 	return c.wrong(at, "type is none of object, array, string, number, integer, boolean and null")
 }
 
-// count is a whole number of the schema, or otherwise where it says nothing.
+// size is a whole number of the schema, or otherwise where it says nothing.
 func (c *compiler) size(t *tree, key, at string, otherwise int) int {
 	v := t.member(key)
 	if v == nil {
