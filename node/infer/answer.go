@@ -16,20 +16,21 @@ import (
 
 // answer is one provider's answer to a query, begun.
 type answer struct {
-	t      target
-	l      *lease // nil: free
-	cost   uint64 // reserved of the lease
-	held   meter.Count
-	resp   *http.Response
-	cancel context.CancelCauseFunc
-	why    func() error // why it was cancelled, if it was
-	until  time.Time    // when the whole of it has taken too long
-	stalls *time.Timer  // ends the request when the provider is silent
-	idle   time.Duration
-	events *openai.EventReader
-	whole  []byte // of an answer that is not streamed
-	first  []byte // the first event, which was read to see whether there is one
-	chunk  meter.Chunk
+	t       target
+	l       *lease // nil: free
+	cost    uint64 // reserved of the lease
+	held    meter.Count
+	resp    *http.Response
+	cancel  context.CancelCauseFunc
+	release context.CancelCauseFunc // of the context around it; may be nil
+	why     func() error            // why it was cancelled, if it was
+	until   time.Time               // when the whole of it has taken too long
+	stalls  *time.Timer             // ends the request when it takes too long to begin, or to end
+	watch   *watch                  // ends it when the provider is silent in between
+	events  *openai.EventReader
+	whole   []byte // of an answer that is not streamed
+	first   []byte // the first event, which was read to see whether there is one
+	chunk   meter.Chunk
 
 	mu    sync.Mutex
 	m     *meter.Meter
@@ -40,11 +41,11 @@ type answer struct {
 	unheard bool // the request was not sent, or refused
 }
 
-// next is the next event; the time until it comes is bounded. Comments say
-// nothing and do not count as a sign of life.
+// next is the next event; the time until it comes is bounded. Comments are
+// events here, but too many of them are too long an answer.
 func (a *answer) next() (openai.Event, error) {
-	a.stalls.Reset(a.idle)
-	defer a.stalls.Stop()
+	a.watch.begin()
+	defer a.watch.end()
 	return a.events.Next()
 }
 
@@ -110,7 +111,11 @@ func (a *answer) end(cause error, count func() meter.Result) {
 	res := count()
 	a.mu.Unlock()
 	a.stalls.Stop()
+	a.watch.close()
 	a.cancel(cause)
+	if a.release != nil {
+		a.release(cause)
+	}
 	if a.resp != nil {
 		_ = a.resp.Body.Close()
 	}
@@ -148,6 +153,7 @@ func (a *answer) begin(q *query, cfg Config) error {
 		return errGarbage
 	}
 	a.events = openai.NewEventReader(a.resp.Body, cfg.MaxEvent)
+	a.watch.start(func(err error) { a.cancel(err) })
 	for range maxComments {
 		ev, err := a.events.Next()
 		if err != nil {

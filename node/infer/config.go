@@ -34,8 +34,9 @@ type Config struct {
 	// engine is cold gets three times FirstByte.
 	FirstByte, FirstByteMax time.Duration
 	// Idle is the longest silence between two events, Longest the longest
-	// answer in time.
-	Idle, Longest time.Duration
+	// answer in time. After each Probe of silence the provider is asked whether
+	// it is still there; one that does not answer twice is given up at once.
+	Idle, Longest, Probe time.Duration
 
 	// Candidates is how many providers are asked for quotes, within QuoteTime.
 	Candidates int
@@ -62,7 +63,7 @@ func Default() Config {
 		Budget: 2000, Window: 500, PayAt: 250, HourCap: 20000, CrashAllowance: 50,
 		LeaseLife: 30 * time.Minute, PayIdle: 5 * time.Second,
 		FirstByte: 10 * time.Second, FirstByteMax: 90 * time.Second,
-		Idle: 30 * time.Second, Longest: time.Hour,
+		Idle: 30 * time.Second, Longest: time.Hour, Probe: 2 * time.Second,
 		Candidates: 24, QuoteTime: 1500 * time.Millisecond,
 		SearchEvery: 30 * time.Second, QuoteEvery: 10 * time.Second, MaxStale: 5 * time.Minute,
 		Tries: 4, Continuations: 2,
@@ -80,7 +81,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: windows are to be paid after they are full", ErrConfig)
 	case c.LeaseLife < time.Minute || c.PayIdle <= 0:
 		return fmt.Errorf("%w: leases shorter than a minute, or no idle time", ErrConfig)
-	case c.FirstByte <= 0 || c.FirstByteMax < c.FirstByte || c.Idle <= 0 || c.Longest <= 0:
+	case c.FirstByte <= 0 || c.FirstByteMax < c.FirstByte || c.Idle <= 0 || c.Longest <= 0 || c.Probe <= 0:
 		return fmt.Errorf("%w: times of an answer", ErrConfig)
 	case c.Candidates < 1 || c.Tries < 1 || c.Continuations < 0 || c.Sessions < 1:
 		return fmt.Errorf("%w: fewer than one candidate, try or session", ErrConfig)

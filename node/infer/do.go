@@ -75,7 +75,7 @@ func orNil(e *openai.Error) error {
 
 // local asks this node's own engine, free of charge.
 func (r *Router) local(ctx context.Context, q *query, via http.RoundTripper) (*answer, error) {
-	a := &answer{m: meter.New(q.ask, nil), idle: r.cfg.Idle, done: r.ended, t: target{spot: spot{peer: r.d.Key.PubKey()}}}
+	a := &answer{m: meter.New(q.ask, nil), watch: &watch{idle: r.cfg.Idle, every: r.cfg.Idle}, done: r.ended, t: target{spot: spot{peer: r.d.Key.PubKey()}}}
 	if err := r.post(ctx, a, q, via, "http://local"+q.Path, ""); err != nil {
 		a.drop(err)
 		return nil, err

@@ -29,6 +29,7 @@ const (
 var (
 	errGarbage  = errors.New("the provider sent what is not an answer")
 	errIdle     = errors.New("the provider went silent")
+	errAway     = errors.New("the provider cannot be reached any more")
 	errCut      = errors.New("the provider's stream ended early")
 	errTooLong  = errors.New("the answer is longer than allowed")
 	errDiffers  = errors.New("the second provider's answer differs from the text already given")

@@ -103,9 +103,7 @@ func (c *race) take(ctx context.Context, o outcome) (*answer, *waits, error) {
 	cancel := c.running[o.n]
 	delete(c.running, o.n)
 	if o.e == nil {
-		// The answer's context lives on with its body.
-		stop := o.a.cancel
-		o.a.cancel = func(cause error) { stop(cause); cancel(cause) }
+		o.a.release = cancel // the context lives on with the body
 		return o.a, nil, nil
 	}
 	if ctx.Err() != nil {

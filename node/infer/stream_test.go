@@ -332,3 +332,37 @@ func TestRefusedReceipt(t *testing.T) {
 		}
 	})
 }
+
+// TestProviderVanishes has a provider stop without closing anything, as a killed
+// machine does: within seconds the answer goes on elsewhere, or ends.
+func TestProviderVanishes(t *testing.T) {
+	t.Parallel()
+	for name, deterministic := range map[string]bool{"goes on": true, "ends": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, 2)
+				b.p[0].Script = script(infertest.Script{SilentAfter: 3})
+				b.p[1].Out = 4000
+				b.start()
+				defer b.end()
+				req := chat("count for me", 10, true)
+				req.Deterministic = deterministic
+				res, err := b.r.Do(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				b.p[0].SetAway(true)
+				began := time.Now()
+				a := readAnswer(t, res, true)
+				if took := time.Since(began); took > 8*time.Second {
+					t.Errorf("took %s", took)
+				}
+				if deterministic != (a.text == infertest.Answer("", 10)) || deterministic != (a.last == "done") {
+					t.Errorf("%q, ends with %s", a.text, a.last)
+				}
+			})
+		})
+	}
+}

@@ -75,7 +75,7 @@ func (r *Router) mend(ctx context.Context, m *mendable) bool {
 
 func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) {
 	rate := t.rate()
-	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), idle: r.cfg.Idle, done: r.ended, guess: q.guess()}
+	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), watch: r.watching(t), done: r.ended, guess: q.guess()}
 	l, err := r.take(ctx, t, a.cost)
 	if err != nil {
 		if isRefused(err, "no_quote") {
