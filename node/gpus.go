@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"infernet.tech/infernet/exec/containerd"
 	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/p2p/wire"
 )
@@ -19,6 +20,10 @@ func (n *Node) composeGPUs() error {
 	want, err := gpu.ParseRequest(n.cfg.Provider.Models.GPUs)
 	if err != nil || want.None() {
 		return err
+	}
+	// What an earlier run left would count as memory that is always in use.
+	if _, err := containerd.Clean(n.containerdConfig()); err != nil {
+		return fmt.Errorf("remove containers of an earlier run: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), detectTime)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
 )
@@ -133,4 +134,25 @@ func memorySpeed(ctx context.Context) uint64 {
 	}
 	_ = g.Wait() // none of them fails
 	return uint64(float64(copied) / time.Since(since).Seconds())
+}
+
+// benchBackend lets the owner measure.
+type benchBackend struct{ n *Node }
+
+var _ api.Bench = benchBackend{}
+
+// Measure implements api.Bench.
+func (b benchBackend) Measure(ctx context.Context) ([]api.Measurement, error) {
+	rows, err := b.n.measure(ctx)
+	if errors.Is(err, ErrNothingServed) {
+		return nil, api.Errorf(api.CodeNotReady, "start it with --serve MODEL", "%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Measurement, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, api.Measurement{Name: r.Name, Value: float64(r.Value) / 1000, Unit: r.Unit, At: time.Unix(r.At, 0).UTC()})
+	}
+	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -119,7 +118,7 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 		return m, err
 	}
 	c := n.cfg.Provider.Models
-	size, err := contextOf(path, c.Context)
+	size, err := n.contextOf(ctx, e.CID)
 	if err != nil {
 		return m, err
 	}
@@ -152,16 +151,11 @@ func servedName(ref string) string {
 
 // contextOf is how many tokens an engine is given: what the operator says, else
 // what the model was made for within reason.
-func contextOf(path string, said int) (int, error) {
-	if said > 0 {
+func (n *Node) contextOf(ctx context.Context, cid string) (int, error) {
+	if said := n.cfg.Provider.Models.Context; said > 0 {
 		return said, nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = f.Close() }()
-	h, err := gguf.ReadHeader(f, gguf.DefaultLimits())
+	h, err := n.lib.Describe(ctx, cid)
 	switch {
 	case errors.Is(err, gguf.ErrFormat):
 		return maxContext, nil // the engine knows its own format

@@ -56,8 +56,7 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 	if n.runner != nil {
 		return nil, nil, nil
 	}
-	c := containerd.Default(n.cfg.path("exec"))
-	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
+	c := n.containerdConfig()
 	if len(n.cards) > 0 {
 		c.Inject = gpu.Host{}.Injector(n.cards)
 	}
@@ -67,6 +66,12 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 	}
 	n.runner = r
 	return []unit{{name: "exec", run: r.Run, ready: r.Ready()}}, after(r.Ready()), nil
+}
+
+func (n *Node) containerdConfig() containerd.Config {
+	c := containerd.Default(n.cfg.path("exec"))
+	c.Socket, c.BinDir = n.cfg.Provider.ContainerdSocket, n.cfg.Provider.BinDir
+	return c
 }
 
 // providerConfig gives one attempt at most what this machine has, leaving the

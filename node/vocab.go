@@ -3,11 +3,9 @@ package node
 import (
 	"context"
 	"log/slog"
-	"os"
 	"sync"
 
 	"infernet.tech/infernet/dht"
-	"infernet.tech/infernet/exec/engine/gguf"
 	"infernet.tech/infernet/exec/engine/tokens"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/infer/meter"
@@ -95,16 +93,7 @@ func (v *vocabularies) Run(ctx context.Context) error {
 
 // read gets the beginning of a model's file from here, or from who serves it.
 func (v *vocabularies) read(ctx context.Context, cid string) (*tokens.Tokenizer, error) {
-	path, err := v.lib.FetchFile(ctx, cid, content.MaxBring, v.holders(ctx, cid)...)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	_, vocab, err := gguf.ReadVocab(f, gguf.DefaultLimits())
+	_, vocab, err := v.lib.Vocab(ctx, cid, v.holders(ctx, cid)...)
 	if err != nil {
 		return nil, err
 	}

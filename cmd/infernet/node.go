@@ -54,6 +54,7 @@ document {npub, home, api, pid} is printed when the local API answers.`,
 	set.flags(c.Flags())
 	c.Flags().StringVar(&file, "config", "", "settings file (default HOME/config.yaml, if there)")
 	c.Flags().BoolVar(&logJSON, "log-json", false, "write the log as JSON")
+	c.AddCommand(nodeBenchCmd(a))
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "write debug messages too")
 	return c
 }
