@@ -67,6 +67,9 @@ func (c *cutter) object(data []byte, i int, fn func(name []byte, from, to int) b
 		start := i
 		end := value(data, i)
 		from := blank(data, blank(data, end)+1)
+		if from >= len(data) {
+			return // no JSON
+		}
 		to := value(data, from)
 		next := blank(data, to)
 		last := next >= len(data) || data[next] != ','
