@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 
+	"infernet.tech/infernet/exec/engine/gguf"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/hub"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/store/blob"
 )
@@ -32,7 +34,7 @@ func (b contentBackend) Add(ctx context.Context, kind api.ContentKind, req api.A
 	var err error
 	switch kind {
 	case api.Models:
-		e, err = b.n.lib.AddModel(ctx, req.Path, req.Name)
+		return b.addModel(ctx, req)
 	case api.Images:
 		e, err = b.n.lib.AddImage(ctx, req.Path, req.Name)
 	default:
@@ -74,7 +76,7 @@ func (b contentBackend) show(e content.Entry) api.Content {
 	return c
 }
 
-func (b contentBackend) List(_ context.Context, kind api.ContentKind) ([]api.Content, error) {
+func (b contentBackend) List(ctx context.Context, kind api.ContentKind) ([]api.Content, error) {
 	out := []api.Content{}
 	if kind == api.Data {
 		infos, err := b.n.lib.Blobs().List()
@@ -91,7 +93,12 @@ func (b contentBackend) List(_ context.Context, kind api.ContentKind) ([]api.Con
 		return nil, err
 	}
 	for _, e := range entries {
-		out = append(out, b.show(e))
+		c := b.show(e)
+		if kind == api.Models {
+			// One that cannot be described is listed all the same.
+			c.Model, _ = b.head(ctx, e.CID, false)
+		}
+		out = append(out, c)
 	}
 	return out, nil
 }
@@ -104,13 +111,9 @@ func (b contentBackend) Get(ctx context.Context, kind api.ContentKind, req api.G
 	if err != nil {
 		return api.Content{}, err
 	}
-	var from []identity.PubKey
-	for _, s := range req.From {
-		key, err := identity.ParsePubKey(s)
-		if err != nil {
-			return api.Content{}, api.Errorf(api.CodeBadRequest, "give an npub", "%q is no npub", s)
-		}
-		from = append(from, key)
+	from, err := peersOf(req.From)
+	if err != nil {
+		return api.Content{}, err
 	}
 	limit := req.Max
 	if limit == 0 {
@@ -125,6 +128,19 @@ func (b contentBackend) Get(ctx context.Context, kind api.ContentKind, req api.G
 		}
 	}
 	return b.show(e), nil
+}
+
+// peersOf reads npubs.
+func peersOf(npubs []string) ([]identity.PubKey, error) {
+	var out []identity.PubKey
+	for _, s := range npubs {
+		key, err := identity.ParsePubKey(s)
+		if err != nil {
+			return nil, api.Errorf(api.CodeBadRequest, "give an npub", "%q is no npub", s)
+		}
+		out = append(out, key)
+	}
+	return out, nil
 }
 
 func (b contentBackend) Pin(_ context.Context, kind api.ContentKind, ref string, pinned bool) (api.Content, error) {
@@ -164,6 +180,26 @@ func contentError(err error) error {
 	switch {
 	case errors.As(err, &coded):
 		return err
+	case errors.Is(err, gguf.ErrPickle):
+		return api.Errorf(api.CodeRefused, "most models are published as safetensors or GGUF too", "%v", err)
+	case errors.Is(err, content.ErrNotModel):
+		return api.Errorf(api.CodeBadRequest, "infernet data add takes files of any kind", "%v", err)
+	case errors.Is(err, gguf.ErrTruncated), errors.Is(err, gguf.ErrMalformed), errors.Is(err, gguf.ErrVersion):
+		return api.Errorf(api.CodeBadRequest, "get the file again", "%v", err)
+	case errors.Is(err, gguf.ErrLimit), errors.Is(err, hub.ErrTooBig):
+		return api.Errorf(api.CodeTooLarge, "", "%v", err)
+	case errors.Is(err, hub.ErrRef):
+		return api.Errorf(api.CodeBadRequest, "", "%v", err)
+	case errors.Is(err, hub.ErrNotFound):
+		return api.Errorf(api.CodeNotFound, "look at the repository's list of files", "%v", err)
+	case errors.Is(err, hub.ErrDenied):
+		return api.Errorf(api.CodeRefused, "accept the model's terms on its page, then start the node with HF_TOKEN set", "%v", err)
+	case errors.Is(err, hub.ErrBusy):
+		return api.Errorf(api.CodeConflict, "wait until it is done", "%v", err)
+	case errors.Is(err, hub.ErrIncomplete):
+		return api.Errorf(api.CodeNoContent, "ask again: it goes on where it ended", "%v", err)
+	case errors.Is(err, hub.ErrHash), errors.Is(err, hub.ErrServer), errors.Is(err, hub.ErrRedirect):
+		return api.Errorf(api.CodeNoContent, "HF_ENDPOINT of the node names another server", "%v", err)
 	case errors.Is(err, blob.ErrNoSpace):
 		return api.Errorf(api.CodeDiskFull, "free some space, or run: infernet data gc", "%v", err)
 	case errors.Is(err, blob.ErrTooBig):

@@ -26,6 +26,8 @@ program has taken the port. Paths, all under /api:
   POST jobs/ID/results   GET  jobs/ID/receipts
   GET  {data,models,images}          POST {data,models,images}
   POST {data,models,images}/{get,pin,unpin,gc}
+  POST {models,images}/{alias,rm}
+  GET  models/show?ref=NAME&template=true
   GET  providers         GET  reputation/NPUB    GET  leases
   GET  balance           GET  payments           POST token/rotate
 

@@ -119,7 +119,7 @@ func (a *app) keepVerbs(kind api.ContentKind, noun string) []*cobra.Command {
 	}
 }
 
-// addContent is the add verb of models and data.
+// addContent is the add verb of data.
 func (a *app) addContent(kind api.ContentKind, example string) *cobra.Command {
 	var req api.AddRequest
 	c := &cobra.Command{
@@ -133,9 +133,6 @@ func (a *app) addContent(kind api.ContentKind, example string) *cobra.Command {
 			}
 			return a.emit(x, func() { a.printf("%s  %s  %s", x.CID, bytesText(x.Size), x.Path) })
 		},
-	}
-	if kind == api.Models {
-		c.Flags().StringVar(&req.Name, "name", "", "what jobs call it (default: the file's name)")
 	}
 	c.Flags().BoolVar(&req.Reference, "reference", false, "do not copy: the file must stay where and as it is")
 	return c

@@ -43,7 +43,7 @@ var exitTable = []struct {
 	{exitSpec, "invalid_spec", "the job description was refused; nothing was sent"},
 	{exitNotRunning, "not_running", "no node runs for this home, or it could not be started"},
 	{exitDenied, "unauthorized", "the node refused the request: wrong token or a foreign origin"},
-	{exitRefused, "refused", "another node, or the payment rail, said no"},
+	{exitRefused, "refused", "another node, the payment rail or a rule of safety said no"},
 	{exitNoProvider, "no_provider", "no provider matches the job"},
 	{exitJobFailed, "job_failed", "the job failed or expired"},
 	{exitTimeout, "timeout", "a deadline passed"},

@@ -82,6 +82,14 @@ type Library interface {
 	Get(ctx context.Context, kind ContentKind, req GetRequest) (Content, error)
 	Pin(ctx context.Context, kind ContentKind, ref string, pinned bool) (Content, error)
 	GC(ctx context.Context, kind ContentKind, dryRun bool) (GCReport, error)
+	// Show describes a model by its name or CID, with its chat template's text
+	// where that is asked for.
+	Show(ctx context.Context, ref string, template bool) (Content, error)
+	// Alias makes one more name for what a name or a CID stands for.
+	Alias(ctx context.Context, kind ContentKind, req AliasRequest) (Content, error)
+	// Remove takes a name away; content without names and pins goes at the
+	// next collection.
+	Remove(ctx context.Context, kind ContentKind, name string) (Content, error)
 }
 
 // Market is who can be hired and what is known of them.

@@ -23,6 +23,8 @@
 //	POST jobs/ID/results   GET  jobs/ID/receipts
 //	GET  {data,models,images}          POST {data,models,images}
 //	POST {data,models,images}/{get,pin,unpin,gc}
+//	POST {models,images}/{alias,rm}
+//	GET  models/show?ref=…&template=true
 //	GET  providers         GET  reputation/NPUB
 //	GET  balance           GET  payments           GET  leases
 //	POST token/rotate

@@ -12,6 +12,10 @@ var ErrNotRunning = errors.New("no node is running for this home")
 // ErrReadableByOthers says that api.json or api-token, which hold the token, can be read by other users.
 var ErrReadableByOthers = errors.New("the api file can be read by other users")
 
+// ErrAddCut says that the node went away during a download, which goes on when
+// it is asked for again.
+var ErrAddCut = errors.New("the node stopped answering before the download ended")
+
 // ErrBadToken says that api-token holds something else than a token.
 var ErrBadToken = errors.New("the token file is damaged")
 

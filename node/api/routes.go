@@ -13,6 +13,7 @@ func (s *Server) handler() http.Handler {
 	for _, kind := range []ContentKind{Data, Models, Images} {
 		s.contentRoutes(mux, kind)
 	}
+	s.nameRoutes(mux)
 	s.marketRoutes(mux)
 	s.benchRoutes(mux)
 	s.inferenceRoutes(mux)

@@ -64,6 +64,17 @@ func (b *backend) Payments(context.Context) ([]Payment, error) { return nil, nil
 type shelf struct{}
 
 func (shelf) Add(_ context.Context, kind ContentKind, req AddRequest) (Content, error) {
+	if req.Source == "hf:o/r/slow" {
+		req.Progress(AddProgress{Bytes: 1, Total: 2})
+		req.Progress(AddProgress{Bytes: 2, Total: 2})
+		return Content{CID: "downloaded", Name: req.Name}, nil
+	}
+	if req.Source == "hf:o/r/cut" {
+		req.Progress(AddProgress{Bytes: 1, Total: 2})
+	}
+	if req.Source != "" {
+		return Content{}, Errorf(CodeRefused, "take another", "no %s", req.Source)
+	}
 	if req.Body == nil {
 		return Content{CID: "path", Path: req.Path, Name: string(kind)}, nil
 	}
@@ -76,6 +87,18 @@ func (shelf) Get(_ context.Context, _ ContentKind, req GetRequest) (Content, err
 }
 func (shelf) Pin(_ context.Context, _ ContentKind, ref string, pinned bool) (Content, error) {
 	return Content{CID: ref, Pinned: pinned}, nil
+}
+func (shelf) Show(_ context.Context, ref string, template bool) (Content, error) {
+	if template {
+		return Content{CID: ref, Model: &ModelHead{TemplateText: "jinja"}}, nil
+	}
+	return Content{CID: ref}, nil
+}
+func (shelf) Alias(_ context.Context, kind ContentKind, req AliasRequest) (Content, error) {
+	return Content{CID: req.Ref, Name: req.Name, Path: string(kind)}, nil
+}
+func (shelf) Remove(_ context.Context, kind ContentKind, name string) (Content, error) {
+	return Content{Name: name, Path: string(kind)}, nil
 }
 func (shelf) GC(_ context.Context, _ ContentKind, dry bool) (GCReport, error) {
 	return GCReport{DryRun: dry}, nil

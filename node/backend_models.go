@@ -1,0 +1,139 @@
+package node
+
+import (
+	"context"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/hub"
+)
+
+// addModel takes in a model: a file or folder of this machine, one of the hub,
+// or one of another node.
+func (b contentBackend) addModel(ctx context.Context, req api.AddRequest) (api.Content, error) {
+	from, err := peersOf(req.From)
+	if err != nil {
+		return api.Content{}, err
+	}
+	lib, name := b.n.lib, ""
+	var e content.Entry
+	switch ref, referr := hub.ParseRef(req.Source); {
+	case req.Source == "":
+		name = modelName(req.Path)
+		e, err = lib.AddModelFile(ctx, req.Path, content.ModelOptions{Reference: req.Reference})
+	case strings.HasPrefix(req.Source, "hf:"):
+		if err = referr; err == nil {
+			name = modelName(ref.File)
+			e, err = lib.Download(ctx, ref, "", func(p hub.Progress) {
+				if req.Progress != nil {
+					req.Progress(api.AddProgress{Bytes: p.Bytes, Total: p.Total})
+				}
+			})
+		}
+	default:
+		limit := req.Max
+		if limit == 0 {
+			limit = content.MaxBring
+		}
+		e, err = lib.BringModel(ctx, req.Source, "", limit, from...)
+	}
+	if err == nil {
+		e, err = b.nameModel(e, req.Name, name)
+	}
+	if err != nil {
+		return api.Content{}, contentError(err)
+	}
+	c := b.show(e)
+	c.Model, _ = b.head(ctx, e.CID, false)
+	return c, nil
+}
+
+// nameModel gives a model the name asked for, or else the usual one unless that
+// stands for something else already.
+func (b contentBackend) nameModel(e content.Entry, asked, usual string) (content.Entry, error) {
+	e.Name = asked
+	if asked == "" {
+		e.Name = usual
+		if old, err := b.n.lib.Lookup(content.Model, usual); err == nil && old.CID != e.CID {
+			return e, api.Errorf(api.CodeConflict, "choose a name with --name, or take the old one away: infernet model rm "+usual,
+				"the name %q is taken", usual)
+		}
+	}
+	if e.Name == "" {
+		return e, nil
+	}
+	return e, b.n.lib.Name(e)
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// modelName is what a model is called when nobody says: its file's name.
+func modelName(path string) string {
+	base := filepath.Base(path)
+	for _, ext := range []string{".gguf", ".safetensors"} {
+		base = strings.TrimSuffix(base, ext)
+	}
+	base = strings.Trim(notInNames.ReplaceAllString(base, "-"), "-._")
+	if base == "" {
+		return "model"
+	}
+	return base[:min(len(base), 64)]
+}
+
+// head is what a model that is here says of itself.
+func (b contentBackend) head(ctx context.Context, cid string, text bool) (*api.ModelHead, error) {
+	h, err := b.n.lib.Describe(ctx, cid)
+	if err != nil {
+		return nil, err
+	}
+	m := api.NewModelHead(h, text)
+	return &m, nil
+}
+
+// Show implements api.Library.
+func (b contentBackend) Show(ctx context.Context, ref string, template bool) (api.Content, error) {
+	// A path would be taken in by the way: what is shown must be here.
+	if content.CheckName(ref) != nil {
+		return api.Content{}, api.Errorf(api.CodeBadRequest, "infernet model add FILE", "%.128q is neither a name nor a CID", ref)
+	}
+	e, err := b.n.lib.ResolveModel(ctx, ref, b.n.cfg.path("nothing"))
+	if err != nil {
+		return api.Content{}, contentError(err)
+	}
+	c := b.show(e)
+	if c.Model, err = b.head(ctx, e.CID, template); err != nil {
+		return api.Content{}, contentError(err)
+	}
+	return c, nil
+}
+
+// Alias implements api.Library.
+func (b contentBackend) Alias(ctx context.Context, kind api.ContentKind, req api.AliasRequest) (api.Content, error) {
+	if err := content.CheckName(req.Name); err != nil {
+		return api.Content{}, api.Errorf(api.CodeBadRequest, "", "%v", err)
+	}
+	lib := b.n.lib
+	if kind == api.Models {
+		// So that what comes with the program is here before it gets a name.
+		if _, err := b.Show(ctx, req.Ref, false); err != nil {
+			return api.Content{}, err
+		}
+	}
+	e, err := lib.Alias(shelves[kind], req.Name, req.Ref)
+	if err != nil {
+		return api.Content{}, contentError(err)
+	}
+	return b.show(e), nil
+}
+
+// Remove implements api.Library.
+func (b contentBackend) Remove(_ context.Context, kind api.ContentKind, name string) (api.Content, error) {
+	e, err := b.n.lib.Unname(shelves[kind], name)
+	if err != nil {
+		return api.Content{}, contentError(err)
+	}
+	return b.show(e), nil
+}
