@@ -175,18 +175,24 @@ func (i *instance) words() string {
 	return ""
 }
 
-// stop ends the engine: kindly unless it was condemned, and for certain.
-func (i *instance) stop(grace time.Duration) {
+// stop ends the engine: kindly unless it was condemned, and for certain. After
+// an error something of it may be left.
+func (i *instance) stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+30*time.Second)
 	defer cancel()
 	i.mu.Lock()
 	kind := i.cause == nil || errors.Is(i.cause, ErrClosed)
 	i.mu.Unlock()
 	if kind {
-		_ = i.handle.Stop(ctx, grace)
+		_ = i.handle.Stop(ctx, grace) // destroyed all the same
 	}
-	_ = i.handle.Destroy(ctx)
+	err := i.handle.Destroy(ctx)
 	i.transport.CloseIdleConnections()
+	select {
+	case <-i.ended:
+	case <-ctx.Done():
+	}
+	return err
 }
 
 // roundTrip asks the engine.

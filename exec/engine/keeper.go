@@ -92,7 +92,9 @@ func (p *Pool) life(ctx context.Context, e *engine) error {
 	e.leave = false
 	p.mu.Unlock()
 	if inst != nil {
-		inst.stop(p.cfg.Grace)
+		if serr := inst.stop(p.cfg.Grace); serr != nil {
+			p.log.Error("engine cannot be removed", "model", e.spec.Name, "error", serr)
+		}
 	}
 	if lerr := lease.release(context.WithoutCancel(ctx)); lerr != nil {
 		p.log.Warn("GPU is out of use", "model", e.spec.Name, "error", lerr)

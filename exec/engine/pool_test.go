@@ -533,6 +533,39 @@ func TestPoolQueueIsBounded(t *testing.T) {
 	})
 }
 
+// TestPoolTakesTurns: one tenant's hundred requests do not keep the single one
+// of another waiting.
+func TestPoolTakesTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := begin(t, nil)
+		s := testSpec("a")
+		s.Parallel = 1
+		b.must(b.Warm(t.Context(), s))
+		begun := time.Now()
+		second := func(*http.Response) { <-time.After(time.Second) }
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { b.must(b.ask(t.Context(), s, "many", "/wait", second)) })
+		}
+		<-time.After(500 * time.Millisecond)
+		for _, tenant := range []string{"x", "y", "z"} {
+			wg.Go(func() {
+				b.must(b.ask(t.Context(), s, tenant, "/wait", second))
+				// The one in work, one turn of each, and its own.
+				if took := time.Since(begun); took > 6*time.Second {
+					t.Errorf("%s waited %v", tenant, took)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(begun); took < 103*time.Second || took > 104*time.Second {
+			t.Errorf("all took %v, want a second each", took)
+		}
+		b.close()
+	})
+}
+
 // TestPoolManyAtOnce has 200 requests of ten tenants, and the pool's end while
 // more are on their way.
 func TestPoolManyAtOnce(t *testing.T) {

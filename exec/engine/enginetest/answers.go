@@ -12,6 +12,7 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
+// health is what the node probes, before it sends requests and while it does.
 func health(ctx context.Context, p *probe) error {
 	status, body, err := p.send(ctx, http.MethodGet, "/health", nil)
 	if err == nil && status != http.StatusOK {
@@ -20,6 +21,7 @@ func health(ctx context.Context, p *probe) error {
 	return err
 }
 
+// models finds the model under the name that requests will use.
 func models(ctx context.Context, p *probe) error {
 	list, err := p.list(ctx)
 	if err != nil {
@@ -35,6 +37,7 @@ func models(ctx context.Context, p *probe) error {
 	return fmt.Errorf("no model %.100q in %.10q", p.o.Model, names)
 }
 
+// chat looks at the parts of an answer that every client reads.
 func chat(ctx context.Context, p *probe) error {
 	r, err := p.chat(ctx, nil)
 	if err != nil {
@@ -54,6 +57,7 @@ func chat(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// identity is for people who look for an answer in a log.
 func identity(ctx context.Context, p *probe) error {
 	r, err := p.chat(ctx, nil)
 	if err == nil && (r.ID == "" || r.Created == 0 || r.Model != p.o.Model) {
@@ -62,6 +66,7 @@ func identity(ctx context.Context, p *probe) error {
 	return err
 }
 
+// parts gives a text in two halves: they belong together without a blank.
 func parts(ctx context.Context, p *probe) error {
 	want, err := p.says(ctx, nil)
 	if err != nil {
@@ -74,6 +79,7 @@ func parts(ctx context.Context, p *probe) error {
 	return same(want, got, err)
 }
 
+// same is for answers that have to be equal, byte for byte.
 func same(want, got string, err error) error {
 	if err == nil && got != want {
 		err = fmt.Errorf("%.120q, and before %.120q", got, want)
@@ -81,6 +87,7 @@ func same(want, got string, err error) error {
 	return err
 }
 
+// completions asks for a text to be gone on with.
 func completions(ctx context.Context, p *probe) error {
 	var r openai.CompletionResponse
 	err := p.get(ctx, "/v1/completions", object{"model": p.o.Model, "prompt": "The capital of France", "max_tokens": 8, "temperature": 0}, &r)
@@ -138,6 +145,8 @@ func usage(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// greedy and seeded are what replaying, comparing and continuing elsewhere
+// stand on.
 func greedy(ctx context.Context, p *probe) error { return repeats(ctx, p, object{}) }
 
 func seeded(ctx context.Context, p *probe) error {
@@ -157,6 +166,7 @@ func repeats(ctx context.Context, p *probe, changes object) error {
 	return err
 }
 
+// maxTokens tries both names: clients use the newer one.
 func maxTokens(ctx context.Context, p *probe) error {
 	full, err := p.chat(ctx, nil)
 	if err != nil {
@@ -198,6 +208,7 @@ func stopText(ctx context.Context, p *probe) (before, at string, err error) {
 	return before, at, nil
 }
 
+// stop ends the answer before the text, whether it comes alone or in a list.
 func stop(ctx context.Context, p *probe) error {
 	before, at, err := stopText(ctx, p)
 	if err != nil {
@@ -215,6 +226,7 @@ func stop(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// choices wants two answers, told apart by their index.
 func choices(ctx context.Context, p *probe) error {
 	r, err := p.chat(ctx, object{"n": 2, "temperature": 1})
 	if err != nil {

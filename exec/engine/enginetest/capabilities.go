@@ -11,6 +11,7 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
+// logprobs wants one a token, none above zero, the likeliest first.
 func logprobs(ctx context.Context, p *probe) error {
 	r, err := p.chat(ctx, object{"logprobs": true, "top_logprobs": 2})
 	if err != nil {
@@ -36,6 +37,8 @@ func logprobs(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// jsonSchema asks a question that has nothing to do with the schema, so that
+// only a grammar makes the answer keep to it.
 func jsonSchema(ctx context.Context, p *probe) error {
 	schema := object{
 		"type": "object", "additionalProperties": false, "required": []string{"n", "ok"},
@@ -59,6 +62,8 @@ func jsonSchema(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// embeddings: equal texts are equal, others are not, and both encodings say the
+// same.
 func embeddings(ctx context.Context, p *probe) error {
 	var r, again openai.EmbeddingResponse
 	ask := object{"model": p.o.Model, "input": []string{"a cat", "a dog", "a cat"}}
@@ -87,6 +92,7 @@ func embeddings(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// cosine is 1 for vectors of one direction, -1 also for those of unlike length.
 func cosine(a, b []float32) float64 {
 	if len(a) != len(b) {
 		return -1
@@ -99,6 +105,7 @@ func cosine(a, b []float32) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
+// tokenize has to agree with itself and with the usage: clients count by it.
 func tokenize(ctx context.Context, p *probe) error {
 	var t openai.TokenizeResponse
 	const text = "The capital of France is Paris."
@@ -140,6 +147,7 @@ func (p *probe) withIDs(ctx context.Context) (openai.ChatResponse, error) {
 	return r, err
 }
 
+// tokenIDs are what a client counts and has replayed.
 func tokenIDs(ctx context.Context, p *probe) error {
 	r, err := p.withIDs(ctx)
 	if err != nil {

@@ -42,10 +42,13 @@ func (p *probe) refused(ctx context.Context, changes object, codes ...int) error
 	return shaped(status, body, codes...)
 }
 
+// missingModel keeps requests from being answered, and paid for, by a model
+// that nobody asked for.
 func missingModel(ctx context.Context, p *probe) error {
 	return p.refused(ctx, object{"model": "there-is-no-such-model"}, http.StatusNotFound, http.StatusBadRequest)
 }
 
+// badJSON is cut in the middle.
 func badJSON(ctx context.Context, p *probe) error {
 	status, body, err := p.send(ctx, http.MethodPost, "/v1/chat/completions", strings.NewReader(`{"model": "x", "messages": [`))
 	if err != nil {
@@ -54,14 +57,17 @@ func badJSON(ctx context.Context, p *probe) error {
 	return shaped(status, body, http.StatusBadRequest, http.StatusUnprocessableEntity)
 }
 
+// badParameter is of a wrong type.
 func badParameter(ctx context.Context, p *probe) error {
 	return p.refused(ctx, object{"temperature": "hot"}, http.StatusBadRequest, http.StatusUnprocessableEntity)
 }
 
+// noMessages leaves nothing to answer.
 func noMessages(ctx context.Context, p *probe) error {
 	return p.refused(ctx, object{"messages": []object{}}, http.StatusBadRequest, http.StatusUnprocessableEntity)
 }
 
+// badSchema is refused before the first token, not found out after it.
 func badSchema(ctx context.Context, p *probe) error {
 	format := object{"type": "json_schema", "json_schema": object{"name": "x", "schema": "no schema"}}
 	return p.refused(ctx, object{"response_format": format}, http.StatusBadRequest, http.StatusUnprocessableEntity)

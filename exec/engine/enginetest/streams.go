@@ -14,6 +14,8 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
+// streamShape is what the official clients rely on: the role first, one reason
+// for the end, and [DONE].
 func streamShape(ctx context.Context, p *probe) error {
 	s, err := p.stream(ctx, nil)
 	switch {
@@ -36,6 +38,7 @@ func streamShape(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// streamPieces finds engines that hold tokens back.
 func streamPieces(ctx context.Context, p *probe) error {
 	s, err := p.stream(ctx, nil)
 	if err == nil && s.pieces < 2 {
@@ -44,6 +47,7 @@ func streamPieces(ctx context.Context, p *probe) error {
 	return err
 }
 
+// streamEqual: a stream only cuts the answer up.
 func streamEqual(ctx context.Context, p *probe) error {
 	want, err := p.says(ctx, nil)
 	if err != nil {
@@ -53,6 +57,8 @@ func streamEqual(ctx context.Context, p *probe) error {
 	return same(want, s.text, err)
 }
 
+// streamUsage wants the numbers of the answer in one piece: streams are paid
+// for by them.
 func streamUsage(ctx context.Context, p *probe) error {
 	want, err := p.chat(ctx, nil)
 	if err != nil {
@@ -78,6 +84,7 @@ func streamUsage(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// streamNoUsage: older clients do not expect a chunk without choices.
 func streamNoUsage(ctx context.Context, p *probe) error {
 	s, err := p.stream(ctx, nil)
 	if err == nil && s.usageLast {
@@ -86,6 +93,8 @@ func streamNoUsage(ctx context.Context, p *probe) error {
 	return err
 }
 
+// streamStop: what might be the beginning of the stop text is to be held back
+// until it is known not to be.
 func streamStop(ctx context.Context, p *probe) error {
 	before, at, err := stopText(ctx, p)
 	if err != nil {

@@ -35,6 +35,7 @@ func (s *Sampling) Deterministic() bool {
 	return s.Temperature != nil && *s.Temperature == 0 || s.Seed != nil
 }
 
+// check refuses numbers that mean nothing.
 func (s *Sampling) check() error {
 	for _, c := range []struct {
 		name     string
@@ -73,6 +74,8 @@ func (s *Sampling) check() error {
 	return s.ResponseFormat.check()
 }
 
+// check refuses forms of answer that nobody knows. Whether a schema makes sense
+// is the engine's to say.
 func (f *ResponseFormat) check() error {
 	if f == nil {
 		return nil

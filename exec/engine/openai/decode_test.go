@@ -67,7 +67,7 @@ func TestDecodeChatRefuses(t *testing.T) {
 		"deep":              {chatWith(`,"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100)), ""},
 		"no model":          {`{"messages":[{"role":"user","content":"hi"}]}`, "model"},
 		"model a number":    {chatWithout(`"model":3`), "model"},
-		"long model":        {chatWithout(`"model":"`+strings.Repeat("m", 300)+`"`), "model"},
+		"long model":        {chatWithout(`"model":"` + strings.Repeat("m", 300) + `"`), "model"},
 		"no messages":       {`{"model":"m"}`, "messages"},
 		"messages empty":    {`{"model":"m","messages":[]}`, "messages"},
 		"messages a text":   {`{"model":"m","messages":"hi"}`, "messages"},

@@ -28,6 +28,7 @@ func wellFormed(b []byte, depth int) string {
 	return ""
 }
 
+// tooDeep counts brackets outside of texts, before any decoder recurses.
 func tooDeep(b []byte, limit int) bool {
 	for i, depth := 0, 0; i < len(b); i++ {
 		switch b[i] {
@@ -65,6 +66,7 @@ func stringEnd(b []byte, i int) int {
 	return len(b)
 }
 
+// space is the offset of what follows the blanks at i.
 func space(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++

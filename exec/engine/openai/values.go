@@ -31,6 +31,8 @@ func (l Limits) messages(name string, raw []byte, out *[]Message) error {
 	return err
 }
 
+// field is the place of a member. Members that are not here are passed on in
+// the body, unread.
 func (m *Message) field(name string) any {
 	switch name {
 	case "role":
@@ -98,6 +100,8 @@ func (l Limits) content(name string, raw []byte, out *Content) error {
 	return err
 }
 
+// part reads one part of a message. Anything but text has to be let through by
+// Media, and is then kept as it came.
 func (l Limits) part(at string, raw []byte) (Part, error) {
 	var p Part
 	err := l.object(at+".", raw, func(name string) any {

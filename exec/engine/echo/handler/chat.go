@@ -14,6 +14,7 @@ import (
 // certainty.
 const logprob = -0.125
 
+// chat repeats the last message.
 func (s *server) chat(w http.ResponseWriter, r *http.Request, body []byte) error {
 	req, err := openai.DecodeChat(body)
 	if err != nil {
@@ -54,6 +55,8 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request, body []byte) error
 	return nil
 }
 
+// streamChat gives the answer word by word: a chunk with the role, one for each
+// token, one with the reason for the end, and the usage where it is asked for.
 func (s *server) streamChat(w http.ResponseWriter, r *http.Request, req *openai.ChatRequest, p plan) {
 	events := openai.NewEventWriter(w)
 	chunk := openai.ChatChunk{ID: "chatcmpl-" + strconv.FormatInt(time.Now().UnixNano(), 36), Object: openai.ObjectChatChunk, Created: time.Now().Unix(), Model: s.Model}
@@ -99,6 +102,7 @@ func (s *server) streamChat(w http.ResponseWriter, r *http.Request, req *openai.
 	_ = events.Done()
 }
 
+// chatLogprobs are those of some of the answer's words.
 func chatLogprobs(req *openai.ChatRequest, words []string) *openai.Logprobs {
 	if !req.Logprobs {
 		return nil

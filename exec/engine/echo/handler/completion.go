@@ -8,6 +8,7 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
+// completion goes on with a text by repeating it.
 func (s *server) completion(w http.ResponseWriter, r *http.Request, body []byte) error {
 	req, err := openai.DecodeCompletion(body)
 	if err != nil {
@@ -55,6 +56,7 @@ func (s *server) completion(w http.ResponseWriter, r *http.Request, body []byte)
 	return nil
 }
 
+// streamCompletion gives the answer word by word; out is what all chunks share.
 func (s *server) streamCompletion(w http.ResponseWriter, r *http.Request, req *openai.CompletionRequest, p plan, out openai.CompletionResponse) {
 	events := openai.NewEventWriter(w)
 	offset := 0

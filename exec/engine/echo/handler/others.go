@@ -17,6 +17,7 @@ const (
 	maxDimensions = 4096 // that may be asked for
 )
 
+// embeddings gives texts a direction by their words.
 func (s *server) embeddings(w http.ResponseWriter, _ *http.Request, body []byte) error {
 	req, err := openai.DecodeEmbedding(body)
 	if err != nil {
@@ -82,6 +83,7 @@ func embed(words []string, size int) []float32 {
 	return out
 }
 
+// tokenize counts a text or a conversation as the model would see it.
 func (s *server) tokenize(w http.ResponseWriter, _ *http.Request, body []byte) error {
 	req, err := openai.DecodeTokenize(body)
 	if err != nil {
@@ -95,6 +97,7 @@ func (s *server) tokenize(w http.ResponseWriter, _ *http.Request, body []byte) e
 	return nil
 }
 
+// detokenize knows the words that it has seen.
 func (s *server) detokenize(w http.ResponseWriter, _ *http.Request, body []byte) error {
 	req, err := openai.DecodeDetokenize(body)
 	if err != nil {
