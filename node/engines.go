@@ -57,12 +57,10 @@ type answered struct {
 	first, took time.Duration // to the first token, and to the end
 }
 
-// tpsMilli is thousandths of a token a second, after the first.
+// tpsMilli is thousandths of a token a second, the prompt's reading included:
+// a short answer's own time is too short to be told from noise.
 func (a answered) tpsMilli() uint64 {
-	if rest := (a.took - a.first).Microseconds(); rest > 0 && a.tokens > 1 {
-		return uint64(a.tokens-1) * 1_000_000_000 / uint64(rest)
-	}
-	return 0
+	return uint64(a.tokens) * 1_000_000_000 / uint64(max(a.took.Microseconds(), 1))
 }
 
 // measure asks an engine for one answer, after a first one that fills its
@@ -92,7 +90,7 @@ func (e *engines) measureMany(ctx context.Context, m serving.Model, streams int)
 	if err := g.Wait(); err != nil {
 		return 0, err
 	}
-	all := answered{took: time.Since(since), tokens: 1}
+	all := answered{took: time.Since(since)}
 	for _, a := range answers {
 		all.tokens += a.tokens
 	}
