@@ -9,8 +9,10 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 )
 
-// maxSalt is the most bytes of a cache_salt.
-const maxSalt = 256
+const (
+	maxSalt  = 256 // bytes of a cache_salt
+	maxStops = 16  // texts, each of which is looked for after every token
+)
 
 // ask is what a request wants, whichever path it came by.
 type ask struct {
@@ -58,6 +60,9 @@ func (s *server) newAsk(in openai.Sampling, extra map[string]json.RawMessage, fa
 	}
 	if in.Seed != nil {
 		a.params.Seed = uint64(*in.Seed)
+	}
+	if len(a.stops) > maxStops {
+		return a, openai.BadRequest("stop", "at most %d texts", maxStops)
 	}
 	if a.n > s.sched.limit {
 		return a, openai.BadRequest("n", "at most %d answers at once", s.sched.limit)

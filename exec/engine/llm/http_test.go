@@ -216,6 +216,8 @@ func TestRefusals(t *testing.T) {
 		{chat, user("x").with(fields{"top_k": "many"}), 400, "top_k", ""},
 		{chat, user("x").with(fields{"min_p": 2}), 400, "min_p", ""},
 		{chat, user("x").with(fields{"n": 100}), 400, "n", ""},
+		{chat, user("x").with(fields{"stop": strings.Split(strings.Repeat("a", 20), "")}), 400, "stop", ""},
+		{"/v1/images", fields{}, 404, "", ""},
 		{chat, user("x").with(fields{"logit_bias": fields{"99999": 1}}), 400, "logit_bias", ""},
 		{chat, user("x").with(fields{"tools": []fields{{"type": "function"}}}), 400, "tools", ""},
 		{chat, schema(fields{"type": "thing"}), 400, "response_format.json_schema.schema", ""},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -53,7 +54,7 @@ func (f *front) handler() http.Handler {
 		_, _ = io.WriteString(w, "{\"status\":\"ok\"}\n")
 	})
 	mux.HandleFunc("GET /v1/models", f.get((*server).listModels))
-	mux.HandleFunc("GET /v1/models/{id}", f.get((*server).showModel))
+	mux.HandleFunc("GET /v1/models/{id...}", f.get((*server).showModel))
 	for path, answer := range map[string]poster{
 		"/v1/chat/completions": (*server).chat,
 		"/v1/completions":      (*server).completions,
@@ -64,6 +65,10 @@ func (f *front) handler() http.Handler {
 	} {
 		mux.HandleFunc("POST "+path, f.post(answer))
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		openai.WriteError(w, &openai.Error{Status: http.StatusNotFound, Type: openai.TypeInvalidRequest,
+			Message: fmt.Sprintf("there is no %.10q %.100q here", r.Method, r.URL.Path)})
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(&patientWriter{w, http.NewResponseController(w)}, r)
 	})
