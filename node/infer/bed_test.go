@@ -41,7 +41,7 @@ type bed struct {
 	penalise map[identity.PubKey]int
 }
 
-const credit = 1 << 40
+const plenty = 1 << 40
 
 // newBed makes a client and n providers; start runs its router.
 func newBed(t testing.TB, n int) *bed {
@@ -54,7 +54,7 @@ func newBed(t testing.TB, n int) *bed {
 		}
 		keys[i], ids[i] = k, k.PubKey()
 	}
-	rails, fault := paymentstest.NewFakes(credit, time.Now, ids...)
+	rails, fault := paymentstest.NewFakes(plenty, time.Now, ids...)
 	b := &bed{
 		t: t, cfg: infer.Default(), net: infertest.NewNet(ids[0]), rail: rails[0], fault: fault,
 		words: &infertest.Words{}, penalise: map[identity.PubKey]int{},
