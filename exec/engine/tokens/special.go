@@ -18,9 +18,11 @@ type special struct {
 // specials are ordered as they are looked for: the longest first.
 type specials struct {
 	all []special
-	// byFirst has the places in all of those that begin with a byte, so that
-	// a text is searched only for what it can hold.
-	byFirst map[byte][]int
+	// A text is searched once, however many there are: where the first two
+	// bytes fit, texts of the lengths that begin so are looked up.
+	byText  map[string]int
+	lengths map[[2]byte][]int // by start
+	begins  [256]bool         // by first byte
 }
 
 // fragment is a text, or a token where token is not negative.
@@ -43,11 +45,23 @@ func newSpecials(t *Tokenizer, v gguf.Vocab) specials {
 		s.all = append(s.all, special{int32(id), text, kind == gguf.TokenUserDefined, jina && text == "<mask>", phi3 && !jina && !keeps})
 	}
 	slices.SortStableFunc(s.all, func(a, b special) int { return len(b.text) - len(a.text) })
-	s.byFirst = map[byte][]int{}
+	s.byText, s.lengths = map[string]int{}, map[[2]byte][]int{}
 	for i, sp := range s.all {
-		s.byFirst[sp.text[0]] = append(s.byFirst[sp.text[0]], i)
+		s.byText[sp.text] = i
+		s.begins[sp.text[0]] = true
+		if key := start(sp.text); !slices.Contains(s.lengths[key], len(sp.text)) {
+			s.lengths[key] = append(s.lengths[key], len(sp.text))
+		}
 	}
 	return s
+}
+
+// start is the first two bytes; a text of one byte starts with {b, 0}.
+func start(text string) [2]byte {
+	if len(text) == 1 {
+		return [2]byte{text[0]}
+	}
+	return [2]byte{text[0], text[1]}
 }
 
 func containsAny(s string, parts ...string) bool {
@@ -70,16 +84,26 @@ func (s specials) split(text string, control bool) []fragment {
 // within lists the special tokens that a text holds, in their order.
 func (s specials) within(text string, control bool) []int {
 	var found []int
-	var seen map[int]bool
-	for at := range len(text) {
-		for _, i := range s.byFirst[text[at]] {
-			if sp := s.all[i]; (control || sp.always) && !seen[i] && strings.HasPrefix(text[at:], sp.text) {
-				if seen == nil {
-					seen = map[int]bool{}
-				}
+	seen := map[int]bool{}
+	look := func(text string, lengths []int) {
+		for _, n := range lengths {
+			if n > len(text) {
+				continue
+			}
+			if i, ok := s.byText[text[:n]]; ok && !seen[i] && (control || s.all[i].always) {
 				seen[i] = true
 				found = append(found, i)
 			}
+		}
+	}
+	for at := range len(text) {
+		if !s.begins[text[at]] {
+			continue
+		}
+		one := [2]byte{text[at]}
+		look(text[at:], s.lengths[one])
+		if two := start(text[at:]); two != one {
+			look(text[at:], s.lengths[two])
 		}
 	}
 	slices.Sort(found)
