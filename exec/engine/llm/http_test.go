@@ -23,7 +23,7 @@ import (
 
 func TestServeSaysWhatBatchSays(t *testing.T) {
 	asked := questions(12)
-	asked = append(asked, "Tell me a story about a fox named Pip.", "ünïcödé 😀", "")
+	asked = append(asked, "Tell me a story about a fox named Pip.", "ünïcödé 😀", "", strings.Repeat("The weather is nice. ", 40)+"Is this text happy or sad?")
 	var in strings.Builder
 	for _, q := range asked {
 		fmt.Fprintf(&in, "{\"prompt\":%q,\"max_tokens\":100000}\n", q)

@@ -5,9 +5,11 @@ import "fmt"
 const (
 	// maxStep is how many tokens of prompts a step takes when no answer waits
 	// for its next token, and sharedStep when one does: a long prompt must
-	// not hold up those who read.
-	maxStep    = 512
-	sharedStep = 128
+	// not hold up those who read. On a large model and a small machine a
+	// token of a prompt may take 30 ms. They are fixed, not measured, so that
+	// the same requests are computed in the same parts.
+	maxStep    = 128
+	sharedStep = 32
 	// wideStep bounds the positions of a step at which a sequence wants the
 	// model's output: each costs memory for the whole vocabulary.
 	wideStep = 64
