@@ -17,6 +17,10 @@ import (
 // headerTime is how long a request's header may take to come.
 const headerTime = 30 * time.Second
 
+// strangerRest is how long a connection may rest that was opened by a client
+// without a lease: there are only so many streams.
+const strangerRest = 5 * time.Second
+
 // headerSlop is what net/http reads beyond its limit before it gives up.
 const headerSlop = 4 << 10
 
@@ -36,9 +40,13 @@ func (s *Server) serveConn(ctx context.Context, peer identity.PubKey, conn net.C
 	}
 	defer s.release(t)
 	one := &oneConn{conn: conn, ended: make(chan struct{})}
+	rest := s.cfg.KeepAlive
+	if !t.leased(s.Now()) {
+		rest = strangerRest
+	}
 	srv := &http.Server{
 		Handler:           handler{s, t},
-		ReadHeaderTimeout: headerTime, IdleTimeout: s.cfg.KeepAlive,
+		ReadHeaderTimeout: min(headerTime, rest), IdleTimeout: rest,
 		MaxHeaderBytes: max(s.cfg.MaxHeader-headerSlop, 1<<10),
 		ErrorLog:       log.New(io.Discard, "", 0), // what strangers send is no news
 		BaseContext:    func(net.Listener) context.Context { return ctx },

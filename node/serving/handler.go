@@ -15,6 +15,9 @@ import (
 // first: a body is read only for a client that has a lease and a place.
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h.serve(w, r); err != nil {
+		if e := openai.AsError(err); e.Status == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", "1")
+		}
 		openai.WriteError(w, err)
 	}
 }

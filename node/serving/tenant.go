@@ -2,6 +2,7 @@ package serving
 
 import (
 	"fmt"
+	"time"
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -67,6 +68,18 @@ func (s *Server) forget() {
 			delete(s.tenants, peer)
 		}
 	}
+}
+
+// leased reports whether the tenant has a lease that is not over.
+func (t *tenant) leased(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.leases {
+		if !l.over(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // clean reports whether the store knows all that the tenant used.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
 )
@@ -14,16 +13,19 @@ import (
 // Engine answers chats by the words of their last message, a token each, with
 // no delay. The first word may be an order: "!crash" ends the connection before
 // the answer, "!cut" after two words, "!hang" answers one word and then nothing,
-// "!mute" nothing at all, "!slow" rests 5 ms after each word, "!flood" repeats
-// itself without end, "!bare" reports no usage.
+// "!mute" nothing at all, "!fail" a fault that tells Path, "!flood" repeats itself
+// without end, "!bare" reports no usage.
 type Engine struct {
 	Served atomic.Int64 // requests begun
 	Left   atomic.Int64 // requests whose client went away while they were answered
 	Path   string       // a text that an error tells, to see that it goes no further
 }
 
-// ServeHTTP answers POST /v1/chat/completions and /v1/embeddings.
+// ServeHTTP answers GET /health, POST /v1/chat/completions and /v1/embeddings.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/health" {
+		return
+	}
 	e.Served.Add(1)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -131,8 +133,6 @@ func (a *answer) stream(words []string) {
 			return
 		}
 		switch {
-		case a.order == "!slow":
-			time.Sleep(5 * time.Millisecond)
 		case a.order == "!hang":
 			a.wait()
 			return
