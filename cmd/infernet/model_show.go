@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -33,7 +35,7 @@ func (a *app) showModel() *cobra.Command {
 }
 
 func (a *app) describe(cmd *cobra.Command, ref string, template bool) (api.Content, error) {
-	if !isFile(ref) {
+	if !isFile(ref) && !filepath.IsAbs(ref) && !strings.HasPrefix(ref, ".") {
 		c, err := a.client(cmd.Context())
 		if err != nil {
 			return api.Content{}, err
@@ -48,6 +50,8 @@ func (a *app) describe(cmd *cobra.Command, ref string, template bool) (api.Conte
 	switch {
 	case errors.Is(err, gguf.ErrPickle), errors.Is(err, gguf.ErrFormat):
 		return api.Content{}, refusal(ref, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return api.Content{}, err
 	case err != nil:
 		return api.Content{}, failf(exitUsage, "", "%s: %w", foreign(ref), err)
 	}

@@ -56,13 +56,6 @@ func newClasses() (*classes, error) {
 	return c, nil
 }
 
-func (c *classes) class(r rune) class {
-	if r >= 0 && r < 128 {
-		return c.ascii[r]
-	}
-	return c.find(r)
-}
-
 func (c *classes) find(r rune) class {
 	if isSpace(r) {
 		return space

@@ -2,14 +2,14 @@ package tokens
 
 // heap is a priority queue without the interfaces of container/heap, which
 // cost more than the merges themselves.
-type heap[T interface{ before(T) bool }] []T
+type heap[T interface{ Before(T) bool }] []T
 
 func (h *heap[T]) push(v T) {
 	*h = append(*h, v)
 	q := *h
 	for i := len(q) - 1; i > 0; {
 		up := (i - 1) / 2
-		if !q[i].before(q[up]) {
+		if !q[i].Before(q[up]) {
 			return
 		}
 		q[i], q[up] = q[up], q[i]
@@ -28,10 +28,10 @@ func (h *heap[T]) pop() T {
 		if child >= last {
 			return top
 		}
-		if child+1 < last && q[child+1].before(q[child]) {
+		if child+1 < last && q[child+1].Before(q[child]) {
 			child++
 		}
-		if !q[child].before(q[i]) {
+		if !q[child].Before(q[i]) {
 			return top
 		}
 		q[i], q[child] = q[child], q[i]

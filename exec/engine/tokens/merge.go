@@ -63,7 +63,7 @@ type ranked struct {
 	was         uint64 // the pair of pieces that it is for
 }
 
-func (r ranked) before(q ranked) bool {
+func (r ranked) Before(q ranked) bool {
 	return r.rank < q.rank || r.rank == q.rank && r.left < q.left
 }
 

@@ -79,7 +79,7 @@ type pair struct {
 	size        int // bytes of both; another size later means that it is stale
 }
 
-func (p pair) before(q pair) bool {
+func (p pair) Before(q pair) bool {
 	return p.score > q.score || p.score == q.score && p.left < q.left
 }
 
