@@ -21,7 +21,7 @@ type Lease struct {
 	InTokens  uint64     `json:"in_tokens"`
 	OutTokens uint64     `json:"out_tokens"`
 	Active    int        `json:"active"` // requests running now
-	Since     time.Time  `json:"since"`
+	Since     time.Time  `json:"since,omitzero"`
 	Deadline  *time.Time `json:"deadline,omitempty"`
 	Reason    string     `json:"reason,omitempty"` // why it ended or is stuck
 }

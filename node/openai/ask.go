@@ -26,6 +26,9 @@ const (
 	HeaderVerified    = "X-Infernet-Verified"      // how far the answer is checked
 )
 
+// maxSession is the longest name of a session in bytes.
+const maxSession = 256
+
 // LabelClaimed says that an answer is one provider's word: nobody did the
 // same work to compare.
 const LabelClaimed = "claimed"
@@ -68,7 +71,9 @@ func readChat(body []byte) (question, error) {
 	}
 	q := sampled(c.Model, c.Sampling)
 	// OpenAI's own name for what belongs together.
-	_ = json.Unmarshal(c.Extra["prompt_cache_key"], &q.session)
+	if raw := c.Extra["prompt_cache_key"]; len(raw) <= maxSession {
+		_ = json.Unmarshal(raw, &q.session)
+	}
 	return q, nil
 }
 
@@ -99,6 +104,7 @@ func sampled(model string, s oai.Sampling) question {
 // ask serves one kind of question.
 func (f *Face) ask(k kind) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", newID("req_")) // the clients log it
 		done, err := f.begin(w)
 		if err != nil {
 			fail(w, r, err)
@@ -176,8 +182,8 @@ func (f *Face) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte
 // prefer takes over what the client's headers ask for.
 func prefer(req *infer.Request, h http.Header) error {
 	if s := h.Get(HeaderSession); s != "" {
-		if len(s) > 256 {
-			return oai.BadRequest("", "%s is longer than 256 bytes", HeaderSession)
+		if len(s) > maxSession {
+			return oai.BadRequest("", "%s is longer than %d bytes", HeaderSession, maxSession)
 		}
 		req.Session = s
 	}

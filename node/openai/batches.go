@@ -161,12 +161,6 @@ func (b *batches) counted(r *running, completed, failed int) {
 	r.count.Failed += failed
 }
 
-func (b *batches) tally(r *running) tally {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return r.count
-}
-
 // shown is a batch with its tally of now.
 func (b *batches) shown(one batch) batch {
 	b.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/node/openai"
 	"infernet.tech/infernet/node/openai/openaitest"
 )
@@ -51,6 +52,10 @@ func (n *jobNode) Submit(_ context.Context, req api.SubmitRequest) (api.Job, err
 	defer n.mu.Unlock()
 	if n.refuse != nil {
 		return api.Job{}, n.refuse
+	}
+	// What the node itself would say to the description.
+	if _, err := job.ParseSpec([]byte(req.Spec), "x"); err != nil {
+		return api.Job{}, err
 	}
 	var spec map[string]any
 	if err := json.Unmarshal([]byte(req.Spec), &spec); err != nil {

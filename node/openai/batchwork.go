@@ -158,7 +158,7 @@ func (b *batches) finish(id string, after status) error {
 		if bad != "" {
 			one.ErrorFileID = &bad
 		}
-		one.Status, one.RequestCounts = after, counts
+		one.Status, one.RequestCounts, one.Infernet.After = after, counts, ""
 		switch after {
 		case expired:
 			one.ExpiredAt = b.at()

@@ -96,7 +96,7 @@ func New(cfg Config, d Deps) (*Face, error) {
 		d.Now = time.Now
 	}
 	f := &Face{cfg: cfg, infer: d.Infer, now: d.Now, log: d.Log, slots: make(chan struct{}, cfg.Requests)}
-	f.files = &shelf{dir: cfg.Dir, store: d.Store, now: d.Now, max: cfg.MaxFile, total: cfg.MaxStored}
+	f.files = &shelf{dir: cfg.Dir, store: d.Store, now: d.Now, max: cfg.MaxFile, total: cfg.MaxStored, born: time.Now()}
 	f.batch = newBatches(cfg, d, f.files)
 	return f, nil
 }

@@ -44,8 +44,9 @@ type shelf struct {
 	dir   string
 	store store.Store
 	now   func() time.Time
-	max   int64 // bytes of a file
-	total int64 // bytes of all
+	max   int64     // bytes of a file
+	total int64     // bytes of all
+	born  time.Time // of this shelf, by the clock of the disk
 	mu    sync.Mutex
 }
 
@@ -62,6 +63,10 @@ func (s *shelf) open() error {
 		return err
 	}
 	for _, path := range left {
+		// Somebody may be sending one already.
+		if info, err := os.Stat(path); err != nil || info.ModTime().After(s.born) {
+			continue
+		}
 		if err := os.Remove(path); err != nil {
 			return err
 		}
