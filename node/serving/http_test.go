@@ -243,6 +243,31 @@ func TestEngineFails(t *testing.T) {
 	}
 }
 
+// TestHalfAnswer wants a long answer that is no stream to fail where it is read,
+// and not to be metered, when the engine ends within it.
+func TestHalfAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newPool(t, &servingtest.Engine{}, 4, 4))
+	c := r.client()
+	mustLease(t, c, 1000, 500)
+	resp, err := c.post("/v1/chat/completions", strings.NewReader(chat("!half", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := io.ReadAll(resp.Body); err == nil || len(raw) < 32<<10 {
+		t.Errorf("%d bytes, %v", len(raw), err)
+	}
+	_ = resp.Body.Close()
+	c.ask(chat("one", ""))
+	if c.used != (totals{1, 1, 1}) {
+		t.Errorf("metered %+v", c.used)
+	}
+	resp, text := c.ask(chat("!bare one two", ""))
+	if u, ok := ParseUsage(resp.Trailer.Get(HeaderUsage)); !ok || u.Out != 0 || u.In == 0 {
+		t.Errorf("an answer without a usage is metered as %v: %s", resp.Trailer, text)
+	}
+}
+
 // TestOutgrows lets a stream that named no maximum go on as far as the budget
 // reaches, and no further.
 func TestOutgrows(t *testing.T) {

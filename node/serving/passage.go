@@ -119,7 +119,8 @@ func (a *passage) end(ctx context.Context, err error) {
 	case errors.Is(err, io.EOF) && (!a.count.events || a.count.done || !a.ok):
 		a.whole = true
 	case !a.count.events:
-		panic(http.ErrAbortHandler) // a body cut short must not look whole
+		a.ok = false                // half of such an answer is worth nothing
+		panic(http.ErrAbortHandler) // and must not look whole
 	case ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e := crashed()
 		if ctx.Err() != nil {

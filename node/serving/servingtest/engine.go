@@ -14,7 +14,8 @@ import (
 // no delay. The first word may be an order: "!crash" ends the connection before
 // the answer, "!cut" after two words, "!hang" answers one word and then nothing,
 // "!mute" nothing at all, "!fail" a fault that tells Path, "!flood" repeats itself
-// without end, "!bare" reports no usage.
+// without end, "!bare" reports no usage, "!half" ends the connection after 64 KiB
+// of an answer that is no stream.
 type Engine struct {
 	Served atomic.Int64 // requests begun
 	Left   atomic.Int64 // requests whose client went away while they were answered
@@ -108,6 +109,12 @@ func (a *answer) wait() {
 }
 
 func (a *answer) whole(words []string) {
+	if a.order == "!half" {
+		a.w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(a.w, `{"choices":[{"text":"`+strings.Repeat("x", 64<<10))
+		_ = a.rc.Flush()
+		panic(http.ErrAbortHandler)
+	}
 	resp := openai.ChatResponse{Object: openai.ObjectChat, Model: a.req.Model, Choices: []openai.ChatChoice{{
 		Message: openai.Message{Role: "assistant", Content: openai.Text(strings.Join(words, " "))}, FinishReason: openai.FinishStop,
 	}}}
