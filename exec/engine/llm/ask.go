@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 
+	"infernet.tech/infernet/exec/engine/llm/grammar"
 	"infernet.tech/infernet/exec/engine/llm/sample"
 	"infernet.tech/infernet/exec/engine/openai"
 )
@@ -22,7 +23,7 @@ type ask struct {
 	logprobs int // -1: none
 	stops    []string
 	params   sample.Params
-	format   *openai.ResponseFormat
+	form     *grammar.Grammar // nil: free text
 	salt     string
 	stream   bool
 	usage    bool // at the end of a stream
@@ -37,6 +38,7 @@ type extras struct {
 	RepeatPenalty     float64 `json:"repeat_penalty"`
 	RepetitionPenalty float64 `json:"repetition_penalty"`
 	CacheSalt         string  `json:"cache_salt"`
+	Grammar           string  `json:"grammar"`
 }
 
 // newAsk reads what chats and completions have in common. fallback is the
@@ -47,7 +49,7 @@ func (s *server) newAsk(in openai.Sampling, extra map[string]json.RawMessage, fa
 		return ask{}, err
 	}
 	a := ask{
-		n: in.Choices(), max: in.MaxOutput(), logprobs: -1, stops: in.Stop, format: in.ResponseFormat, salt: x.CacheSalt,
+		n: in.Choices(), max: in.MaxOutput(), logprobs: -1, stops: in.Stop, salt: x.CacheSalt,
 		stream: in.Stream, usage: in.StreamOptions != nil && in.StreamOptions.IncludeUsage, ids: in.ReturnTokenIDs,
 		params: sample.Params{
 			Temperature: value(in.Temperature, 1), TopK: max(0, x.TopK), TopP: value(in.TopP, 1), MinP: x.MinP,
@@ -67,7 +69,10 @@ func (s *server) newAsk(in openai.Sampling, extra map[string]json.RawMessage, fa
 	if a.n > s.sched.limit {
 		return a, openai.BadRequest("n", "at most %d answers at once", s.sched.limit)
 	}
-	a.params.Bias, err = s.bias(in.LogitBias)
+	if a.params.Bias, err = s.bias(in.LogitBias); err != nil {
+		return a, err
+	}
+	a.form, err = s.form(in.ResponseFormat, x.Grammar)
 	return a, err
 }
 
@@ -75,7 +80,7 @@ func readExtras(extra map[string]json.RawMessage) (extras, error) {
 	var x extras
 	for name, into := range map[string]any{
 		"top_k": &x.TopK, "min_p": &x.MinP, "repeat_penalty": &x.RepeatPenalty,
-		"repetition_penalty": &x.RepetitionPenalty, "cache_salt": &x.CacheSalt,
+		"repetition_penalty": &x.RepetitionPenalty, "cache_salt": &x.CacheSalt, "grammar": &x.Grammar,
 	} {
 		if raw, ok := extra[name]; ok && json.Unmarshal(raw, into) != nil {
 			return x, openai.BadRequest(name, "is of the wrong type")

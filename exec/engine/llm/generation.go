@@ -30,10 +30,6 @@ func (s *server) generate(ctx context.Context, a ask) (*generation, error) {
 	if len(a.prompt) >= s.size {
 		return nil, openai.ContextLength(s.size, len(a.prompt))
 	}
-	form, err := s.form(a.format)
-	if err != nil {
-		return nil, err
-	}
 	g := &generation{sched: s.sched, events: make(chan event, (ahead+2)*a.n), open: a.n}
 	g.usage.PromptTokens = len(a.prompt)
 	for i := range a.n {
@@ -43,10 +39,12 @@ func (s *server) generate(ctx context.Context, a ask) (*generation, error) {
 			engine: s.served, index: i, answers: a.n, out: g.events, prompt: len(a.prompt), max: a.max,
 			logprobs: a.logprobs, sampler: sample.New(params, a.prompt), text: assembler{stops: a.stops},
 		}
-		if form != nil {
-			if w.form, err = form.Start(s.vocabulary()); err != nil {
+		if a.form != nil {
+			form, err := a.form.Start(s.vocabulary())
+			if err != nil {
 				return nil, openai.BadRequest("response_format", "%v", err)
 			}
+			w.form = form
 		}
 		q := &sequence{work: w, tokens: append([]int(nil), a.prompt...), known: len(a.prompt) - 1, salt: a.salt, done: ctx.Done()}
 		if i > 0 {

@@ -224,6 +224,9 @@ func TestRefusals(t *testing.T) {
 		{chat, schema(fields{"$ref": "#/x"}), 400, "response_format.json_schema.schema", ""},
 		{chat, schema(deep), 400, "response_format.json_schema.schema", ""},
 		{chat, schema(fields{"type": "array", "minItems": 1 << 40}), 400, "response_format.json_schema.schema", ""},
+		{chat, user("x").with(fields{"grammar": "root ::= ("}), 400, "grammar", ""},
+		{chat, user("x").with(fields{"grammar": `root ::= root "a" | "b"`}), 400, "response_format", ""},
+		{chat, user("x").with(fields{"grammar": `root ::= "a"`, "response_format": fields{"type": "json_object"}}), 400, "grammar", ""},
 		{plain, fields{"model": "demo", "prompt": []int{1, 99999}}, 400, "prompt", ""},
 		{plain, fields{"model": "demo", "prompt": []string{"a", "b"}}, 400, "prompt", ""},
 		{"/v1/embeddings", fields{"model": "demo", "input": "x", "dimensions": 3}, 400, "dimensions", ""},
@@ -283,7 +286,11 @@ func TestForm(t *testing.T) {
 			}
 		}
 	}
-	r := cl.chat(t, user("What is the capital of France?").with(fields{"response_format": fields{"type": "json_object"}, "max_tokens": 30}))
+	r := cl.chat(t, user("What is the capital of France?").with(fields{"grammar": `root ::= "The " ("city" | "town") " of P" [a-z]{1,8}`}))
+	if text := r.Choices[0].Message.Content.String(); !strings.HasPrefix(text, "The city of P") && !strings.HasPrefix(text, "The town of P") {
+		t.Errorf("by a grammar: %q", text)
+	}
+	r = cl.chat(t, user("What is the capital of France?").with(fields{"response_format": fields{"type": "json_object"}, "max_tokens": 30}))
 	if text := r.Choices[0].Message.Content.String(); text[0] != '{' {
 		t.Errorf("no object: %q", text)
 	}

@@ -51,8 +51,19 @@ func (s *served) arrange() *grammar.Vocabulary {
 }
 
 // form is the grammar that an answer is to keep to, nil for free text.
-func (s *served) form(f *openai.ResponseFormat) (*grammar.Grammar, error) {
-	if f == nil || f.Type == "text" {
+func (s *served) form(f *openai.ResponseFormat, notation string) (*grammar.Grammar, error) {
+	free := f == nil || f.Type == "text"
+	if notation != "" {
+		if !free {
+			return nil, openai.BadRequest("grammar", "not beside response_format")
+		}
+		g, err := grammar.GBNF(notation)
+		if err != nil {
+			return nil, openai.BadRequest("grammar", "%v", err)
+		}
+		return g, nil
+	}
+	if free {
 		return nil, nil
 	}
 	if f.Type == "json_object" {

@@ -1,5 +1,5 @@
-// Package grammar keeps a model's answer to a form: JSON, or JSON that
-// follows a schema. It makes a grammar of the schema and follows an answer
+// Package grammar keeps a model's answer to a form: JSON, JSON that follows a
+// schema, or what a grammar in llama.cpp's notation describes. It makes a grammar of the schema and follows an answer
 // through it token by token, so that a token that would leave the form is
 // never chosen.
 //
@@ -10,5 +10,5 @@
 // schema asks for and this package cannot keep is refused rather than passed
 // over. Grammars work on bytes, so that a token may end within a character.
 //
-// The engine calls it for response_format.
+// The engine calls it for response_format and grammar.
 package grammar

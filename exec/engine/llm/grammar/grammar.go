@@ -6,7 +6,9 @@ var (
 	// ErrSchema: the schema is none, or asks for what cannot be kept to. The
 	// text says where.
 	ErrSchema = errors.New("unsupported schema")
-	// ErrLimit: the schema is too large or too deep.
+	// ErrGrammar: the text is no grammar. It says where.
+	ErrGrammar = errors.New("unsupported grammar")
+	// ErrLimit: the schema or grammar is too large or too deep.
 	ErrLimit = errors.New("schema exceeds the limits")
 )
 
