@@ -12,6 +12,7 @@ import (
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
 )
@@ -35,6 +36,8 @@ func Default() Config {
 const (
 	chatPrompt = "What is the capital of France?"
 	chatAnswer = "The capital of France is Paris."
+	storyPrompt = "Tell me a little story about a dog."
+	storyTokens = 96
 	// removalTime is how long the removal may take after an interruption.
 	removalTime = time.Minute
 )
@@ -113,6 +116,7 @@ func (s *show) run(ctx context.Context, dir string) error {
 	var err error
 	s.net, err = devnet.Up(ctx, devnet.Config{
 		Dir: dir, Bin: s.cfg.Bin, Providers: s.cfg.Providers, Cheaters: s.cfg.Cheaters, Report: s.say.line,
+		Serve: []string{engine.DemoModelName},
 	})
 	if err != nil {
 		return err
@@ -133,6 +137,9 @@ func (s *show) run(ctx context.Context, dir string) error {
 		return err
 	}
 	s.took("network", since)
+	if err := s.warm(ctx, client); err != nil {
+		return fmt.Errorf("the story: %w", err)
+	}
 	chat, err := s.chat(ctx, client)
 	if err != nil {
 		return fmt.Errorf("the prompt: %w", err)
@@ -159,6 +166,30 @@ func (s *show) find(ctx context.Context) error {
 		return err
 	}
 	s.say.line(fmt.Sprintf("the client found %d providers", want))
+	return nil
+}
+
+// warm has a story told by a model that a provider keeps ready, through the
+// same endpoint that OpenAI clients use, and shows the words as they come.
+func (s *show) warm(ctx context.Context, client *api.Client) error {
+	s.say.line("a warm engine on a provider's machine, paid by the token: " + storyPrompt)
+	none := 0.0
+	r, err := client.Chat(ctx, api.Chat{
+		Model: engine.DemoModelName, Temperature: &none, MaxTokens: storyTokens,
+		Messages: []openai.Message{{Role: "user", Content: openai.Text(storyPrompt)}},
+	}, func(words string) { s.say.words([]byte(words)) })
+	s.say.endWords()
+	if err != nil {
+		return err
+	}
+	s.sum.TimingsMS["story_first_words"], s.sum.TimingsMS["story"] = r.FirstMS, r.TotalMS
+	s.sum.Story = Story{
+		Prompt: storyPrompt, Answer: r.Answer, Provider: r.Provider, Cost: r.Cost,
+		PromptTokens: r.Usage.PromptTokens, CompletionTokens: r.Usage.CompletionTokens,
+	}
+	if r.Answer == "" || r.Usage.CompletionTokens == 0 {
+		s.sum.problem("the story is %.80q, of %d tokens", r.Answer, r.Usage.CompletionTokens)
+	}
 	return nil
 }
 

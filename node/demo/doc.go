@@ -1,5 +1,6 @@
 // Package demo shows the whole of Infernet on one machine: a private network
-// of real nodes, a prompt answered on one of them, a batch of prompts with
+// of real nodes, a story told by a warm engine on one of them, a prompt that two
+// of them answer alike, a batch of prompts with
 // known answers run and compared on several, a provider that cheats caught and
 // not paid, and everything removed at the end.
 //

@@ -12,6 +12,7 @@ import (
 // Summary is what happened.
 type Summary struct {
 	OK        bool             `json:"ok"`
+	Story     Story            `json:"story"`
 	Chat      Chat             `json:"chat"`
 	Job       api.Job          `json:"job"`
 	Answers   Answers          `json:"answers"`
@@ -19,6 +20,16 @@ type Summary struct {
 	Providers []Provider       `json:"providers"` // of both jobs
 	TimingsMS map[string]int64 `json:"timings_ms"`
 	Problems  []string         `json:"problems,omitempty"` // what was not as it should be
+}
+
+// Story is what a warm engine told.
+type Story struct {
+	Prompt           string     `json:"prompt"`
+	Answer           string     `json:"answer"`
+	Provider         string     `json:"provider"` // npub
+	PromptTokens     int        `json:"prompt_tokens"`
+	CompletionTokens int        `json:"completion_tokens"`
+	Cost             api.Amount `json:"cost"`
 }
 
 // Chat is the single prompt.
@@ -115,6 +126,8 @@ func (s Summary) Print(w io.Writer, names map[string]string) error {
 		}
 		return short(npub)
 	}
+	t := s.TimingsMS
+	fmt.Fprintf(&b, "story      %d tokens from %s, first words after %d ms\n", s.Story.CompletionTokens, name(s.Story.Provider), t["story_first_words"])
 	fmt.Fprintf(&b, "prompt     %s\n", s.Chat.Prompt)
 	fmt.Fprintf(&b, "answer     %s  (from %s)\n", s.Chat.Answer, name(s.Chat.Provider))
 	fmt.Fprintf(&b, "batch      %d of %d answers right\n", s.Answers.Right, s.Answers.Total)
@@ -137,7 +150,6 @@ func (s Summary) Print(w io.Writer, names map[string]string) error {
 	for _, p := range s.Providers {
 		fmt.Fprintf(&b, "paid       %s: %d credits for %d shards\n", name(p.NPub), p.Paid, p.Shards)
 	}
-	t := s.TimingsMS
 	fmt.Fprintf(&b, "time       network %s, prompt %s (first words after %s), batch %s, removal %s, in all %s\n",
 		secs(t["network"]), secs(t["chat"]), secs(t["chat_first_words"]), secs(t["job"]), secs(t["removal"]), secs(t["total"]))
 	for _, p := range s.Problems {
