@@ -73,7 +73,7 @@ func (r *Router) see(ctx context.Context, model string) (*view, error) {
 	e := r.market.entry(key)
 	e.used = now
 	v, loading := e.view, e.loading
-	stale := v == nil || now.Sub(v.quoted) >= r.cfg.QuoteEvery || len(v.spots) == 0 && now.Sub(v.searched) >= emptyFor
+	stale := v == nil || now.Sub(v.quoted) >= r.cfg.QuoteEvery || len(v.quotes) == 0 && now.Sub(v.quoted) >= emptyFor
 	if stale && loading == nil {
 		loading = make(chan struct{})
 		e.loading = loading
@@ -83,7 +83,7 @@ func (r *Router) see(ctx context.Context, model string) (*view, error) {
 		}
 	}
 	r.market.mu.Unlock()
-	if v != nil && len(v.spots) > 0 && now.Sub(v.quoted) < r.cfg.MaxStale || loading == nil && v != nil {
+	if v != nil && len(v.quotes) > 0 && now.Sub(v.quoted) < r.cfg.MaxStale || loading == nil && v != nil {
 		return v, nil
 	}
 	select {
@@ -153,8 +153,29 @@ func (r *Router) look(ctx context.Context, key string, old *view) (*view, error)
 	}
 	v.reputation = r.reputations(v.spots)
 	quotes, dropped := r.quotes(ctx, v.spots)
-	v.quotes, v.dropped, v.quoted = quotes, append(v.dropped, dropped...), r.now()
+	v.quotes, v.quoted = quotes, r.now()
+	for _, d := range dropped {
+		if !r.carry(old, v, d) {
+			v.dropped = append(v.dropped, d)
+		}
+	}
 	return v, nil
+}
+
+// carry keeps the last quote of a provider that was too busy to give another in
+// time: requests to it may work. It counts as a failure, so that others come
+// first, and not for long.
+func (r *Router) carry(old, v *view, d Dropped) bool {
+	if old == nil || d.refused {
+		return false
+	}
+	q, ok := old.quotes[d.Peer]
+	if !ok || v.quoted.Sub(q.at) > 6*r.cfg.QuoteEvery {
+		return false
+	}
+	r.health.failed(d.Peer, 1, v.quoted)
+	v.quotes[d.Peer] = q
+	return true
 }
 
 // search fills in who serves what key names.
@@ -179,7 +200,7 @@ func (r *Router) search(ctx context.Context, key string, v *view) error {
 	q.OnDrop = func(p identity.PubKey, _ dht.Via, reason error) {
 		mu.Lock()
 		defer mu.Unlock()
-		v.dropped = append(v.dropped, Dropped{p, "search", reason.Error()})
+		v.dropped = append(v.dropped, Dropped{Peer: p, Stage: "search", Reason: reason.Error()})
 	}
 	found, err := r.d.Market.Search(ctx, q)
 	if err != nil {
@@ -218,7 +239,7 @@ func (v *view) settle() {
 	seen := map[identity.PubKey]bool{}
 	v.spots = slices.DeleteFunc(v.spots, func(s spot) bool {
 		if s.served.Model != v.model {
-			v.dropped = append(v.dropped, Dropped{s.peer, "search", "serves another model of that name: " + s.served.Model})
+			v.dropped = append(v.dropped, Dropped{Peer: s.peer, Stage: "search", Reason: "serves another model of that name: " + s.served.Model})
 			return true
 		}
 		again := seen[s.peer]

@@ -86,17 +86,19 @@ func TestRefreshGoesOnInTheBackground(t *testing.T) {
 		defer b.end()
 		b.do(chat("hello", 5, true))
 		<-time.After(b.cfg.SearchEvery + time.Second)
-		b.p[0].SlowQuotes = true // the next round takes its whole time and fails
+		b.p[0].SetSlowQuotes(true) // the next round takes its whole time and fails
 		began := time.Now()
 		b.do(chat("hello", 5, true))
 		if took := time.Since(began); took != 0 {
 			t.Errorf("a request waited %s for quotes", took)
 		}
 		<-time.After(b.cfg.QuoteTime + time.Second)
+		b.do(chat("hello", 5, true)) // on the quote before
+		<-time.After(4 * b.cfg.QuoteEvery)
+		b.do(chat("hello", 5, true)) // and asks for new ones
+		<-time.After(b.cfg.QuoteTime + time.Second)
 		b.failed(chat("hello", 5, true), 503, infer.CodeNoProvider)
-		b.p[0].SlowQuotes = false
-		<-time.After(b.cfg.QuoteEvery)
-		b.r.Do(t.Context(), chat("hello", 5, false)) // asks for a renewal
+		b.p[0].SetSlowQuotes(false)
 		<-time.After(time.Second)
 		b.do(chat("hello", 5, true))
 	})

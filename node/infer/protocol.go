@@ -19,7 +19,6 @@ const (
 	codeLeaseEnded   = "lease_ended"   // 402: deadline past, or last window stated
 	codeLeaseBudget  = "lease_budget"  // 402: could cost more than the budget has left
 	codeWindowDue    = "window_due"    // 402: state and pay a window first
-	codeNoCredit     = "credit"        // 402: the rail gives no more credit
 
 	// Codes of Error documents.
 	codeMismatch = "mismatch" // contradicts the lease or an earlier window

@@ -38,9 +38,7 @@ func (r *Router) prepare(req Request) (*query, error) {
 	if q.session = req.Session; q.session == "" {
 		q.session = ask.Opening
 	}
-	if q.session != "" {
-		q.session = modelKey(req.Model) + "\x00" + q.session
-	}
+	q.session = sessionKey(req.Model, q.session)
 	q.need = choose.Need{
 		MaxIn: limit(req.MaxPriceIn, r.cfg.MaxPriceIn), MaxOut: limit(req.MaxPriceOut, r.cfg.MaxPriceOut),
 		ExpectIn: uint64(q.bytes/4 + ask.IDs + 1), ExpectOut: uint64(min(q.maxOut(), 512)),
@@ -53,6 +51,14 @@ func (r *Router) prepare(req Request) (*query, error) {
 		}
 	}
 	return q, nil
+}
+
+// sessionKey names a conversation with one model.
+func sessionKey(model, session string) string {
+	if session == "" {
+		return ""
+	}
+	return modelKey(model) + "\x00" + session
 }
 
 func limit(own, usual uint64) uint64 {

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ func (r *Router) quotes(ctx context.Context, spots []spot) (map[identity.PubKey]
 	)
 	for i, s := range spots {
 		if i >= r.cfg.Candidates {
-			dropped = append(dropped, Dropped{s.peer, "quote", fmt.Sprintf("only %d are asked", r.cfg.Candidates)})
+			dropped = append(dropped, Dropped{Peer: s.peer, Stage: "quote", Reason: fmt.Sprintf("only %d are asked", r.cfg.Candidates), refused: true})
 			continue
 		}
 		wg.Go(func() {
@@ -37,7 +38,9 @@ func (r *Router) quotes(ctx context.Context, spots []spot) (map[identity.PubKey]
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				dropped = append(dropped, Dropped{s.peer, "quote", err.Error()})
+				var no *refused
+				said := errors.As(err, &no) || errors.Is(err, errProtocol)
+				dropped = append(dropped, Dropped{Peer: s.peer, Stage: "quote", Reason: err.Error(), refused: said})
 				return
 			}
 			out[s.peer] = q

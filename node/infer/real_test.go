@@ -189,7 +189,7 @@ func TestRealServer(t *testing.T) {
 			return fmt.Errorf("paid %d, received %d, leases %+v", out, in, l)
 		}
 		rec, err := client.book.ByPeer(provider.host.ID(), 0)
-		if err != nil || len(rec) != int(l[0].Windows) || !rec[0].Countersigned {
+		if err != nil || len(rec) == 0 || len(rec) != int(l[0].Windows) || !rec[0].Countersigned {
 			return fmt.Errorf("%d receipts for %d windows: %w", len(rec), l[0].Windows, err)
 		}
 		theirs, err := provider.book.ByPeer(client.host.ID(), 0)

@@ -94,6 +94,8 @@ type Dropped struct {
 	Peer   identity.PubKey `json:"peer"`
 	Stage  string          `json:"stage"` // search, quote or choice
 	Reason string          `json:"reason"`
+
+	refused bool // it said so itself
 }
 
 // Choice explains the last choice made for a model.

@@ -58,13 +58,17 @@ func (r *Router) mend(ctx context.Context, m *mendable) bool {
 	case codeLeaseEnded, codeLeaseBudget:
 		r.retire(m.l, e.Code)
 	case codeWindowDue:
-		before := m.l.info().Windows
+		before := m.l.info()
 		if err := r.settle(ctx, m.l); err != nil {
 			r.log.Debug("a window is due and not paid", "lease", m.l.ID.Short(), "err", err)
 			return false
 		}
-		// What was cut off shows only at a lease's end.
-		if m.l.info().Windows == before {
+		switch after := m.l.info(); {
+		case after.Windows > before.Windows:
+		case after.Active > 0: // it waits for what is under way
+			m.err = openai.RateLimit("the provider waits until requests under way are paid")
+			return false
+		default: // what was cut off shows only at a lease's end
 			r.retire(m.l, e.Code)
 		}
 	default:

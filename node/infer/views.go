@@ -63,7 +63,7 @@ func (k *ranking) explain() ([]Candidate, []Dropped) {
 	dropped := slices.Clone(k.view.dropped)
 	for i, reason := range k.reasons {
 		if reason != nil {
-			dropped = append(dropped, Dropped{k.targets[i].peer, "choice", reason.Error()})
+			dropped = append(dropped, Dropped{Peer: k.targets[i].peer, Stage: "choice", Reason: reason.Error()})
 		}
 	}
 	out := make([]Candidate, 0, len(k.ranked))
@@ -90,14 +90,14 @@ func (r *Router) Candidates(ctx context.Context, q Query) ([]Candidate, []Droppe
 	v.spots = slices.DeleteFunc(v.spots, func(s spot) bool {
 		reason := q.hardware(s)
 		if reason != "" {
-			v.dropped = append(v.dropped, Dropped{s.peer, "search", reason})
+			v.dropped = append(v.dropped, Dropped{Peer: s.peer, Stage: "search", Reason: reason})
 		}
 		return reason != ""
 	})
 	quotes, dropped := r.quotes(ctx, v.spots)
 	v.quotes, v.dropped, v.reputation = quotes, append(v.dropped, dropped...), r.reputations(v.spots)
 	k := r.rank(&query{
-		session: q.SessionOf, ask: meter.Ask{Choices: 1, Tried: 1},
+		session: sessionKey(q.Model, q.SessionOf), ask: meter.Ask{Choices: 1, Tried: 1},
 		need: choose.Need{
 			MaxIn: q.MaxIn, MaxOut: q.MaxOut, MinReputation: q.MinReputation, MinTPSMilli: q.MinTPSMilli,
 			MaxTTFTMS: q.MaxTTFTMS, ExpectIn: q.ExpectIn, ExpectOut: q.ExpectOut,

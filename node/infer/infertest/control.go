@@ -37,7 +37,10 @@ func (p *Provider) quote(ev wire.Event) wire.Message {
 	if p.NoQuotes {
 		return refuse(ev, "busy", "not now")
 	}
-	if p.SlowQuotes {
+	p.mu.Lock()
+	slow := p.SlowQuotes
+	p.mu.Unlock()
+	if slow {
 		return nil
 	}
 	q := wire.InferQuote{

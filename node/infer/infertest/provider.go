@@ -123,6 +123,13 @@ func (p *Provider) SetAway(away bool) {
 	p.away = away
 }
 
+// SetSlowQuotes changes SlowQuotes.
+func (p *Provider) SetSlowQuotes(slow bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.SlowQuotes = slow
+}
+
 func (p *Provider) isAway() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
