@@ -81,9 +81,9 @@ type ModelHead struct {
 // where text is set.
 func NewModelHead(h gguf.Header, text bool) ModelHead {
 	m := ModelHead{
-		Format: string(h.Format), Title: h.Name, Architecture: h.Architecture, Quantisation: h.Quantisation,
+		Format: string(h.Format), Title: cut(h.Name), Architecture: cut(h.Architecture), Quantisation: h.Quantisation,
 		Parameters: h.Parameters, Context: h.ContextLength, Embedding: h.EmbeddingLength, Layers: h.Layers,
-		Vocabulary: h.VocabSize, Tokenizer: h.Tokenizer, ChatTemplate: "unknown",
+		Vocabulary: h.VocabSize, Tokenizer: cut(h.Tokenizer), ChatTemplate: "unknown",
 	}
 	if t, err := chat.Recognise(h.ChatTemplate); err == nil {
 		m.ChatTemplate = t.Name
