@@ -144,7 +144,7 @@ func TestOllamaLoads(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	// The step asks http://engine, as through a slot.
+	// The step asks localhost, as through a slot.
 	client := &http.Client{Transport: onto(srv.URL)}
 	if err := loadOllama(t.Context(), client, model, "qwen"); err != nil || len(steps) != 3 {
 		t.Errorf("%v after %q", err, steps)

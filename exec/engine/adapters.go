@@ -65,7 +65,7 @@ var adapters = map[string]Adapter{
 			"OLLAMA_NO_CLOUD=1", "OLLAMA_MAX_LOADED_MODELS=1", "OLLAMA_NUM_PARALLEL={parallel}", "OLLAMA_CONTEXT_LENGTH={context}",
 		},
 		Scratch: 64 << 20, CopiesModel: true,
-		Capabilities: []string{CapLogprobs, CapJSONSchema, CapTools},
+		Capabilities: []string{CapEmbeddings, CapLogprobs, CapJSONSchema, CapTools},
 		loads:        loadsOllama,
 	},
 }

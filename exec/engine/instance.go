@@ -15,6 +15,10 @@ import (
 )
 
 const (
+	// localHost is what engines are told their name is: some refuse others, for
+	// fear of web pages that rebind names.
+	localHost = "localhost"
+	localURL  = "http://" + localHost
 	// maxHeader bounds the header of an engine's answer.
 	maxHeader = 64 << 10
 	// maxProbe bounds what is read of an answer about health.
@@ -116,7 +120,7 @@ func (i *instance) ready(ctx context.Context, timeout time.Duration) error {
 func (i *instance) probe(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+i.health, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, localURL+i.health, nil)
 	if err != nil {
 		return err
 	}
@@ -198,9 +202,7 @@ func (i *instance) stop(grace time.Duration) error {
 // roundTrip asks the engine.
 func (i *instance) roundTrip(req *http.Request) (*http.Response, error) {
 	at, clone := *req.URL, *req
-	if at.Host == "" || at.Scheme == "" {
-		at.Scheme, at.Host = "http", "engine"
-	}
+	at.Scheme, at.Host, clone.Host = "http", localHost, ""
 	clone.URL = &at
 	if req.GetBody != nil {
 		// An engine forgets what it was asked, so a request that met a kept

@@ -158,6 +158,7 @@ func TestLivePool(t *testing.T) {
 		}
 	})
 	t.Run("DefaultEngine", func(t *testing.T) { liveDefault(t, p) })
+	t.Run("Ollama", func(t *testing.T) { liveOllama(t, p) })
 	t.Run("OnPort", func(t *testing.T) { livePort(t, p, spec("port")) })
 }
 
@@ -253,6 +254,42 @@ func liveDefault(t *testing.T, p *engine.Pool) {
 	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4}) {
 		if !f.OK {
 			t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
+		}
+	}
+}
+
+// ollamaEnv names a static build of Ollama, for a test that takes ten minutes
+// to build and is therefore seldom run.
+const ollamaEnv = "INFERNET_TEST_OLLAMA"
+
+// liveOllama has the real Ollama in an image as node/docs/engines.md makes it.
+func liveOllama(t *testing.T, p *engine.Pool) {
+	bin := os.Getenv(ollamaEnv)
+	if bin == "" {
+		t.Skip(ollamaEnv + " does not name a static build of ollama")
+	}
+	dir := filepath.Join(t.TempDir(), "layout")
+	digest, err := image.WriteLayout(dir, image.Spec{
+		Files: map[string]image.File{"bin/ollama": {Mode: 0o755, Path: bin}}, Entrypoint: []string{"/bin/ollama"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(t.TempDir(), "demo.gguf")
+	if err := os.WriteFile(model, engine.DemoModel(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := engine.Spec{
+		Key: "ollama", Name: "demo", Image: exec.Image{Digest: digest, Layout: dir}, Adapter: "ollama", Model: model, Parallel: 2, Context: 512,
+		Limits: exec.Limits{MemoryBytes: 512 << 20, CPUMillis: 2000},
+	}
+	client := &http.Client{Transport: through{p, s}}
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Context: 512, Parallel: 2, Health: "/api/version"}) {
+		if !f.OK {
+			t.Logf("%s (%s): %s", f.Name, f.Level, f.Detail)
+		}
+		if f.Name == "chat" && !f.OK {
+			t.Error("no answers")
 		}
 	}
 }

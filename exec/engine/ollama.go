@@ -69,7 +69,7 @@ func loadOllama(ctx context.Context, c *http.Client, path, name string) error {
 
 // ask posts a body and wants a 2xx.
 func ask(ctx context.Context, c *http.Client, path string, body io.Reader) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+path, body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, localURL+path, body)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type Slot struct {
 }
 
 // RoundTrip sends one request to the engine, over connections that are kept.
-// The scheme and host of the URL may be left out. When the request's context
+// The scheme and host of the URL do not matter. When the request's context
 // ends, or the answer's body is closed early, the connection is closed at
 // once, and the engine stops working on it. Errors, also those of reading the
 // body: ErrCrashed, ErrReleased, that of the context. Their texts may hold the

@@ -14,9 +14,9 @@ import (
 
 // health is what the node probes, before it sends requests and while it does.
 func health(ctx context.Context, p *probe) error {
-	status, body, err := p.send(ctx, http.MethodGet, "/health", nil)
+	status, body, err := p.send(ctx, http.MethodGet, p.o.Health, nil)
 	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("GET /health is %d, %.100q", status, body)
+		err = fmt.Errorf("GET %s is %d, %.100q", p.o.Health, status, body)
 	}
 	return err
 }
@@ -30,7 +30,7 @@ func models(ctx context.Context, p *probe) error {
 	var names []string
 	for _, m := range list.Data {
 		names = append(names, cut(m.ID, 64))
-		if m.ID == p.o.Model {
+		if m.ID == p.o.Model || m.ID == p.o.Model+":latest" { // as Ollama writes it
 			return nil
 		}
 	}

@@ -32,6 +32,7 @@ type Options struct {
 	Model    string // its name; "" takes the first of /v1/models
 	Context  int    // tokens; 0 takes max_model_len, where /v1/models tells it
 	Parallel int    // requests that must work at once; 0 is 1
+	Health   string // its path; "" is /health, adapters may have another
 	// Question is a short one, to be answered in several words; "" asks for
 	// the capital of France.
 	Question string
@@ -117,6 +118,9 @@ func Check(ctx context.Context, client *http.Client, base string, o Options) []F
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = time.Minute
+	}
+	if o.Health == "" {
+		o.Health = "/health"
 	}
 	o.Parallel = max(o.Parallel, 1)
 	p := &probe{client: client, base: strings.TrimSuffix(base, "/"), o: o}
