@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,7 +196,7 @@ func (s *stream) update(u aggregator.Update) error {
 
 // waiting tells why a job that could go on does not.
 func (s *stream) waiting(j job.Job) error {
-	if j.Reason == s.why || j.State.Terminal() {
+	if j.Reason == s.why || j.State.Terminal() || firstLook(j) {
 		return nil
 	}
 	s.why = j.Reason
@@ -207,6 +208,12 @@ func (s *stream) waiting(j job.Job) error {
 		text += " (" + j.Reason.Hint + ")"
 	}
 	return s.fn(api.Event{Seq: s.after, Type: api.EventNote, Text: text})
+}
+
+// firstLook tells that a job waits for nothing yet: its first search for
+// providers has not come back.
+func firstLook(j job.Job) bool {
+	return j.Rounds == 1 && slices.ContainsFunc(j.Outbox, func(e job.Effect) bool { _, is := e.(job.Match); return is })
 }
 
 // transitionEvents are the log's lines after a sequence number, which is the

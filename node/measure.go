@@ -27,7 +27,7 @@ const (
 	manyStreams   = 8
 	memoryBlock   = 64 << 20 // bytes; larger than processors' caches
 	memoryTime    = time.Second
-	maxMeasured   = 32 // rows of an offer
+	maxMeasured   = 6 // rows that an offer has room for
 	benchStoreKey = "benches"
 )
 

@@ -30,10 +30,6 @@ const (
 // on which nothing moves end much sooner.
 const longestStream = 24 * time.Hour
 
-// restTime is how long a kept connection may be silent: longer than the longest
-// thought of an engine, and than a pause between two prompts.
-const restTime = 15 * time.Minute
-
 // firstDocument is how long a peer may take to say what it wants.
 const firstDocument = 10 * time.Second
 
@@ -45,7 +41,7 @@ func (n *Node) handle() {
 	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 256, Life: longestStream}, n.request(n.work.ServeLog))
 	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 128, PerPeer: 64, Life: longestStream}, n.serveBlob)
 	// Connections rest between requests; what one of them may do is the seller's to bound.
-	n.host.Handle(p2p.ProtoHTTP, p2p.StreamLimits{Total: 1024, PerPeer: 128, Idle: restTime, Life: longestStream}, n.serves.ServeConn)
+	n.host.Handle(p2p.ProtoHTTP, p2p.HTTPStreamLimits(), n.serves.ServeConn)
 	n.host.Handle(p2p.ProtoPay, p2p.StreamLimits{Total: 128, PerPeer: 8}, n.servePay)
 }
 

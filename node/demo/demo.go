@@ -34,8 +34,8 @@ func Default() Config {
 }
 
 const (
-	chatPrompt = "What is the capital of France?"
-	chatAnswer = "The capital of France is Paris."
+	chatPrompt  = "What is the capital of France?"
+	chatAnswer  = "The capital of France is Paris."
 	storyPrompt = "Tell me a little story about a dog."
 	storyTokens = 96
 	// removalTime is how long the removal may take after an interruption.
