@@ -16,9 +16,12 @@
 //
 // In serve mode (--serve unix:PATH, or INFERNET_SOCKET and no arguments) it
 // answers OpenAI's HTTP API on a unix socket: chats, completions, embeddings,
-// streams; /tokenize and /detokenize as vLLM has them; /health; and
-// /infernet/replay, which tells how likely the model holds an answer that
-// somebody claims it gave.
+// streams, answers by a JSON schema or by llama.cpp's "grammar"; /tokenize and
+// /detokenize as vLLM has them; /health; and /infernet/replay, which tells how
+// likely the model holds an answer that somebody claims it gave. Beyond
+// OpenAI's fields it knows top_k, min_p, repeat_penalty (repetition_penalty),
+// cache_salt and return_token_ids. Without max_tokens an answer goes on to the
+// context's end, a completion for 16 tokens.
 //
 // One goroutine, the scheduler's, runs the model. Each step takes the next
 // token of every answer and a part of every prompt, so that requests join and

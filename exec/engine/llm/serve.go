@@ -17,7 +17,6 @@ import (
 const (
 	maxHeader   = 16 << 10
 	headerTime  = 10 * time.Second
-	idleTime    = 5 * time.Minute
 	queuedEach  = 8 // requests that may wait, for each that is served at once
 	minQueue    = 64
 	stopTime    = 5 * time.Second
@@ -31,8 +30,10 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 		return err
 	}
 	f := &front{log: log}
+	// Idle connections stay: the node alone connects, keeps few, and a request
+	// on one that is just being closed would be lost.
 	web := &http.Server{
-		Handler: f.handler(), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime,
+		Handler: f.handler(), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	ctx, cancel := context.WithCancel(ctx)
