@@ -58,13 +58,6 @@ func (a *answer) add(c meter.Chunk) {
 	}
 }
 
-// said says whether a usage was claimed.
-func (a *answer) said() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.m.Said()
-}
-
 // drainTime and drainBytes bound what may follow the last event.
 const (
 	drainTime  = 2 * time.Second
