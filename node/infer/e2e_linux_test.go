@@ -115,6 +115,7 @@ func TestE2EInference(t *testing.T) {
 			t.Fatalf("%v: %+v", err, page)
 		}
 	})
+	t.Run("batch", func(t *testing.T) { batch(t, ctx, client) })
 	t.Run("money", func(t *testing.T) { settled(t, ctx, net) })
 }
 
@@ -188,6 +189,49 @@ func refusals(t *testing.T, ctx context.Context, client openai.Client) {
 		if !errors.As(err, &e) || e.StatusCode != c.status || c.code != "" && e.Code != c.code || e.Message == "" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// batch has sums done by the hundred: an upload, a batch, and its results.
+func batch(t *testing.T, ctx context.Context, client openai.Client) {
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, `{"custom_id":"c%d","method":"POST","url":"/v1/chat/completions","body":{"model":"demo","messages":[{"role":"user","content":"What is %d + 2?"}],"max_tokens":32,"temperature":0}}`+"\n", i, i)
+	}
+	file, err := client.Files.New(ctx, openai.FileNewParams{
+		File: openai.File(strings.NewReader(lines.String()), "sums.jsonl", "application/jsonl"), Purpose: openai.FilePurposeBatch,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := client.Batches.New(ctx, openai.BatchNewParams{
+		InputFileID: file.ID, Endpoint: openai.BatchNewParamsEndpointV1ChatCompletions, CompletionWindow: openai.BatchNewParamsCompletionWindow24h,
+	})
+	for err == nil && b.Status != openai.BatchStatusCompleted {
+		if b.Status == openai.BatchStatusFailed || b.Status == openai.BatchStatusExpired {
+			t.Fatalf("%s: %+v", b.Status, b.Errors)
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the batch is %s", b.Status)
+		case <-time.After(200 * time.Millisecond):
+		}
+		b, err = client.Batches.Get(ctx, b.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.RequestCounts.Completed != 20 || b.RequestCounts.Failed != 0 {
+		t.Fatalf("%+v", b.RequestCounts)
+	}
+	res, err := client.Files.Content(ctx, b.OutputFileID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	out, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(out), "3 + 2 = 5.") || strings.Count(string(out), "custom_id") != 20 {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

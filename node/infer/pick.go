@@ -84,7 +84,7 @@ func (r *Router) pick(q *query, v *view, without map[identity.PubKey]bool) (*ran
 // nobody explains why no provider can be asked, and what would help.
 func (r *Router) nobody(q *query, k *ranking) error {
 	unit := r.d.Rail.Unit()
-	var dear, credit, other int
+	var dear, credit, budget, other int
 	var in, out uint64 // of the cheapest that is too dear
 	for i, reason := range k.reasons {
 		c := k.states[i]
@@ -95,14 +95,18 @@ func (r *Router) nobody(q *query, k *ranking) error {
 			}
 		case errors.Is(reason, choose.ErrNoCredit):
 			credit++
+		case errors.Is(reason, choose.ErrBudget):
+			budget++
 		default:
 			other++
 		}
 	}
 	switch {
-	case dear > 0 && credit+other == 0:
+	case dear > 0 && credit+budget+other == 0:
 		return payment(CodeTooDear, "all %d providers of %.100q ask more than the limit of %d and %d %s per million tokens; the cheapest asks %d and %d",
 			dear, q.Model, q.need.MaxIn, q.need.MaxOut, unit, in, out)
+	case budget > 0 && credit+other == 0:
+		return payment(CodeBudget, "this request may cost more than the %d %s that a lease of this node may; ask for fewer tokens, or raise the budget", r.cfg.Budget, unit)
 	case credit > 0 && other == 0:
 		return payment(CodeCredit, "the credit of this node with %d providers of %.100q is used up: earn from them, or ask for a higher limit", credit, q.Model)
 	case len(k.view.spots) == 0 && len(k.view.dropped) == 0:

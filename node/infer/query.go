@@ -42,6 +42,7 @@ func (r *Router) prepare(req Request) (*query, error) {
 	q.need = choose.Need{
 		MaxIn: limit(req.MaxPriceIn, r.cfg.MaxPriceIn), MaxOut: limit(req.MaxPriceOut, r.cfg.MaxPriceOut),
 		ExpectIn: uint64(q.bytes/4 + ask.IDs + 1), ExpectOut: uint64(min(q.maxOut(), 512)),
+		Budget: r.cfg.Budget,
 		// No text has fewer tokens than this: the longest are words.
 		Context: uint64(q.bytes/16 + ask.IDs),
 	}

@@ -1,9 +1,10 @@
 // Package choose ranks the providers that could answer a request. It is pure:
 // what is known of each comes in, weights with their reasons come out.
 //
-// It refuses winner-takes-all: the softmax of the scores is mixed with an even
-// share for everyone eligible, so that a newcomer is tried and no provider can
-// have all of a client's requests by being a little cheaper.
+// It refuses winner-takes-all: the softmax of the scores is mixed with a share
+// for everyone eligible, so that a newcomer is tried and no provider can have
+// all of a client's requests by being a little cheaper. That share is divided
+// inversely to the price: asking a thousand times as much does not pay.
 //
 // Package node/infer calls it.
 package choose
@@ -40,6 +41,7 @@ type Need struct {
 	MinReputation       float64
 	MinTPSMilli         uint64
 	MaxTTFTMS           uint64
+	Budget              uint64 // the most that the request may cost; 0: no limit
 }
 
 // Ranked is a candidate's place in a choice.
@@ -51,8 +53,8 @@ type Ranked struct {
 
 // Rank returns those of list that are eligible, likeliest first, with their
 // probabilities, which add up to 1; and for each of list the reason why it is
-// not eligible, nil when it is. Everyone eligible has at least Floor/n; nobody
-// has all unless alone. Resting ones are eligible only when all are.
+// not eligible, nil when it is. Everyone eligible has a part of Floor, equal at
+// equal prices; nobody has all unless alone. Resting ones are eligible only when all are.
 func (p Params) Rank(list []Candidate, need Need) ([]Ranked, []error) {
 	reasons := make([]error, len(list))
 	var in []int
@@ -68,15 +70,15 @@ func (p Params) Rank(list []Candidate, need Need) ([]Ranked, []error) {
 			session = session || c.Session
 		}
 	}
-	scores := p.scores(list, in, need)
+	costs := prices(list, in, need)
+	scores, share := p.scores(list, in, costs, need), spread(costs)
 	out := make([]Ranked, len(in))
 	floor := p.Floor
 	if session {
 		floor = p.SessionFloor
 	}
 	for i, w := range softmax(scores, p.Temperature) {
-		n := float64(len(in))
-		out[i] = Ranked{Index: in[i], Score: scores[i], Probability: (1-floor)*w + floor/n}
+		out[i] = Ranked{Index: in[i], Score: scores[i], Probability: (1-floor)*w + floor*share[i]}
 	}
 	slices.SortStableFunc(out, func(a, b Ranked) int { return cmp.Compare(b.Probability, a.Probability) })
 	return out, reasons

@@ -67,6 +67,7 @@ func TestDroppedKeepReasons(t *testing.T) {
 		{ErrNoSlots, func(c *Candidate) { c.Slots = 0 }, Need{}},
 		{ErrNoCredit, func(c *Candidate) { c.Credit, c.Owing = 4, 5 }, Need{}},
 		{ErrContext, func(c *Candidate) { c.Context = 512 }, Need{Context: 513}},
+		{ErrBudget, func(c *Candidate) { c.Credit, c.Owing = 100, 50 }, Need{Budget: 49}},
 		{ErrReputation, func(c *Candidate) { c.Reputation = 0.1 }, Need{MinReputation: 0.2}},
 		{ErrSlow, func(c *Candidate) { c.TPSMilli = 1 }, Need{MinTPSMilli: 2}},
 		{ErrSlow, func(c *Candidate) { c.TTFTMS = 0 }, Need{MaxTTFTMS: 100}},
@@ -100,7 +101,7 @@ func TestNobodyTakesAll(t *testing.T) {
 	wild := func() Candidate {
 		big := func() uint64 { return rnd.Uint64() >> (2 + rnd.IntN(62)) }
 		return Candidate{
-			In: big(), Out: big(), TPSMilli: big(), TTFTMS: big() >> 8, Queue: rnd.Uint32(), Slots: rnd.Uint32N(9),
+			In: big() >> 20, Out: big() >> 20, TPSMilli: big(), TTFTMS: big() >> 8, Queue: rnd.Uint32(), Slots: rnd.Uint32N(9),
 			Active: rnd.Uint32N(99), Reputation: rnd.Float64()*4 - 1, Failures: rnd.ExpFloat64() * 9,
 			Warm: rnd.IntN(2) == 0, Session: rnd.IntN(5) == 0, Resting: rnd.IntN(5) == 0,
 		}
@@ -121,19 +122,46 @@ func TestNobodyTakesAll(t *testing.T) {
 		if eligible != len(ranked) {
 			t.Fatalf("%d eligible, %d ranked", eligible, len(ranked))
 		}
-		sum, floor := 0.0, p.SessionFloor/float64(max(eligible, 1))
+		sum := 0.0
 		for _, r := range ranked {
 			sum += r.Probability
-			if !(r.Probability >= floor*0.999) {
-				t.Fatalf("probability %v of %d, at least %v is everyone's", r.Probability, eligible, floor)
+			if !(r.Probability > 0) {
+				t.Fatalf("probability %v of %d", r.Probability, eligible)
 			}
-			if eligible > 1 && r.Probability > 1-floor*0.999 {
+			if eligible > 1 && !(r.Probability < 1) {
 				t.Fatalf("one of %d has %v", eligible, r.Probability)
 			}
 		}
 		if eligible > 0 && math.Abs(sum-1) > 1e-9 {
 			t.Fatalf("probabilities add up to %v", sum)
 		}
+	}
+}
+
+// TestAbsurdPrices: at equal prices each has an equal part of the floor; who
+// asks much more is tried so rarely that it does not earn more by it.
+func TestAbsurdPrices(t *testing.T) {
+	t.Parallel()
+	p := Default()
+	list := []Candidate{plain(), plain(), plain(), plain()}
+	list[3].Failures = 3
+	ranked, _ := p.Rank(list, Need{})
+	if last := ranked[3]; last.Index != 3 || last.Probability < p.Floor/4 {
+		t.Errorf("%+v, at equal prices %v is everyone's", last, p.Floor/4)
+	}
+	for _, times := range []uint64{10, 1000, 1_000_000} {
+		list := []Candidate{plain(), plain()}
+		list[1].In *= times
+		list[1].Out *= times
+		ranked, _ := p.Rank(list, Need{})
+		if got := ranked[1].Probability * float64(times); got > 0.2 {
+			t.Errorf("asking %d times as much brings %.3f of what all would cost", times, got)
+		}
+	}
+	free := []Candidate{plain(), plain()}
+	free[0].In, free[0].Out = 0, 0
+	if ranked, _ := p.Rank(free, Need{}); ranked[1].Probability < 0.002 {
+		t.Errorf("a price of nothing leaves %v to others", ranked[1].Probability)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 // Reasons why a candidate is not eligible, wrapped with its numbers.
 var (
 	ErrTooDear    = errors.New("asks more than the limit")
+	ErrBudget     = errors.New("the request may cost more than is allowed")
 	ErrNoCredit   = errors.New("its credit for this node is used up")
 	ErrContext    = errors.New("the request does not fit into its context")
 	ErrReputation = errors.New("its reputation is below the minimum")
@@ -24,6 +25,8 @@ func (c Candidate) Eligible(n Need) error {
 		return fmt.Errorf("%w: %d per million prompt tokens, at most %d", ErrTooDear, c.In, n.MaxIn)
 	case n.MaxOut > 0 && c.Out > n.MaxOut:
 		return fmt.Errorf("%w: %d per million completion tokens, at most %d", ErrTooDear, c.Out, n.MaxOut)
+	case n.Budget > 0 && c.Owing > n.Budget:
+		return fmt.Errorf("%w: %d, at most %d", ErrBudget, c.Owing, n.Budget)
 	case c.Slots == 0:
 		return ErrNoSlots
 	case c.Owing > 0 && c.Credit < c.Owing:

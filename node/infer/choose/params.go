@@ -15,7 +15,7 @@ type Params struct {
 	// Temperature divides scores before the softmax: near 0 the best takes
 	// nearly all but Floor.
 	Temperature float64
-	// Floor is the share of requests spread evenly over everyone eligible;
+	// Floor is the share of requests spread over everyone eligible by price;
 	// SessionFloor is that share for requests that have a session elsewhere,
 	// which a change of provider costs the prompt's cache.
 	Floor, SessionFloor float64
