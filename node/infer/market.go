@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,9 @@ type view struct {
 	spots      []spot
 	quotes     map[identity.PubKey]quoted
 	reputation map[identity.PubKey]float64
+	unseen     int // providers that could not be asked what they serve
 	dropped    []Dropped
+	others     int // providers that serve something else
 	searched   time.Time
 	quoted     time.Time
 }
@@ -146,7 +149,7 @@ func (r *Router) look(ctx context.Context, key string, old *view) (*view, error)
 	now := r.now()
 	v := &view{searched: now}
 	if old != nil && len(old.spots) > 0 && now.Sub(old.searched) < r.cfg.SearchEvery {
-		v.model, v.spots, v.searched = old.model, old.spots, old.searched
+		v.model, v.spots, v.searched, v.unseen = old.model, old.spots, old.searched, old.unseen
 		v.dropped = slices.DeleteFunc(slices.Clone(old.dropped), func(d Dropped) bool { return d.Stage != "search" })
 	} else if err := r.search(ctx, key, v); err != nil {
 		return v, err
@@ -200,6 +203,9 @@ func (r *Router) search(ctx context.Context, key string, v *view) error {
 	q.OnDrop = func(p identity.PubKey, _ dht.Via, reason error) {
 		mu.Lock()
 		defer mu.Unlock()
+		if !errors.Is(reason, dht.ErrNoMatch) {
+			v.unseen++
+		}
 		v.dropped = append(v.dropped, Dropped{Peer: p, Stage: "search", Reason: reason.Error()})
 	}
 	found, err := r.d.Market.Search(ctx, q)

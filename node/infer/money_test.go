@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/infer/infertest"
 	"infernet.tech/infernet/payments/paymentstest"
@@ -164,7 +165,8 @@ func TestRefusalsOfMoney(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"nobody", func(b *bed) { b.p[0].Name, b.p[0].Model = "other", otherModel }, nil, 503, infer.CodeNoProvider},
+		{"nobody", func(b *bed) { b.p[0].Name, b.p[0].Model = "other", otherModel }, nil, 404, openai.CodeModelNotFound},
+		{"too long", func(b *bed) { b.p[0].Context = 64 }, func(r *infer.Request) { r.Body = chat(strings.Repeat("word ", 1000), 5, true).Body }, 400, openai.CodeContextLength},
 		{"no quote", func(b *bed) { b.p[0].NoQuotes = true }, nil, 503, infer.CodeNoProvider},
 		{"silent", func(b *bed) { b.p[0].SlowQuotes = true }, nil, 503, infer.CodeNoProvider},
 		{"away", func(b *bed) { b.p[0].SetAway(true) }, nil, 503, infer.CodeNoProvider},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer/choose"
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -84,8 +85,9 @@ func (r *Router) pick(q *query, v *view, without map[identity.PubKey]bool) (*ran
 // nobody explains why no provider can be asked, and what would help.
 func (r *Router) nobody(q *query, k *ranking) error {
 	unit := r.d.Rail.Unit()
-	var dear, credit, budget, other int
+	var dear, credit, budget, long int
 	var in, out uint64 // of the cheapest that is too dear
+	var context uint32 // the largest
 	for i, reason := range k.reasons {
 		c := k.states[i]
 		switch {
@@ -97,22 +99,26 @@ func (r *Router) nobody(q *query, k *ranking) error {
 			credit++
 		case errors.Is(reason, choose.ErrBudget):
 			budget++
-		default:
-			other++
+		case errors.Is(reason, choose.ErrContext):
+			long, context = long+1, max(context, c.Context)
 		}
 	}
-	switch {
-	case dear > 0 && credit+budget+other == 0:
+	switch n := len(k.reasons); {
+	case long > 0 && long == n:
+		return openai.ContextLength(int(context), int(q.need.Context))
+	case dear > 0 && dear == n:
 		return payment(CodeTooDear, "all %d providers of %.100q ask more than the limit of %d and %d %s per million tokens; the cheapest asks %d and %d",
 			dear, q.Model, q.need.MaxIn, q.need.MaxOut, unit, in, out)
-	case budget > 0 && credit+other == 0:
+	case budget > 0 && budget == n:
 		return payment(CodeBudget, "this request may cost more than the %d %s that a lease of this node may; ask for fewer tokens, or raise the budget", r.cfg.Budget, unit)
-	case credit > 0 && other == 0:
+	case credit > 0 && credit == n:
 		return payment(CodeCredit, "the credit of this node with %d providers of %.100q is used up: earn from them, or ask for a higher limit", credit, q.Model)
-	case len(k.view.spots) == 0 && len(k.view.dropped) == 0:
-		return noProvider(q.Model, helpNoOffer)
+	case len(k.view.spots) == 0 && k.view.unseen == 0:
+		e := openai.NotFound(q.Model)
+		e.Message += "; " + helpNoOffer
+		return e
 	case len(k.view.spots) == 0:
-		return noProvider(q.Model, fmt.Sprintf("%d providers were found and none could be used; the first: %.200s", len(k.view.dropped), k.view.dropped[0].Reason))
+		return noProvider(q.Model, fmt.Sprintf("nobody who could be asked serves it, and %d providers could not be asked; try again, or see `infernet provider search`", k.view.unseen))
 	case len(k.targets) == 0 && len(k.view.dropped) > 0:
 		last := k.view.dropped[len(k.view.dropped)-1]
 		return noProvider(q.Model, fmt.Sprintf("none of %d providers answered with a quote; the last: %.200s", len(k.view.spots), last.Reason))

@@ -43,8 +43,9 @@ func (r *Router) prepare(req Request) (*query, error) {
 		MaxIn: limit(req.MaxPriceIn, r.cfg.MaxPriceIn), MaxOut: limit(req.MaxPriceOut, r.cfg.MaxPriceOut),
 		ExpectIn: uint64(q.bytes/4 + ask.IDs + 1), ExpectOut: uint64(min(q.maxOut(), 512)),
 		Budget: r.cfg.Budget,
-		// No text has fewer tokens than this: the longest are words.
-		Context: uint64(q.bytes/16 + ask.IDs),
+		// No text worth asking has fewer tokens than this: the longest that
+		// vocabularies have are runs of blanks.
+		Context: uint64(q.bytes/64 + ask.IDs),
 	}
 	if req.Stream {
 		if q.body, err = openai.IncludeUsage(q.body); err != nil {
