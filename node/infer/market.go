@@ -33,7 +33,6 @@ type view struct {
 	reputation map[identity.PubKey]float64
 	unseen     int // providers that could not be asked what they serve
 	dropped    []Dropped
-	others     int // providers that serve something else
 	searched   time.Time
 	quoted     time.Time
 }
