@@ -8,7 +8,7 @@ type Limits struct {
 	CompressedBytes int64 // of all layers as they lie in the layout
 	Bytes           int64 // of all layers, uncompressed
 	Entries         int   // files, folders and links of all layers
-	Ratio           int64 // uncompressed to compressed bytes, beyond the first 16 MiB
+	Ratio           int64 // uncompressed bytes to those of the layers as they lie, beyond the first 16 MiB
 }
 
 // DefaultLimits allow large model-serving images and no bombs.

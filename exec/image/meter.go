@@ -14,9 +14,11 @@ import (
 // of zeros is common and harmless.
 const ratioSlack = 16 << 20
 
-// meter counts what one image costs over all its layers. Compressed is what
-// was read from disk; stream is the archives' own bytes; content is what the
-// files in them claim, which a sparse archive makes larger than the stream.
+// meter counts what one image costs over all its layers. Compressed is how
+// long the layers begun are as they lie; stream is the archives' own bytes;
+// content is what the files in them claim, which a sparse archive makes larger
+// than the stream. A claim says what is to come, so both are held against
+// whole layers and not against the part that was read.
 type meter struct {
 	lim        Limits
 	compressed int64
@@ -24,6 +26,10 @@ type meter struct {
 	content    int64
 	entries    int
 }
+
+// addLayer begins a layer that is size bytes as it lies, which the caller has
+// seen and not only been told.
+func (m *meter) addLayer(size int64) { m.compressed += size }
 
 func (m *meter) addStream(n int64) error {
 	m.stream += n
@@ -54,7 +60,8 @@ func (m *meter) check() error {
 	return nil
 }
 
-// tap is a reader that hashes and reports what passes through it.
+// tap is a reader that hashes what passes through it, and reports it where
+// somebody counts.
 type tap struct {
 	r    io.Reader
 	done func() error // tells that the reading was called off
@@ -72,8 +79,10 @@ func (t *tap) Read(p []byte) (int, error) {
 	}
 	n, err := t.r.Read(p)
 	t.hash.Write(p[:n])
-	if serr := t.seen(int64(n)); serr != nil {
-		return n, serr
+	if t.seen != nil {
+		if serr := t.seen(int64(n)); serr != nil {
+			return n, serr
+		}
 	}
 	return n, err
 }

@@ -67,11 +67,16 @@ func (l *Layout) readLayer(ctx context.Context, i int, m *meter, to sink) error 
 		return err
 	}
 	defer file.Close()
-	// One byte more than declared shows a longer file without reading it.
-	packed := newTap(ctx, io.LimitReader(file, desc.Size+1), func(n int64) error {
-		m.compressed += n
-		return nil
-	})
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != desc.Size {
+		return bad("layer %d is %d bytes, not %d", i, info.Size(), desc.Size)
+	}
+	m.addLayer(info.Size())
+	// A file that grows meanwhile is not read on.
+	packed := newTap(ctx, io.LimitReader(file, desc.Size), nil)
 	plain, _, err := decompress(packed)
 	if err != nil {
 		return err
