@@ -96,7 +96,7 @@ func (a *app) showServing(found api.ProviderList) {
 	for _, d := range found.Dropped {
 		a.sayf("left out %s: %s", short(d.NPub), words(d.Reason))
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 && len(found.Dropped) == 0 {
 		a.sayf("nobody found: a provider serves a model with infernet node --serve; infernet status tells whether the network is joined")
 	}
 }
