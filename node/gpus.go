@@ -21,13 +21,15 @@ func (n *Node) composeGPUs() error {
 	if err != nil || want.None() {
 		return err
 	}
-	// What an earlier run left would count as memory that is always in use.
-	if _, err := containerd.Clean(n.containerdConfig()); err != nil {
-		return fmt.Errorf("remove containers of an earlier run: %w", err)
+	if n.runner == nil { // one that was given has its own ways
+		// What an earlier run left would count as memory that is always in use.
+		if _, err := containerd.Clean(n.containerdConfig()); err != nil {
+			return fmt.Errorf("remove containers of an earlier run: %w", err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), detectTime)
 	defer cancel()
-	found, err := gpu.Host{}.Scan(ctx)
+	found, err := n.machine.Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("look for GPUs: %w", err)
 	}
@@ -37,7 +39,7 @@ func (n *Node) composeGPUs() error {
 	if n.cards, err = want.Select(found.Devices); err != nil {
 		return fmt.Errorf("--gpus %s: %w", want, err)
 	}
-	n.gpus = gpu.NewBook(n.cards, gpu.Host{}.Wiper(gpu.WipeOptions{}))
+	n.gpus = gpu.NewBook(n.cards, n.machine.Wiper(gpu.WipeOptions{}))
 	for _, c := range n.cards {
 		n.log.Info("GPU is rented out", "gpu", c.Name, "id", c.ID, "vram", c.VRAMBytes, "driver", c.Driver)
 	}

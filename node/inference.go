@@ -3,12 +3,14 @@ package node
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/openai"
+	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
 )
 
@@ -20,7 +22,7 @@ func (n *Node) composeInference() (err error) {
 		return err
 	}
 	n.vocab = newVocabularies(n.lib, n.dht, n.log.With("in", "tokens"))
-	n.router, err = infer.New(infer.Default(), infer.Deps{
+	n.router, err = infer.New(n.inference, infer.Deps{
 		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
 		Rail: n.rail, Ledger: n.book, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
 		Alias: n.alias, Penalise: n.host.Penalise, Log: n.log.With("in", "infer"), Now: time.Now,
@@ -79,4 +81,30 @@ func (b inferenceBackend) Leases(context.Context) ([]api.Lease, error) {
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// LeaseReceipts implements api.Inference.
+func (b inferenceBackend) LeaseReceipts(_ context.Context, id string) ([]api.Receipt, error) {
+	var found []wire.ID
+	for _, l := range b.n.router.Leases() {
+		if strings.HasPrefix(l.Lease.String(), id) {
+			found = append(found, l.Lease)
+		}
+	}
+	if len(found) > 1 {
+		return nil, api.Errorf(api.CodeBadRequest, "give more of it", "%d leases begin with %.64q", len(found), id)
+	}
+	if len(found) == 1 {
+		return b.n.receipts(found[0])
+	}
+	// A provider keeps receipts by the lease's whole name.
+	var whole wire.ID
+	if err := whole.UnmarshalText([]byte(id)); err != nil {
+		return nil, api.Errorf(api.CodeNotFound, "infernet lease list shows the leases of this node", "no lease %.64q", id)
+	}
+	out, err := b.n.receipts(whole)
+	if err == nil && len(out) == 0 {
+		return nil, api.Errorf(api.CodeNotFound, "infernet lease list shows the leases of this node", "no lease %.64q", id)
+	}
+	return out, err
 }

@@ -62,8 +62,10 @@ type Node struct {
 	working     func() []string // blobs that the provider's work needs
 	fingerprint func() string   // hardware class of this provider; "" without the role
 
-	runner   exec.Runner // nil: a containerd of the node's own
-	hostOpts []libp2p.Option
+	runner    exec.Runner // nil: a containerd of the node's own
+	machine   gpu.Host    // where cards are looked for
+	inference infer.Config
+	hostOpts  []libp2p.Option
 }
 
 // New checks the configuration. It opens nothing and starts nothing.
@@ -71,7 +73,9 @@ func New(cfg Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, guard: wire.NewGuard(maxSeen), ready: make(chan struct{})}
+	n := &Node{
+		cfg: cfg, log: log, guard: wire.NewGuard(maxSeen), ready: make(chan struct{}), inference: infer.Default(),
+	}
 	for _, o := range opts {
 		o(n)
 	}
@@ -87,6 +91,12 @@ func WithRunner(r exec.Runner) Option { return func(n *Node) { n.runner = r } }
 
 // WithStore keeps everything in st instead of in a database in the home.
 func WithStore(st store.Store) Option { return func(n *Node) { n.db = st } }
+
+// WithGPUs looks for cards on h instead of on this machine.
+func WithGPUs(h gpu.Host) Option { return func(n *Node) { n.machine = h } }
+
+// WithInference bounds what the owner's own requests may cost by c.
+func WithInference(c infer.Config) Option { return func(n *Node) { n.inference = c } }
 
 // WithHost passes options to the libp2p host.
 func WithHost(opts ...libp2p.Option) Option { return func(n *Node) { n.hostOpts = opts } }

@@ -8,7 +8,6 @@ import (
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
-	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
@@ -58,7 +57,7 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 	}
 	c := n.containerdConfig()
 	if len(n.cards) > 0 {
-		c.Inject = gpu.Host{}.Injector(n.cards)
+		c.Inject = n.machine.Injector(n.cards)
 	}
 	r, err := containerd.New(c, n.log.With("in", "exec"))
 	if err != nil {

@@ -33,6 +33,8 @@ type Member struct {
 	Name   string
 	Config node.Config
 	Runner *exectest.Runner
+	// Options of each start, after the runner's.
+	Options []node.Option
 
 	addr   string
 	node   *node.Node
@@ -58,6 +60,28 @@ const (
 // Add makes a node and starts it.
 func (c *Cluster) Add(name string, role node.Role, opts ...func(*Member)) *Member {
 	c.t.Helper()
+	m := c.member(name, role, opts...)
+	c.Nodes[name] = m
+	m.Start()
+	c.t.Cleanup(m.Stop)
+	return m
+}
+
+// Fails makes a node, starts it, and returns the error with which it ends.
+func (c *Cluster) Fails(name string, role node.Role, opts ...func(*Member)) error {
+	c.t.Helper()
+	m := c.member(name, role, opts...)
+	err := m.start()
+	if err == nil {
+		m.Stop()
+		c.t.Fatalf("%s runs", name)
+	}
+	return err
+}
+
+// member makes a node with a key.
+func (c *Cluster) member(name string, role node.Role, opts ...func(*Member)) *Member {
+	c.t.Helper()
 	cfg := node.DefaultConfig(filepath.Join(c.dir, name))
 	cfg.Network, cfg.Roles, cfg.MDNS, cfg.Version = devnet, []node.Role{role}, false, version
 	cfg.Listen = []string{loopback}
@@ -79,14 +103,20 @@ func (c *Cluster) Add(name string, role node.Role, opts ...func(*Member)) *Membe
 	if err := identity.Save(node.KeyPath(cfg.Home), key, nil); err != nil {
 		c.t.Fatal(err)
 	}
-	c.Nodes[name] = m
-	m.Start()
-	c.t.Cleanup(m.Stop)
 	return m
 }
 
 // Start starts a node that is stopped, and waits until it is ready.
 func (m *Member) Start() {
+	m.c.t.Helper()
+	if err := m.start(); err != nil {
+		m.c.t.Fatalf("%s: %v", m.Name, err)
+	}
+}
+
+// start is Start for a node that may end with an error instead, which is
+// returned.
+func (m *Member) start() error {
 	m.c.t.Helper()
 	// The log goes to the test's only on demand: it is long.
 	var out io.Writer = io.Discard
@@ -94,9 +124,9 @@ func (m *Member) Start() {
 		out = os.Stderr
 	}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", m.Name)
-	n, err := node.New(m.Config, log, node.WithRunner(m.Runner))
+	n, err := node.New(m.Config, log, append([]node.Option{node.WithRunner(m.Runner)}, m.Options...)...)
 	if err != nil {
-		m.c.t.Fatal(err)
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.node, m.cancel, m.done = n, cancel, make(chan error, 1)
@@ -104,14 +134,16 @@ func (m *Member) Start() {
 	select {
 	case <-n.Ready():
 	case err := <-m.done:
-		m.done <- err
-		m.c.t.Fatalf("%s: %v", m.Name, err)
+		m.cancel()
+		m.cancel = nil
+		return err
 	case <-time.After(startWithin):
 		m.c.t.Fatalf("%s: not ready in time", m.Name)
 	}
 	// Whoever knows where it is finds it there after a restart.
 	m.addr = m.Status().Addrs[0]
 	m.Config.Listen = []string{m.addr[:strings.Index(m.addr, "/p2p/")]}
+	return nil
 }
 
 // Addr is the node's full address; it stays the same over restarts.
