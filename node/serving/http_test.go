@@ -327,6 +327,40 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+// Engines that know max_tokens alone keep to max_completion_tokens too.
+func TestMaxCompletionTokens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newPool(t, &servingtest.Engine{}, 1, 1))
+	c := r.client()
+	mustLease(t, c, 1000, 500)
+	rt, ok := r.s.Local("demo")
+	if !ok {
+		t.Fatal("not served")
+	}
+	for more, want := range map[string]string{
+		"":                           "one two three four",
+		`,"max_tokens":3`:            "one two three",
+		`,"max_completion_tokens":2`: "one two",
+		`,"max_completion_tokens":2,"max_tokens":null`: "one two",
+		`,"max_completion_tokens":1,"max_tokens":3`:    "one",
+	} {
+		body := chat("!keep one two three four", more)
+		want = `"content":"` + want + `"`
+		if _, got := c.ask(body); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", more, got, want)
+		}
+		resp, err := (&http.Client{Transport: rt}).Post("http://any/v1/chat/completions", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.Contains(string(raw), want) {
+			t.Errorf("locally %s: %s, want %s (%v)", more, raw, want, err)
+		}
+		_ = resp.Body.Close()
+	}
+}
+
 func TestQuoteRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, newPool(t, &servingtest.Engine{}, 1, 1))

@@ -73,7 +73,7 @@ func (l *local) body(r *http.Request, m Model) ([]byte, error) {
 	if int64(len(body)) > l.s.cfg.MaxBody {
 		return nil, openai.TooLarge(l.s.cfg.MaxBody)
 	}
-	if body, err = openai.SetModel(body, m.Name); err != nil {
+	if body, err = forEngine(r.URL.Path, body, m); err != nil {
 		return nil, openai.BadRequest("", "must be a JSON object")
 	}
 	return body, nil

@@ -68,8 +68,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	return body, nil
 }
 
-// read checks a body and finds how much it may use. The model's name is put in
-// as its engine knows it, and the counts are asked for.
+// read checks a body and finds how much it may use. It is made to say what the
+// engine of m understands, and asks for the counts.
 func (c Config) read(path string, body []byte, m Model) (prompt, error) {
 	p := prompt{path: path, body: body}
 	p.rough = uint64(len(body)/4 + 1)
@@ -96,7 +96,7 @@ func (c Config) read(path string, body []byte, m Model) (prompt, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.body, err = openai.SetModel(p.body, m.Name); err != nil {
+	if p.body, err = forEngine(path, p.body, m); err != nil {
 		return p, openai.BadRequest("model", "cannot be set")
 	}
 	if p.stream {
@@ -105,6 +105,19 @@ func (c Config) read(path string, body []byte, m Model) (prompt, error) {
 		}
 	}
 	return p, nil
+}
+
+// forEngine puts the model's name in as its engine knows it, and the most
+// tokens of an answer under the name that every engine knows: Ollama has no
+// max_completion_tokens, and would answer beyond what was agreed on.
+func forEngine(path string, body []byte, m Model) ([]byte, error) {
+	var err error
+	if path == pathChat || path == pathCompletion {
+		if body, err = openai.SetMaxTokens(body); err != nil {
+			return nil, err
+		}
+	}
+	return openai.SetModel(body, m.Name)
 }
 
 func (c Config) chat(p *prompt, m Model, in uint64) error {

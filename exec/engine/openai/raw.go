@@ -116,6 +116,18 @@ func ReturnTokenIDs(body []byte) ([]byte, error) {
 	return Set(body, "return_token_ids", []byte("true"))
 }
 
+// SetMaxTokens returns body with max_tokens what max_completion_tokens is, as
+// which it counts where both are given (see Sampling.MaxOutput): there are
+// engines that know the older name alone. Body itself is returned when it does
+// not have the newer one.
+func SetMaxTokens(body []byte) ([]byte, error) {
+	most, err := get(body, "max_completion_tokens")
+	if err != nil || most == nil {
+		return body, err
+	}
+	return Set(body, "max_tokens", most)
+}
+
 // maxTokens bounds each count that is believed to be a count at all.
 const maxTokens = 1 << 40
 

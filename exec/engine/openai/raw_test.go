@@ -57,6 +57,27 @@ func TestInject(t *testing.T) {
 	}
 }
 
+func TestSetMaxTokens(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"model":"a"}`:    `{"model":"a"}`,
+		`{"max_tokens":9}`: `{"max_tokens":9}`,
+		`{"max_completion_tokens":null,"max_tokens":9}`:        `{"max_completion_tokens":null,"max_tokens":9}`,
+		`{"max_completion_tokens":7}`:                          `{"max_completion_tokens":7,"max_tokens":7}`,
+		`{"max_tokens":null,"max_completion_tokens": 7 }`:      `{"max_tokens":7,"max_completion_tokens": 7 }`,
+		`{"max_tokens":9,"max_completion_tokens":7,"n":1}`:     `{"max_tokens":7,"max_completion_tokens":7,"n":1}`,
+		`{"max_completion\u005ftokens":7,"user":"max_tokens"}`: `{"max_completion\u005ftokens":7,"user":"max_tokens","max_tokens":7}`,
+	} {
+		got, err := SetMaxTokens([]byte(in))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v", in, got, err)
+		}
+	}
+	if _, err := SetMaxTokens([]byte(`[]`)); !errors.Is(err, ErrNotObject) {
+		t.Errorf("no object: %v", err)
+	}
+}
+
 func TestUsageOf(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]int{

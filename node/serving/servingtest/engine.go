@@ -15,7 +15,8 @@ import (
 // the answer, "!cut" after two words, "!hang" answers one word and then nothing,
 // "!mute" nothing at all, "!fail" a fault that tells Path, "!flood" repeats itself
 // without end, "!bare" reports no usage, "!half" ends the connection after 64 KiB
-// of an answer that is no stream.
+// of an answer that is no stream, "!keep" keeps to max_tokens, which all others
+// ignore; as some engines it knows no max_completion_tokens.
 type Engine struct {
 	Served atomic.Int64 // requests begun
 	Left   atomic.Int64 // requests whose client went away while they were answered
@@ -49,6 +50,9 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	order := ""
 	if len(words) > 0 && strings.HasPrefix(words[0], "!") {
 		order, words = words[0], words[1:]
+	}
+	if most := req.MaxTokens; most != nil && order == "!keep" {
+		words = words[:min(len(words), *most)]
 	}
 	a := &answer{e: e, w: w, r: r, rc: http.NewResponseController(w), req: req, order: order}
 	a.usage = openai.Usage{PromptTokens: prompt, CompletionTokens: len(words), TotalTokens: prompt + len(words)}
