@@ -10,6 +10,7 @@ import (
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store/blob"
 )
@@ -189,7 +190,12 @@ func (b jobsBackend) Receipts(_ context.Context, id string) ([]api.Receipt, erro
 	if err != nil {
 		return nil, err
 	}
-	records, err := b.n.book.ByJob(j.ID)
+	return b.n.receipts(j.ID)
+}
+
+// receipts are those of a job, or of a lease.
+func (n *Node) receipts(of wire.ID) ([]api.Receipt, error) {
+	records, err := n.book.ByJob(of)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ program has taken the port. Paths, all under /api:
   POST {models,images}/{alias,rm}
   GET  models/show?ref=NAME&template=true
   GET  providers         GET  reputation/NPUB    GET  leases
+  GET  leases/ID/receipts  POST bench
   GET  balance           GET  payments           POST token/rotate
 
 Bodies and answers are JSON; events are one JSON document a line

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/node/api"
 )
 
 func jobReceiptsCmd(a *app) *cobra.Command {
@@ -20,14 +22,16 @@ func jobReceiptsCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emit(rs, func() {
-				rows := make([][]string, 0, len(rs))
-				for _, r := range rs {
-					rows = append(rows, []string{shortID(r.ID), fmt.Sprintf("%d/%d", r.Shard, r.Attempt),
-						short(r.Provider), amountText(r.Amount), foreign(r.Verdict), foreign(r.Label), foreign(r.Signed)})
-				}
-				a.table("ID SHARD PROVIDER PAID VERDICT LABEL SIGNED", rows)
-			})
+			return a.emit(rs, func() { a.showReceipts(rs) })
 		},
 	}
+}
+
+func (a *app) showReceipts(rs []api.Receipt) {
+	rows := make([][]string, 0, len(rs))
+	for _, r := range rs {
+		rows = append(rows, []string{shortID(r.ID), fmt.Sprintf("%d/%d", r.Shard, r.Attempt),
+			short(r.Provider), amountText(r.Amount), foreign(r.Verdict), foreign(r.Label), foreign(r.Signed)})
+	}
+	a.table("ID SHARD PROVIDER PAID VERDICT LABEL SIGNED", rows)
 }

@@ -48,7 +48,7 @@ are in the receipts, compare them with those you expect.`,
 			}
 			docs, err := splitReceipts(raw)
 			if err != nil {
-				return failf(exitCheck, "give it one receipt, or the output of infernet job receipts --json", "%s: not receipts: %s", given[0], words(err.Error()))
+				return failf(exitCheck, "give it one receipt, or the output of infernet job receipts (or lease receipts) --json", "%s: not receipts: %s", given[0], words(err.Error()))
 			}
 			return a.showChecked(docs)
 		},

@@ -32,7 +32,7 @@ Every participant runs this program.`
 		nodeCmd(a), statusCmd(a), stopCmd(a),
 		devnetCmd(a), demoCmd(a), benchCmd(a),
 		chatCmd(a), runCmd(a), jobCmd(a),
-		dataCmd(a), modelCmd(a), imageCmd(a), gpuCmd(a),
+		dataCmd(a), modelCmd(a), imageCmd(a), gpuCmd(a), leaseCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a),
 		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),
 		apiCmd(a),

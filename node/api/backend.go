@@ -23,6 +23,9 @@ type Backends struct {
 type Inference interface {
 	// Leases returns those that are open and those closed lately, newest first.
 	Leases(ctx context.Context) ([]Lease, error)
+	// LeaseReceipts returns the receipts of a lease's windows, whichever side
+	// of it this node was. Ids of leases that it pays for may be shortened.
+	LeaseReceipts(ctx context.Context, id string) ([]Receipt, error)
 }
 
 // Face speaks to the clients of other programs in their own languages, behind

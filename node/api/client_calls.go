@@ -31,6 +31,11 @@ func (c *Client) Leases(ctx context.Context) (out []Lease, err error) {
 	return out, c.get(ctx, "/api/leases", &out)
 }
 
+// LeaseReceipts lists the receipts of a lease.
+func (c *Client) LeaseReceipts(ctx context.Context, id string) (out []Receipt, err error) {
+	return out, c.get(ctx, "/api/leases/"+url.PathEscape(id)+"/receipts", &out)
+}
+
 // RotateToken makes the node take a new token and forget the old one. This
 // client goes on with the old one, so it is of no use any more.
 func (c *Client) RotateToken(ctx context.Context) (out File, err error) {

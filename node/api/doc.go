@@ -27,6 +27,7 @@
 //	GET  models/show?ref=…&template=true
 //	GET  providers         GET  reputation/NPUB
 //	GET  balance           GET  payments           GET  leases
+//	GET  leases/ID/receipts  POST bench
 //	POST token/rotate
 //
 // A node with a Face (package node/openai) also serves OpenAI's and Ollama's

@@ -64,6 +64,12 @@ func (s *Server) inferenceRoutes(mux *http.ServeMux) {
 		}
 		return s.b.Inference.Leases(r.Context())
 	}))
+	mux.HandleFunc("GET /api/leases/{id}/receipts", answer(func(r *http.Request) ([]Receipt, error) {
+		if s.b.Inference == nil {
+			return nil, Errorf(CodeNotReady, "", "this node leases nothing")
+		}
+		return s.b.Inference.LeaseReceipts(r.Context(), r.PathValue("id"))
+	}))
 	mux.HandleFunc("POST /api/token/rotate", answer(func(*http.Request) (File, error) {
 		return s.rotate()
 	}))
