@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/node/content"
@@ -31,24 +32,33 @@ func (builtin) Model(name string) ([]byte, error) {
 	return engine.DemoModel(), nil
 }
 
-// Stamp implements content.Builtin: the engine's image changes with the engine
-// program, the demonstration model never.
+// Stamp implements content.Builtin: the engine's image changes with the engine's
+// programs, the demonstration model never.
 func (builtin) Stamp(kind content.Kind, name string) (string, error) {
 	switch {
 	case kind == content.Model && name == engine.DemoModelName:
 		return engine.DemoModelSHA256, nil
 	case kind == content.Image && name == engine.ImageName:
-		path, err := engine.Binary()
-		if err != nil {
-			return "", err
-		}
+		return engineStamp()
+	}
+	return "", content.ErrNoName
+}
+
+// engineStamp names each program, so that one which comes or goes counts too.
+func engineStamp() (string, error) {
+	paths, err := engine.Programs()
+	if err != nil {
+		return "", err
+	}
+	stamps := make([]string, len(paths))
+	for i, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()), nil
+		stamps[i] = fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())
 	}
-	return "", content.ErrNoName
+	return strings.Join(stamps, ", "), nil
 }
 
 // Names implements content.Builtin.

@@ -207,7 +207,7 @@ func checkClock() check {
 }
 
 func checkEngine(need string) check {
-	path, err := engine.Binary()
+	path, err := engine.Chosen()
 	if err != nil {
 		return check{Name: "engine", State: need, Detail: err.Error(), Fix: "run make, and keep engine/infernet-llm beside infernet"}
 	}

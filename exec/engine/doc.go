@@ -16,8 +16,10 @@
 //
 // The default engine is the program infernet-llm, built by make from the module
 // in exec/engine/llm, which is apart so that llama.cpp and cgo stay out of the
-// node. This package finds that program and wraps it into an OCI image that
-// holds nothing else; equal programs give equal digests on every machine. The
+// node. On x86-64 there is a second one, for processors of level v3, which the
+// first becomes where it can. This package finds the programs and wraps them
+// into an OCI image that holds nothing else; equal programs give equal digests
+// on every machine, and without the second the image holds the first. The
 // demonstration model is small enough to live in the source.
 //
 // What an engine says is a stranger's word: headers are bounded, errors carry

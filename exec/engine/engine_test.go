@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,53 @@ func TestBuildImage(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), ".engine-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestBuildImageOfBothPrograms(t *testing.T) {
+	plain := program(t, "a program")
+	t.Setenv(BinaryEnv, plain)
+	dir := filepath.Join(t.TempDir(), "llm")
+	built := func(name string) string {
+		img, err := BuildImage(dir)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return img.Digest
+	}
+	put := func(content string) {
+		if err := os.WriteFile(plain+fastSuffix, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone := built("alone")
+	if got, err := Chosen(); err != nil || got != plain {
+		t.Errorf("alone, %s runs, %v", got, err)
+	}
+	put("a fast program")
+	both := built("both")
+	if got, err := Programs(); err != nil || !slices.Equal(got, []string{plain, plain + fastSuffix}) {
+		t.Errorf("programs %q, %v", got, err)
+	}
+	put("a faster program")
+	if faster := built("another second"); both == alone || faster == both || faster == alone {
+		t.Errorf("digests %s, %s, %s", alone, both, faster)
+	}
+	put("a fast program")
+	if again := built("both again"); again != both {
+		t.Errorf("digests %s, %s of equal programs", both, again)
+	}
+	if err := os.Remove(plain + fastSuffix); err != nil {
+		t.Fatal(err)
+	}
+	if again := built("alone again"); again != alone {
+		t.Errorf("digests %s, %s without the second", alone, again)
+	}
+	if err := os.Mkdir(plain+fastSuffix, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := BuildImage(dir); !errors.Is(err, ErrNotBuilt) {
+		t.Errorf("a folder for a second program: %v", err)
 	}
 }
 

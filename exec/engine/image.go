@@ -19,17 +19,17 @@ const ImageName = "infernet/llm"
 
 // BuildImage writes the default engine's image into dir as an OCI layout and
 // returns it. A layout that is there already is replaced; anything else in dir
-// is refused with ErrNotAnImage. The digest depends on the engine program
-// alone. Errors also wrap ErrNotBuilt.
+// is refused with ErrNotAnImage. The digest depends on the engine's Programs
+// alone, on each of them. Errors also wrap ErrNotBuilt.
 func BuildImage(dir string) (exec.Image, error) {
-	bin, err := Binary()
+	bins, err := Programs()
 	if err != nil {
 		return exec.Image{}, err
 	}
-	return buildImage(dir, bin)
+	return buildImage(dir, bins)
 }
 
-func buildImage(dir, bin string) (exec.Image, error) {
+func buildImage(dir string, bins []string) (exec.Image, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return exec.Image{}, err
@@ -49,7 +49,7 @@ func buildImage(dir, bin string) (exec.Image, error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return exec.Image{}, err
 	}
-	digest, err := image.WriteLayout(tmp, spec(bin))
+	digest, err := image.WriteLayout(tmp, spec(bins))
 	if err != nil {
 		return exec.Image{}, fmt.Errorf("engine: write image: %w", err)
 	}
@@ -62,11 +62,18 @@ func buildImage(dir, bin string) (exec.Image, error) {
 	return exec.Image{Digest: digest, Layout: dir}, nil
 }
 
-// spec describes an image of one static program and nothing else.
-func spec(bin string) image.Spec {
+// programName is what the engine is called in its image, wherever it came from.
+const programName = "infernet-llm"
+
+// spec describes an image of one or two static programs and nothing else.
+func spec(bins []string) image.Spec {
+	files := map[string]image.File{programName: {Mode: 0o755, Path: bins[0]}}
+	if len(bins) > 1 {
+		files[programName+fastSuffix] = image.File{Mode: 0o755, Path: bins[1]}
+	}
 	return image.Spec{
-		Files:      map[string]image.File{"infernet-llm": {Mode: 0o755, Path: bin}},
-		Entrypoint: []string{"/infernet-llm"},
+		Files:      files,
+		Entrypoint: []string{"/" + programName},
 		Env:        []string{"HOME=/tmp"},
 		WorkDir:    "/",
 		Name:       ImageName,
