@@ -63,7 +63,7 @@ func (p *notation) blanks(lines bool) {
 	for {
 		p.rest = strings.TrimLeft(p.rest, " \t")
 		if strings.HasPrefix(p.rest, "#") {
-			p.rest = p.rest[max(strings.IndexAny(p.rest+"\n", "\r\n"), 0):]
+			p.rest = p.rest[end(strings.IndexAny(p.rest, "\r\n"), p.rest):]
 		}
 		if !lines || !p.take("\n") && !p.take("\r") {
 			return
@@ -72,12 +72,20 @@ func (p *notation) blanks(lines bool) {
 }
 
 func (p *notation) name() string {
-	n := strings.IndexFunc(p.rest+" ", func(r rune) bool {
+	n := end(strings.IndexFunc(p.rest, func(r rune) bool {
 		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	})
-	name := p.rest[:min(n, len(p.rest))]
-	p.rest = p.rest[len(name):]
+	}), p.rest)
+	name := p.rest[:n]
+	p.rest = p.rest[n:]
 	return name
+}
+
+// end is n, or the length of s where n says that nothing was found.
+func end(n int, s string) int {
+	if n < 0 {
+		return len(s)
+	}
+	return n
 }
 
 // named is the rule of a name, which may be defined later.
@@ -116,7 +124,7 @@ func (p *notation) alternatives(nested bool) [][]symbol {
 	}
 	defer func() { p.depth-- }()
 	out := [][]symbol{p.sequence(nested)}
-	for p.take("|") {
+	for p.err == nil && p.take("|") {
 		p.blanks(true)
 		out = append(out, p.sequence(nested))
 	}
@@ -125,10 +133,11 @@ func (p *notation) alternatives(nested bool) [][]symbol {
 
 func (p *notation) sequence(nested bool) []symbol {
 	out := []symbol{}
-	for p.rest != "" && !strings.ContainsRune("|)\r\n", rune(p.rest[0])) {
+	// After an error nothing more is made of it, however long it is.
+	for p.err == nil && p.rest != "" && !strings.ContainsRune("|)\r\n", rune(p.rest[0])) {
 		item := p.item()
 		p.blanks(nested)
-		for p.rest != "" && strings.ContainsRune("*+?{", rune(p.rest[0])) {
+		for p.err == nil && p.rest != "" && strings.ContainsRune("*+?{", rune(p.rest[0])) {
 			low, high := p.times()
 			if low > high && high >= 0 {
 				p.wrong("a repetition of more than its most")

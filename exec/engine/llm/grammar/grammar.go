@@ -122,6 +122,9 @@ func (b *builder) repeat(item int32, min, max int) int32 {
 		b.set(tail, seq(item, tail), nil)
 	}
 	for range max - min {
+		if b.err != nil {
+			return 0
+		}
 		tail = b.rule(seq(item, tail), nil)
 	}
 	for range min {
