@@ -74,8 +74,13 @@ func (n *Node) loadModels(ctx context.Context, warm *engines, s *serving.Server)
 		if err != nil {
 			return fmt.Errorf("serve %q: %w", what, err)
 		}
-		if err := warm.Pool.Warm(ctx, m.Spec); err != nil {
+		if err := clash(m, s.Serves()); err != nil {
 			return fmt.Errorf("serve %q: %w", what, err)
+		}
+		if n.cfg.Provider.Models.Idle == 0 { // else the first request starts it, as any later one does
+			if err := warm.Pool.Warm(ctx, m.Spec); err != nil {
+				return fmt.Errorf("serve %q: %w", what, err)
+			}
 		}
 		if m.TPSMilli, m.TTFTMS, err = warm.measure(ctx, m); err != nil {
 			return fmt.Errorf("serve %q: a first request to the engine: %w", what, err)
@@ -87,6 +92,20 @@ func (n *Node) loadModels(ctx context.Context, warm *engines, s *serving.Server)
 			"in", m.Rate.In, "out", m.Rate.Out, "unit", m.Rate.Unit)
 	}
 	return n.announce()
+}
+
+// clash refuses a model that could not be told from one that is served: by its
+// name, or because it is the same.
+func clash(m serving.Model, served []serving.Model) error {
+	for _, o := range served {
+		switch {
+		case o.CID == m.CID:
+			return fmt.Errorf("it is served already, as %q: one name a model", o.Name)
+		case strings.EqualFold(o.Name, m.Name):
+			return fmt.Errorf("another model is served as %q: write NAME=%s with another name", o.Name, m.CID)
+		}
+	}
+	return nil
 }
 
 // engineImage is the image that serves, laid out as a folder.
