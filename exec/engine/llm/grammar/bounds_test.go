@@ -24,3 +24,28 @@ func TestGBNFCost(t *testing.T) {
 		}
 	}
 }
+
+// All answers wait for the one whose next token is being looked for.
+func TestFormStall(t *testing.T) {
+	t.Parallel()
+	g, err := GBNF(`root ::= [a-z]{0,20} ([a-z] root [a-z] | "x") [a-z]{0,20}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pieces []string
+	for i := range 40_000 {
+		pieces = append(pieces, string([]byte{'a' + byte(i%3), 'a' + byte(i/3%5), 'a' + byte(i/15%26), 'a' + byte(i/390%26), 'x'}))
+	}
+	f, err := g.Start(NewVocabulary(pieces, make([]bool, len(pieces))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for token := 0; f.Err() == nil && token < 100; token++ {
+		before := f.f.work
+		f.Mask(make([]float32, len(pieces)))
+		f.Accept(0)
+		if looked := f.f.work - before; looked > 1_200_000 {
+			t.Fatalf("token %d: %d places were looked at", token, looked)
+		}
+	}
+}

@@ -13,8 +13,8 @@ var ErrReadings = errors.New("the form of the answer is too ambiguous to follow"
 const (
 	maxReadings = 1000    // ways to read it at once
 	maxVisits   = 20_000  // places looked at for one byte
-	firstWork   = 8 << 20 // places looked at in all, and
-	tokenWork   = 50_000  // more of them with each token
+	tokenWork   = 50_000  // places looked at in all, for each token, and
+	firstWork   = 1 << 20 // more of them at any time: other answers wait for it
 	keptStates  = 2048    // between tokens
 	maxStates   = 8192
 	keptFrames  = 1 << 15
