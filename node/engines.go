@@ -24,6 +24,9 @@ type engines struct {
 	serving.Engines
 }
 
+// shortestLook is the shortest time between two looks at an engine.
+const shortestLook = 50 * time.Millisecond
+
 // newEngines makes the pool of warm engines.
 func (n *Node) newEngines() (*engines, error) {
 	c := engine.Default()
@@ -32,8 +35,9 @@ func (n *Node) newEngines() (*engines, error) {
 	}
 	if idle := n.cfg.Provider.Models.Idle; idle > 0 {
 		c.Idle = idle
+		c.HealthEvery = min(c.HealthEvery, max(idle, shortestLook)) // they are looked at together
 	}
-	pool, err := engine.NewPool(c, n.runner, n.gpus, n.log.With("in", "engines"))
+	pool, err := engine.NewPool(c, n.runner, n.cards.warm, n.log.With("in", "engines"))
 	return &engines{serving.Engines{Pool: pool}}, err
 }
 

@@ -69,11 +69,12 @@ func (n *Node) loadModels(ctx context.Context, warm *engines, s *serving.Server)
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	for _, what := range n.cfg.Provider.Models.Serve {
+	for i, what := range n.cfg.Provider.Models.Serve {
 		m, err := n.model(ctx, what, image)
 		if err != nil {
 			return fmt.Errorf("serve %q: %w", what, err)
 		}
+		m.Spec.GPUs = n.cards.of(i)
 		if err := clash(m, s.Serves()); err != nil {
 			return fmt.Errorf("serve %q: %w", what, err)
 		}
@@ -141,17 +142,13 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 	if err != nil {
 		return m, err
 	}
-	want, err := n.share(len(c.Serve))
-	if err != nil {
-		return m, err
-	}
 	m = serving.Model{
 		Name: name, CID: e.CID, Image: image.Digest, Context: size, Parallel: c.Parallel,
 		Rate: payments.TokenRate{In: c.In, Out: c.Out, Unit: n.rail.Unit()},
 	}
 	m.Spec = engine.Spec{
 		Key: image.Digest + "/" + e.CID, Image: image, Adapter: c.Adapter, Model: path, Name: name,
-		Parallel: c.Parallel, Context: size, GPUs: want,
+		Parallel: c.Parallel, Context: size,
 		Env:    []string{"INFERNET_THREADS=" + strconv.Itoa(n.threads())},
 		Limits: engineLimits(e.Size, n.threads(), c.Memory),
 	}

@@ -53,9 +53,8 @@ type Node struct {
 	router *infer.Router
 	face   *openai.Face
 	vocab  *vocabularies
-	cards  []gpu.Device // rented out
-	gpus   *gpu.Book    // of cards; nil: none
-	warm   *engines     // nil: no model is served
+	cards  cards
+	warm   *engines // nil: no model is served
 
 	measured *measurements
 

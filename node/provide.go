@@ -30,7 +30,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 	}
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
-		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.gpus, Content: n.lib,
+		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.cards.tasks, Content: n.lib,
 		Rail: n.rail, Ledger: n.book, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
@@ -56,8 +56,8 @@ func (n *Node) composeRunner() (units []unit, running []<-chan struct{}, err err
 		return nil, nil, nil
 	}
 	c := n.containerdConfig()
-	if len(n.cards) > 0 {
-		c.Inject = n.machine.Injector(n.cards)
+	if len(n.cards.all) > 0 {
+		c.Inject = n.machine.Injector(n.cards.all)
 	}
 	r, err := containerd.New(c, n.log.With("in", "exec"))
 	if err != nil {
@@ -121,7 +121,7 @@ func (n *Node) offer() wire.ProviderOffer {
 		Network: n.cfg.Network, Class: host.Class(), Version: n.cfg.Version,
 		Hardware: wire.Hardware{
 			OS: host.OS, Arch: host.Arch, CPUModel: host.CPUModel,
-			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30, GPUs: n.offeredGPUs(),
+			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30, GPUs: n.cards.offer(),
 		},
 		Isolation: []string{"runc"}, Rails: []string{n.rail.Name()}, Roles: roles,
 		Rates:  []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},

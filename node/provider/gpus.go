@@ -2,19 +2,14 @@ package provider
 
 import (
 	"context"
-	"strings"
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/gpu"
 )
 
-// jobTenant marks the cards that tasks hold, and not engines.
-const jobTenant = "job/"
-
 // usableGPUs is how many cards with so many bytes a task may come to have: free
-// ones and those that other tasks will give back. What an engine holds, it
-// keeps. Cards are lent by number, so where one of them is too small none is
-// promised.
+// ones and those that other tasks will give back. Cards are lent by number, so
+// where one of them is too small none is promised.
 func (p *Provider) usableGPUs(vram uint64) uint32 {
 	if p.GPUs == nil {
 		return 0
@@ -22,7 +17,7 @@ func (p *Provider) usableGPUs(vram uint64) uint32 {
 	var usable uint32
 	for _, e := range p.GPUs.Entries() {
 		switch {
-		case e.State == gpu.Quarantined, e.State == gpu.Held && !strings.HasPrefix(e.Tenant, jobTenant):
+		case e.State == gpu.Quarantined:
 		case e.Device.VRAMBytes < vram:
 			return 0
 		default:
@@ -41,7 +36,7 @@ func (p *Provider) lendGPUs(ctx context.Context, task *exec.Task, count uint32) 
 	if p.GPUs == nil {
 		return func() {}, refuse(CodeRefused, "gpu: none here")
 	}
-	lease, err := p.GPUs.Take(ctx, gpu.Request{Count: int(count)}, jobTenant+task.ID)
+	lease, err := p.GPUs.Take(ctx, gpu.Request{Count: int(count)}, task.ID)
 	if err != nil {
 		return func() {}, refuse(CodeTask, "gpu: %v", err)
 	}

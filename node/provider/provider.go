@@ -70,7 +70,7 @@ type Deps struct {
 	Key     *identity.Key
 	Store   store.Store // keys of this role alone
 	Runner  exec.Runner
-	GPUs    *gpu.Book // cards that tasks may be given; nil: none
+	GPUs    *gpu.Book // cards that tasks alone are given; nil: none
 	Content *content.Library
 	Rail    Rail
 	Ledger  *reputation.Ledger
