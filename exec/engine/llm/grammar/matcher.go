@@ -163,6 +163,9 @@ func (f *follower) state(set []int32, end bool) int32 {
 // step is the state after one more byte, dead where it leads out of the form.
 func (f *follower) step(at int32, b byte) int32 {
 	s := &f.states[at]
+	if f.over {
+		return dead // whatever is asked after that costs nothing
+	}
 	if s.next == nil {
 		s.next = new([256]int32)
 	}
