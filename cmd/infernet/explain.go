@@ -10,6 +10,7 @@ import (
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/node/alone"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/bench"
 	"infernet.tech/infernet/node/demo"
@@ -123,8 +124,8 @@ var sentinels = []struct {
 	{devnet.ErrLeftBehind, exitOther, "infernet devnet down --dir DIR tries again; it needs the rights that up had"},
 	{demo.ErrFailed, exitCheck, "the summary says what was not as it should be"},
 	{demo.ErrBusy, exitInUse, "wait until one has ended"},
-	{bench.ErrBusy, exitInUse, "wait until it has ended"},
-	{bench.ErrUnsafeDir, exitNoRights, "remove it, or choose another place with TMPDIR"},
+	{alone.ErrBusy, exitInUse, "wait until it has ended"},
+	{alone.ErrUnsafeDir, exitNoRights, "remove it, or choose another place with TMPDIR"},
 	{bench.ErrJob, exitJobFailed, "try again; infernet demo tells whether jobs work here at all"},
 	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},

@@ -40,7 +40,7 @@ func TestNoopIsAProgram(t *testing.T) {
 func TestSummarise(t *testing.T) {
 	t.Parallel()
 	got := summarise([]float64{5, 1, 4, 2, 3})
-	if want := (Series{N: 5, Median: 3, P90: 4.6, Min: 1, Max: 5}); got != want {
+	if want := (Series{N: 5, Median: 3, P90: 4.6, P99: 4.96, Min: 1, Max: 5}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if summarise(nil) != (Series{}) || ratio(1, 0) != 0 || ratio(3, 2) != 1.5 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,9 +17,9 @@ import (
 	"github.com/containerd/containerd/v2/pkg/oci"
 
 	"infernet.tech/infernet/exec"
-	"infernet.tech/infernet/exec/containerd"
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/exec/image"
+	"infernet.tech/infernet/node/alone"
 )
 
 // plainNamespace holds the baseline's containers, and names their cgroup.
@@ -32,45 +31,25 @@ type direct struct {
 	dir    string
 	img    exec.Image
 	rootfs string // the unpacked image, for the plain client
-	runner *containerd.Runner
+	runner *alone.Runtime
 	client *client.Client
-	ended  chan error
 	number atomic.Int64
-}
-
-func directConfig(dir, bin string) containerd.Config {
-	cfg := containerd.Default(filepath.Join(dir, "exec"))
-	// Below the folder, so that what a killed run left is found by its path.
-	cfg.State = filepath.Join(dir, "state")
-	if bin != "" {
-		cfg.BinDir = filepath.Join(filepath.Dir(bin), "runtime")
-	}
-	return cfg
 }
 
 // newDirect starts the daemon and unpacks the image for both ways.
 func newDirect(ctx context.Context, dir, bin string, img exec.Image) (_ *direct, err error) {
-	d := &direct{dir: dir, img: img, rootfs: filepath.Join(dir, "rootfs"), ended: make(chan error, 1)}
+	d := &direct{dir: dir, img: img, rootfs: filepath.Join(dir, "rootfs")}
 	if err := os.MkdirAll(d.rootfs, 0o755); err != nil {
 		return nil, err
 	}
-	if d.runner, err = containerd.New(directConfig(dir, bin), slog.New(slog.DiscardHandler)); err != nil {
+	if d.runner, err = alone.Start(ctx, dir, alone.Options{Program: bin}); err != nil {
 		return nil, err
 	}
-	go func() { d.ended <- d.runner.Run(context.WithoutCancel(ctx)) }()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	select {
-	case <-d.runner.Ready():
-	case err := <-d.ended:
-		d.ended <- nil
-		return nil, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	if err := d.runner.Prepare(ctx, img); err != nil {
 		return nil, err
 	}
@@ -149,16 +128,13 @@ func (d *direct) close() error {
 	if d.client != nil {
 		_ = d.client.Close()
 	}
-	return errors.Join(d.runner.Close(), <-d.ended, sweepDirect(d.dir))
+	return errors.Join(d.runner.Close(), sweepDirect(d.dir))
 }
 
 // sweepDirect removes what a killed run left in the kernel's hands, and the
 // cgroup of the plain containers' namespace, which nobody else removes.
 func sweepDirect(dir string) error {
-	var err error
-	if _, serr := os.Stat(dir); serr == nil {
-		_, err = containerd.Clean(directConfig(dir, ""))
-	}
+	err := alone.Sweep(dir)
 	for _, group := range []string{"/sys/fs/cgroup/" + plainNamespace, "/sys/fs/cgroup/*/" + plainNamespace} {
 		found, _ := filepath.Glob(group)
 		for _, f := range found {
@@ -175,16 +151,9 @@ func sweepDirect(dir string) error {
 func (d *direct) serve(ctx context.Context, img exec.Image, model string) (*http.Client, func() error, error) {
 	conf := engine.Default()
 	conf.Idle = time.Hour
-	pool, err := engine.NewPool(conf, d.runner, nil, slog.New(slog.DiscardHandler))
+	pool, stop, err := d.runner.Engines(ctx, conf, nil)
 	if err != nil {
 		return nil, nil, err
-	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- pool.Run(running) }()
-	stop := func() error {
-		cancel()
-		return <-ended
 	}
 	slot, err := pool.Acquire(ctx, engine.Spec{
 		Key: "bench", Image: img, Model: model, Name: modelName, Parallel: engineParallel,

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/node/alone"
+	"infernet.tech/infernet/node/devnet"
 )
 
 // What the task may use, in the network and in the hardened baseline alike.
@@ -91,15 +90,15 @@ type Phase struct {
 
 // RunDispatch measures. It needs root and the programs of the runtime. Errors:
 // exec.ErrUnsupported, exec.ErrNoRights, exec.ErrNoRuntime, ErrConfig,
-// ErrBusy, ErrJob, those of package devnet.
+// ErrJob, those of packages alone and devnet.
 func RunDispatch(ctx context.Context, cfg DispatchConfig) (out Dispatch, err error) {
-	if err := errors.Join(cfg.Validate(), able()); err != nil {
+	if err := errors.Join(cfg.Validate(), alone.Able()); err != nil {
 		return out, err
 	}
 	if cfg.Report == nil {
 		cfg.Report = func(string) {}
 	}
-	dir, release, err := takeFolder(ctx, "dispatch")
+	dir, release, err := alone.Take(ctx, "bench-dispatch", sweep)
 	if err != nil {
 		return out, err
 	}
@@ -134,15 +133,18 @@ func RunDispatch(ctx context.Context, cfg DispatchConfig) (out Dispatch, err err
 	return out, nil
 }
 
-// able tells at once what could not work later.
-func able() error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("bench: %w: containers need Linux", exec.ErrUnsupported)
+// sweep ends what a run has on the machine. One that measures engines has two
+// parts with a folder each.
+func sweep(ctx context.Context, dir string) error {
+	var errs []error
+	for _, at := range []string{dir, filepath.Join(dir, llmPart), filepath.Join(dir, echoPart)} {
+		errs = append(errs,
+			devnet.Down(ctx, filepath.Join(at, "net")),
+			sweepDirect(filepath.Join(at, "direct")),
+			devnet.Down(ctx, filepath.Join(at, "direct")),
+		)
 	}
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("bench: %w: run it as root or with sudo", exec.ErrNoRights)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // meter takes the times.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"infernet.tech/infernet/node/alone"
 )
 
 // InferConfig says how much is measured.
@@ -97,22 +99,28 @@ type Echo struct {
 	CPUPerRequest float64 `json:"nodes_cpu_us_per_request"`
 }
 
+// The folders of the two engines.
+const (
+	llmPart  = "llm"
+	echoPart = "echo"
+)
+
 // RunInfer measures. It needs root and the programs of the runtime. Errors:
 // those of RunDispatch, ErrInfer.
 func RunInfer(ctx context.Context, cfg InferConfig) (out Infer, err error) {
-	if err := errors.Join(cfg.Validate(), able()); err != nil {
+	if err := errors.Join(cfg.Validate(), alone.Able()); err != nil {
 		return out, err
 	}
 	if cfg.Report == nil {
 		cfg.Report = func(string) {}
 	}
-	dir, release, err := takeFolder(ctx, "infer")
+	dir, release, err := alone.Take(ctx, "bench-infer", sweep)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	out.Machine = thisMachine()
-	err = withEngine(ctx, filepath.Join(dir, "llm"), cfg, llmSubject, func(s *subject) error {
+	err = withEngine(ctx, filepath.Join(dir, llmPart), cfg, llmSubject, func(s *subject) error {
 		if err := s.first(ctx, &out); err != nil {
 			return err
 		}
@@ -121,7 +129,7 @@ func RunInfer(ctx context.Context, cfg InferConfig) (out Infer, err error) {
 	if err != nil || cfg.Echo == 0 {
 		return out, err
 	}
-	err = withEngine(ctx, filepath.Join(dir, "echo"), cfg, echoSubject, func(s *subject) error {
+	err = withEngine(ctx, filepath.Join(dir, echoPart), cfg, echoSubject, func(s *subject) error {
 		return s.echo(ctx, &out)
 	})
 	return out, err

@@ -97,6 +97,9 @@ func (n *trio) find(ctx context.Context) error {
 	}
 }
 
+// removalTime is how long the nodes may take to end after an interruption.
+const removalTime = time.Minute
+
 func (n *trio) close(ctx context.Context) error {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
 	defer cancel()

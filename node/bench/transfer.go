@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"infernet.tech/infernet/node/alone"
 )
 
 // TransferConfig says how much is sent.
@@ -50,7 +52,8 @@ type Transfer struct {
 }
 
 // RunTransfer measures between two hosts of this process on loopback. It needs
-// no rights, and disk for the bytes twice. Errors: ErrConfig, ErrBusy.
+// no rights, and disk for the bytes twice. Errors:
+// ErrConfig, those of package alone.
 func RunTransfer(ctx context.Context, cfg TransferConfig) (out Transfer, err error) {
 	if err := cfg.Validate(); err != nil {
 		return out, err
@@ -58,7 +61,7 @@ func RunTransfer(ctx context.Context, cfg TransferConfig) (out Transfer, err err
 	if cfg.Report == nil {
 		cfg.Report = func(string) {}
 	}
-	dir, release, err := takeFolder(ctx, "transfer")
+	dir, release, err := alone.Take(ctx, "bench-transfer", sweep)
 	if err != nil {
 		return out, err
 	}

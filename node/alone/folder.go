@@ -1,4 +1,4 @@
-package bench
+package alone
 
 import (
 	"context"
@@ -15,18 +15,20 @@ import (
 // removalTime is how long the removal may take after an interruption.
 const removalTime = time.Minute
 
-// folder is where a benchmark of this user keeps everything. It is always the
-// same, so that a run finds what a killed one left.
-func folder(what string) string {
-	return filepath.Join(os.TempDir(), fmt.Sprintf("infernet-bench-%s-%d", what, max(0, os.Getuid())))
+// Folder is where what is done under this name by this user keeps everything.
+func Folder(name string) string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("infernet-%s-%d", name, max(0, os.Getuid())))
 }
 
-// takeFolder removes what a killed run left, makes the folder and holds it
-// until release removes everything in it. Errors: ErrBusy, ErrUnsafeDir.
-func takeFolder(ctx context.Context, what string) (dir string, release func() error, err error) {
-	base := folder(what)
+// Take removes what a killed run left of Folder(name), makes dir below it and
+// holds it until release removes everything in it, also after ctx has ended.
+// Sweep is told of dir while files of an earlier run are in it, and again in
+// the end: it takes away all that is not files. Errors: ErrBusy, ErrUnsafeDir,
+// those of sweep.
+func Take(ctx context.Context, name string, sweep func(ctx context.Context, dir string) error) (dir string, release func() error, err error) {
+	base := Folder(name)
 	if err := os.Mkdir(base, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", nil, fmt.Errorf("bench: %w", err)
+		return "", nil, fmt.Errorf("alone: %w", err)
 	}
 	// Its name is known to everybody, and it lies where everybody can write.
 	if info, err := os.Lstat(base); err != nil || !info.IsDir() || !ours(info) {
@@ -40,18 +42,18 @@ func takeFolder(ctx context.Context, what string) (dir string, release func() er
 		return "", nil, err
 	}
 	dir = filepath.Join(base, "run")
-	if err := remove(ctx, dir); err != nil {
+	if err := remove(ctx, dir, sweep); err != nil {
 		unlock()
 		return "", nil, err
 	}
 	if err := os.Mkdir(dir, 0o711); err != nil {
 		unlock()
-		return "", nil, fmt.Errorf("bench: %w", err)
+		return "", nil, fmt.Errorf("alone: %w", err)
 	}
 	return dir, func() error {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
 		defer cancel()
-		err := remove(late, dir)
+		err := remove(late, dir, sweep)
 		unlock()
 		_ = os.Remove(base)
 		return err
@@ -59,19 +61,16 @@ func takeFolder(ctx context.Context, what string) (dir string, release func() er
 }
 
 // remove ends what still runs below the folder and takes the folder away.
-func remove(ctx context.Context, dir string) error {
+func remove(ctx context.Context, dir string, sweep func(context.Context, string) error) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := errors.Join(
-		devnet.Down(ctx, filepath.Join(dir, "net")),
-		sweepDirect(filepath.Join(dir, "direct")),
-		devnet.Down(ctx, filepath.Join(dir, "direct")),
-	); err != nil {
+	// Never the files under a mount that could not be taken away.
+	if err := sweep(ctx, dir); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("alone: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package bench
+package alone
 
 import "io/fs"
 

@@ -1,0 +1,9 @@
+package alone
+
+import "errors"
+
+// ErrBusy: another process of this user works in the folder.
+var ErrBusy = errors.New("alone: another one is running")
+
+// ErrUnsafeDir: the folder belongs to somebody else, or others may write to it.
+var ErrUnsafeDir = errors.New("alone: folder is not this user's own")
