@@ -15,10 +15,21 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Headers that the module of llama.cpp lacks: two from Debian, one from a
 # module that is linked into a folder here.
-HEADERS    = $(shell $(GO) env GOCACHE)/infernet-include
-ENGINE     = CGO_ENABLED=1 GOFLAGS="-trimpath -tags=netgo,osusergo" CGO_CPPFLAGS="-I$(HEADERS)"
-ENGINE_SRC := exec/engine/llm
-ENGINE_BIN := $(BIN)/engine/infernet-llm
+HEADERS = $(shell $(GO) env GOCACHE)/infernet-include
+# The programs depend on the source alone: not on the commit, nor on whose
+# folders these are. Debug information, which cgo asks for by default, is a
+# third of the compiling and would be stripped.
+engine_env = CGO_ENABLED=1 GOFLAGS="-trimpath -buildvcs=false -tags=netgo,osusergo" \
+	CGO_CPPFLAGS="-I$(HEADERS) -ffile-prefix-map=$(HEADERS)=/include" CGO_CFLAGS="$(1)" CGO_CXXFLAGS="$(1)"
+ENGINE     = $(call engine_env,-O2)
+# For processors of the last ten years; llamafile's kernels are slower there.
+ENGINE_V3  = $(call engine_env,-O2 -march=x86-64-v3 -UGGML_USE_LLAMAFILE)
+
+ENGINE_SRC  := exec/engine/llm
+ENGINE_BIN  := $(BIN)/engine/infernet-llm
+ENGINE_BINS := $(ENGINE_BIN) $(if $(filter amd64,$(shell $(GO) env GOARCH)),$(ENGINE_BIN)-v3)
+ENGINE_DEPS := $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(ENGINE_SRC) $(ENGINE_SRC)/* \
+	exec/engine/openai exec/engine/gguf exec/engine/chat exec/psabi))) exec/psabi/host_amd64.s $(ENGINE_SRC)/go.mod $(ENGINE_SRC)/go.sum
 
 RUNTIME_SRC  := exec/containerd/runtime
 RUNTIME_BINS := $(addprefix $(BIN)/runtime/,containerd containerd-shim-runc-v2 runc)
@@ -46,7 +57,7 @@ test: build lint ## build, check and test everything
 
 race: build headers ## run the tests with the race detector
 	INFERNET_ENGINE=$(ENGINE_BIN) CGO_ENABLED=1 $(GO) test -race ./...
-	cd $(ENGINE_SRC) && $(ENGINE) $(GO) test -race ./...
+	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test -race ./...
 
 lint: headers ## gofmt, go vet and staticcheck
 	@bad=$$($$($(GO) env GOROOT)/bin/gofmt -l .); test -z "$$bad" || { echo "not formatted by gofmt: $$bad" >&2; exit 1; }
@@ -105,17 +116,21 @@ headers:
 		dir=$$(cd $(ENGINE_SRC) && $(GO) mod download && $(GO) list -m -f '{{.Dir}}' github.com/gen2brain/malgo) && \
 		mkdir -p "$(HEADERS)" && ln -sfn "$$dir" "$(HEADERS)/miniaudio"; }
 
-engine: headers $(ENGINE_BIN)
+engine: headers $(ENGINE_BINS)
 
-# The linker warns of functions that a static program may not rely on; the
-# engine calls none of them.
-$(ENGINE_BIN): $(filter-out %_test.go,$(wildcard $(ENGINE_SRC)/*.go $(ENGINE_SRC)/*/*.go exec/engine/openai/*.go exec/engine/gguf/*.go exec/engine/chat/*.go)) $(ENGINE_SRC)/go.mod $(ENGINE_SRC)/go.sum | headers
-	@mkdir -p $(@D)
-	cd $(ENGINE_SRC) && $(ENGINE) $(GO) build -ldflags '-s -w -linkmode external -extldflags "-static"' -o $@ .
-	@touch $@
+# Both at once and put in place together, so that never one of old source lies
+# beside one of new. The linker warns of functions that a static program may
+# not rely on; the engine calls none of them.
+engine_build = cd $(ENGINE_SRC) && $(1) $(GO) build -ldflags '-s -w -linkmode external -extldflags "-static"' -o $(BIN)/engine/new/$(2) .
+
+$(ENGINE_BINS) &: $(ENGINE_DEPS) | headers
+	@rm -rf $(BIN)/engine/new && mkdir -p $(BIN)/engine/new
+	$(call engine_build,$(ENGINE),infernet-llm)
+	$(if $(word 2,$(ENGINE_BINS)),$(call engine_build,$(ENGINE_V3),infernet-llm-v3))
+	@touch $(BIN)/engine/new/* && mv $(BIN)/engine/new/* $(BIN)/engine && rmdir $(BIN)/engine/new
 
 test-node:
 	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout 20m ./...
 
-test-engine: headers
-	cd $(ENGINE_SRC) && $(ENGINE) $(GO) test ./...
+test-engine: engine
+	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test ./...

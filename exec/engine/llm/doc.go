@@ -38,6 +38,16 @@
 // the default. The program opens no network connection and loads no shared
 // library. Texts from requests can never become control tokens of the model.
 //
+// On x86-64 make builds it twice: infernet-llm runs on any such processor, and
+// infernet-llm-v3 is compiled for AVX2, FMA, F16C and BMI2 and takes a half to
+// a quarter of the time for a token. The first, as its very first act, becomes
+// the second where that one lies beside it and the machine has all it needs
+// (INFERNET_LLM_PLAIN in the environment says no). The two differ in the last
+// bits of log-probabilities, and at times so in a word; what is promised above
+// holds for each. Which of them runs follows from the hardware class, so that
+// machines of one class agree. Called by itself on a lesser processor, the
+// second dies of an illegal instruction.
+//
 // Memory is bounded: requests by their size, their number and the queue; the
 // cache, which has the context's length for each of the requests side by
 // side, from the start. Models that only embed and pool in a way of their own

@@ -35,6 +35,9 @@ type config struct {
 var errUsage = errors.New("invalid input")
 
 func main() {
+	if err := becomeFast(); err != nil {
+		fmt.Fprintln(os.Stderr, "infernet-llm: slower than it could be:", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

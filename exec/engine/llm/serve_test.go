@@ -36,19 +36,25 @@ func start(t *testing.T, change ...func(*config)) *client {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, c, slog.New(slog.NewTextHandler(io.Discard, nil))) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serving ended with %v", err)
+		}
+	})
+	return connect(t, socket, ended)
+}
+
+// connect waits until what serves at the socket is healthy, or has ended.
+func connect(t *testing.T, socket string, ended chan error) *client {
+	t.Helper()
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 64,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("serving ended with %v", err)
-		}
-	})
+	t.Cleanup(transport.CloseIdleConnections)
 	cl := &client{&http.Client{Transport: transport}, socket}
 	for {
 		resp, err := cl.Get("http://engine/health")
