@@ -73,7 +73,7 @@ func (b inferenceBackend) Leases(context.Context) ([]api.Lease, error) {
 		v := api.Lease{
 			ID: l.Lease.String(), Provider: l.Provider.String(), Model: l.Model, State: l.State, In: l.In, Out: l.Out, Unit: l.Unit,
 			Budget: l.Budget, Spent: l.Spent, Paid: l.Paid, Windows: uint64(l.Windows), Requests: l.Requests,
-			InTokens: l.InTokens, OutTokens: l.OutTokens, Active: l.Active, Reason: l.Reason,
+			InTokens: l.InTokens, OutTokens: l.OutTokens, Active: l.Active, Since: l.Since, Reason: l.Reason,
 		}
 		if !l.Deadline.IsZero() {
 			v.Deadline = &l.Deadline

@@ -224,6 +224,47 @@ func TestVerifyReceipt(t *testing.T) {
 	}
 }
 
+// TestVerifyWindow checks receipts of inference, which have tokens and no root.
+func TestVerifyWindow(t *testing.T) {
+	t.Parallel()
+	p := newParties(t)
+	window := func(in, out uint64, change func(*wire.Receipt)) wire.Event {
+		r := p.receipt(0)
+		r.Root, r.Label = "", wire.LabelClaimed
+		r.InTokens, r.OutTokens, r.Units = in, out, in+out
+		if change != nil {
+			change(&r)
+		}
+		return p.sign(t, r, now)
+	}
+	good := window(12, 30, nil)
+	v, err := reputation.VerifyReceipt(p.both(t, good).Bytes())
+	if err != nil || !v.Countersigned || v.Receipt.InTokens != 12 || v.Receipt.OutTokens != 30 {
+		t.Fatalf("%+v %v", v, err)
+	}
+	if !strings.Contains(strings.Join(v.Uncertain, "\n"), "not checked") {
+		t.Errorf("what is only claimed is not told as such: %q", v.Uncertain)
+	}
+	for name, ev := range map[string]wire.Event{
+		"prompts alone": window(12, 0, nil),
+		"one-sided":     good,
+		"disputed":      window(12, 30, func(r *wire.Receipt) { r.Verdict, r.Amount, r.PayRef = wire.VerdictInconclusive, 0, "" }),
+	} {
+		if _, err := reputation.VerifyReceipt(ev.Bytes()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, raw := range map[string][]byte{
+		"ok, of nothing": window(0, 0, nil).Bytes(),
+		"unnamed":        window(12, 30, func(r *wire.Receipt) { r.PayRef = "" }).Bytes(),
+		"more tokens":    []byte(strings.Replace(string(good.Bytes()), `"30"`, `"31"`, 1)),
+	} {
+		if v, err := reputation.VerifyReceipt(raw); !errors.Is(err, reputation.ErrReceipt) {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+	}
+}
+
 func FuzzVerifyReceipt(f *testing.F) {
 	p := newParties(f)
 	alone := p.sign(f, p.receipt(0), now)

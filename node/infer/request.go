@@ -128,5 +128,6 @@ type LeaseInfo struct {
 	Window    string          `json:"window,omitempty"` // state of the open window
 	Refused   uint64          `json:"refused_tokens"`   // claimed and not believed
 	Reason    string          `json:"reason,omitempty"`
+	Since     time.Time       `json:"since"` // when it was agreed
 	Deadline  time.Time       `json:"deadline"`
 }

@@ -13,19 +13,16 @@ import (
 	"infernet.tech/infernet/node/infer/choose"
 	"infernet.tech/infernet/node/infer/meter"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/p2p/wire"
 )
 
 // Leases returns the leases that are not forgotten yet, newest first.
 func (r *Router) Leases() []LeaseInfo {
 	var out []LeaseInfo
-	created := map[wire.ID]int64{}
 	for _, l := range r.leases() {
 		out = append(out, l.info())
-		created[l.ID] = l.Created
 	}
 	slices.SortFunc(out, func(a, b LeaseInfo) int {
-		return cmp.Or(cmp.Compare(created[b.Lease], created[a.Lease]), strings.Compare(a.Lease.String(), b.Lease.String()))
+		return cmp.Or(b.Since.Compare(a.Since), strings.Compare(a.Lease.String(), b.Lease.String()))
 	})
 	return out
 }
@@ -38,7 +35,7 @@ func (l *lease) info() LeaseInfo {
 		In: l.Rate.In, Out: l.Rate.Out, Unit: string(l.Rate.Unit), Rail: l.Rail, Budget: l.Budget,
 		Requests: l.Requests, InTokens: l.Total.In, OutTokens: l.Total.Out,
 		Spent: l.price(l.Total), Paid: l.Paid, Active: l.active, Windows: l.Next,
-		Refused: l.Refused.In + l.Refused.Out, Reason: l.Reason, Deadline: time.Unix(l.Deadline, 0),
+		Refused: l.Refused.In + l.Refused.Out, Reason: l.Reason, Since: time.Unix(l.Created, 0), Deadline: time.Unix(l.Deadline, 0),
 	}
 	if l.Open != nil {
 		out.Window = l.Open.State

@@ -49,7 +49,7 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := h.s.cfg.read(r.URL.Path, body, m)
+	p, err := h.s.cfg.read(r.URL.Path, body, m, h.t.salt)
 	if err != nil {
 		return err
 	}

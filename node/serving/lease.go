@@ -15,6 +15,7 @@ import (
 type tenant struct {
 	peer  identity.PubKey
 	name  string        // its npub: what the pool is fair between
+	salt  string        // see cacheSalt
 	known chan struct{} // closed when the leases were read, or err says why not
 	err   error
 

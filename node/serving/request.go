@@ -1,6 +1,8 @@
 package serving
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // The paths that are answered.
@@ -19,6 +22,15 @@ const (
 	pathDetokenize = "/detokenize"
 	pathReplay     = "/infernet/replay"
 )
+
+// cacheSalt is what an engine keeps the caches of one client's prompts apart by
+// from those of all others: a prompt answered quicker for what another asked
+// before would tell what that was. It does not depend on the lease, so that a
+// client finds its own cache again. Whoever sends one of its own is overruled.
+func cacheSalt(peer identity.PubKey) string {
+	h := sha256.Sum256(append([]byte("infernet/cache_salt\x00"), peer[:]...))
+	return hex.EncodeToString(h[:16])
+}
 
 // template is how many tokens a chat's layout may add to its text.
 const template = 256
@@ -70,7 +82,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 
 // read checks a body and finds how much it may use. It is made to say what the
 // engine of m understands, and asks for the counts.
-func (c Config) read(path string, body []byte, m Model) (prompt, error) {
+func (c Config) read(path string, body []byte, m Model, salt string) (prompt, error) {
 	p := prompt{path: path, body: body}
 	p.rough = uint64(len(body)/4 + 1)
 	in := uint64(min(len(body)+template, m.Context))
@@ -98,6 +110,11 @@ func (c Config) read(path string, body []byte, m Model) (prompt, error) {
 	}
 	if p.body, err = forEngine(path, p.body, m); err != nil {
 		return p, openai.BadRequest("model", "cannot be set")
+	}
+	if path == pathChat || path == pathCompletion {
+		if p.body, err = openai.Set(p.body, "cache_salt", []byte(`"`+salt+`"`)); err != nil {
+			return p, openai.BadRequest("cache_salt", "cannot be set")
+		}
 	}
 	if p.stream {
 		if p.body, err = openai.IncludeUsage(p.body); err != nil {

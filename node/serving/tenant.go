@@ -25,7 +25,7 @@ func (s *Server) hold(peer identity.PubKey) (*tenant, error) {
 			s.mu.Unlock()
 			return nil, retry(5000, CodeBusy, "too many clients")
 		}
-		t = &tenant{peer: peer, name: peer.String(), known: make(chan struct{}), leases: map[wire.ID]*lease{}}
+		t = &tenant{peer: peer, name: peer.String(), salt: cacheSalt(peer), known: make(chan struct{}), leases: map[wire.ID]*lease{}}
 		s.tenants[peer] = t
 	}
 	t.users++
