@@ -53,6 +53,7 @@ demo: build ## run the main job on a private network on this machine
 	@$(SUDO) $(BIN)/infernet demo
 
 test: build lint ## build, check and test everything
+	-@sh .ci/deps test
 	@$(MAKE) --no-print-directory test-node test-engine
 
 race: build headers ## run the tests with the race detector
