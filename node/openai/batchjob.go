@@ -47,7 +47,11 @@ func (b *batches) stopJob(ctx context.Context, id string) {
 	}
 	limit, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer done()
-	if _, err := b.jobs.Cancel(limit, id, "the batch does not wait for it"); err != nil {
+	err := b.ready(limit)
+	if err == nil {
+		_, err = b.jobs.Cancel(limit, id, "the batch does not wait for it")
+	}
+	if err != nil {
 		b.log.Warn("job of a batch was not cancelled", "job", id, "error", err)
 	}
 }

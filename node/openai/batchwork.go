@@ -37,6 +37,9 @@ func (b *batches) work(ctx context.Context, id string, r *running) error {
 		after = one.Infernet.After
 	case cancelling:
 		after = cancelled
+		if one.Infernet.Job != "" && b.jobs != nil { // nobody watched it when it was asked for
+			b.stopJob(ctx, one.Infernet.Job)
+		}
 	case inProgress:
 		b.setTotal(r, one.RequestCounts.Total)
 		err := b.answer(ctx, one, r)
