@@ -14,11 +14,11 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
-// begin takes one of the places for requests; done gives it back.
-func (f *Face) begin(w http.ResponseWriter) (done func(), err error) {
+// begin takes one of the places for requests; its done gives it back.
+func (f *Face) begin(w http.ResponseWriter) (*hold, error) {
 	select {
 	case f.slots <- struct{}{}:
-		return func() { <-f.slots }, nil
+		return &hold{face: f}, nil
 	default:
 	}
 	w.Header().Set("Retry-After", "1")
@@ -27,7 +27,7 @@ func (f *Face) begin(w http.ResponseWriter) (done func(), err error) {
 
 // body reads a request whole: a length over the limit is refused before a byte
 // is read, and a sender that dawdles is cut off.
-func (f *Face) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func (f *Face) body(w http.ResponseWriter, r *http.Request, h *hold, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, oai.TooLarge(limit)
@@ -35,14 +35,19 @@ func (f *Face) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte
 	c := http.NewResponseController(w)
 	// A recorder of a test has no deadlines.
 	_ = c.SetReadDeadline(time.Now().Add(f.cfg.BodyTime))
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	raw, err := h.all(http.MaxBytesReader(w, r.Body, limit), limit)
 	_ = c.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
+	var known *oai.Error
 	switch {
 	case err == nil:
 		return raw, nil
 	case errors.As(err, &large):
 		return nil, oai.TooLarge(limit)
+	case errors.As(err, &known):
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "1")
+		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e := oai.BadRequest("", "the request's body did not arrive within %s", f.cfg.BodyTime)
 		e.Status = http.StatusRequestTimeout

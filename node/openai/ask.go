@@ -98,13 +98,13 @@ func sampled(model string, s oai.Sampling) question {
 func (f *Face) ask(k kind) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", newID("req_")) // the clients log it
-		done, err := f.begin(w)
+		h, err := f.begin(w)
 		if err != nil {
 			fail(w, r, err)
 			return
 		}
-		defer done()
-		body, err := f.body(w, r, f.cfg.MaxBody)
+		defer h.done()
+		body, err := f.body(w, r, h, f.cfg.MaxBody)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -130,6 +130,6 @@ func (f *Face) ask(k kind) http.HandlerFunc {
 			f.pass(w, r, resp, q.extras)
 			return
 		}
-		f.whole(w, r, resp, q.extras)
+		f.whole(w, r, resp, h, q.extras)
 	}
 }

@@ -21,7 +21,12 @@ func (f *Face) createBatch(w http.ResponseWriter, r *http.Request) {
 const maxLive = 100
 
 func (f *Face) newBatch(w http.ResponseWriter, r *http.Request) (batch, error) {
-	raw, err := f.body(w, r, min(f.cfg.MaxBody, 64<<10))
+	h, err := f.begin(w)
+	if err != nil {
+		return batch{}, err
+	}
+	defer h.done()
+	raw, err := f.body(w, r, h, min(f.cfg.MaxBody, 64<<10))
 	if err != nil {
 		return batch{}, err
 	}

@@ -102,7 +102,7 @@ func (b *batches) once(ctx context.Context, req infer.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return read(resp, b.cfg.MaxAnswer)
+	return read(resp, nil, b.cfg.MaxAnswer)
 }
 
 // passing says whether an error may be gone at the next try.

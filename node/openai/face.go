@@ -19,6 +19,7 @@ type Config struct {
 	MaxFile    int64         // bytes of an uploaded file
 	MaxStored  int64         // bytes of all files together
 	MaxAnswer  int64         // bytes of an answer that is not streamed
+	MaxMemory  int64         // bytes of all requests and such answers that are held at once; those of batches apart
 	MaxEvent   int           // bytes of one event of a stream
 	MaxLines   int           // requests of a batch
 	Requests   int           // answered at once; more get a 429
@@ -37,7 +38,7 @@ type Config struct {
 // Default is the configuration of a node; the folder is still to be set.
 func Default() Config {
 	return Config{
-		MaxBody: 4 << 20, MaxFile: 100 << 20, MaxStored: 4 << 30, MaxAnswer: 32 << 20, MaxEvent: 1 << 20,
+		MaxBody: 4 << 20, MaxFile: 100 << 20, MaxStored: 4 << 30, MaxAnswer: 32 << 20, MaxMemory: 256 << 20, MaxEvent: 1 << 20,
 		MaxLines: 50_000, Requests: 256, Parallel: 8, Tries: 4, Retry: time.Second,
 		BodyTime: time.Minute, StallTime: 2 * time.Minute, Window: 24 * time.Hour, Poll: time.Second, Patience: 2 * time.Minute,
 		BatchPrice: 100_000, BatchImage: "infernet/llm",
@@ -51,6 +52,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxBody < 1 || c.MaxFile < 1 || c.MaxStored < 1 || c.MaxAnswer < 1 || c.MaxEvent < 1 || c.MaxLines < 1 {
 		return errors.New("openai: a size limit is below 1")
+	}
+	if c.MaxMemory < c.MaxBody+c.MaxAnswer+2 {
+		return errors.New("openai: the memory does not hold the largest request with the largest answer")
 	}
 	if c.Requests < 1 || c.Parallel < 1 || c.Tries < 1 {
 		return errors.New("openai: a count is below 1")
@@ -80,6 +84,8 @@ type Face struct {
 	slots chan struct{} // one for each request that is answered
 	files *shelf
 	batch *batches
+
+	memory memory
 }
 
 var _ api.Face = (*Face)(nil)
@@ -96,6 +102,7 @@ func New(cfg Config, d Deps) (*Face, error) {
 		d.Now = time.Now
 	}
 	f := &Face{cfg: cfg, infer: d.Infer, now: d.Now, log: d.Log, slots: make(chan struct{}, cfg.Requests)}
+	f.memory.left.Store(cfg.MaxMemory)
 	f.files = &shelf{dir: cfg.Dir, store: d.Store, now: d.Now, max: cfg.MaxFile, total: cfg.MaxStored, born: time.Now()}
 	f.batch = newBatches(cfg, d, f.files)
 	return f, nil

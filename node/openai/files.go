@@ -15,12 +15,12 @@ import (
 
 // upload takes a file from a multipart form, straight to the disk.
 func (f *Face) upload(w http.ResponseWriter, r *http.Request) {
-	done, err := f.begin(w)
+	h, err := f.begin(w)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	defer done()
+	defer h.done()
 	const form = 1 << 20 // what the form adds to the file, generously
 	if r.ContentLength > f.cfg.MaxFile+form {
 		w.Header().Set("Connection", "close")

@@ -128,7 +128,13 @@ func (f *Face) ollamaShow(w http.ResponseWriter, r *http.Request) {
 		Model string `json:"model"`
 		Name  string `json:"name"` // what older clients call it
 	}
-	if err := f.ollamaBody(w, r, &req); err != nil {
+	h, err := f.begin(w)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	defer h.done()
+	if err := f.ollamaBody(w, r, h, &req); err != nil {
 		fail(w, r, err)
 		return
 	}
@@ -161,8 +167,8 @@ func (f *Face) ollamaModel(r *http.Request, name string) (infer.ModelInfo, error
 }
 
 // ollamaBody reads a request. Unknown fields are left out, as Ollama does.
-func (f *Face) ollamaBody(w http.ResponseWriter, r *http.Request, into any) error {
-	raw, err := f.body(w, r, f.cfg.MaxBody)
+func (f *Face) ollamaBody(w http.ResponseWriter, r *http.Request, h *hold, into any) error {
+	raw, err := f.body(w, r, h, f.cfg.MaxBody)
 	if err != nil {
 		return err
 	}

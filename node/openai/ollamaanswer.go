@@ -37,6 +37,7 @@ type ollamaMetrics struct {
 // ollamaTurn is one question on its way.
 type ollamaTurn struct {
 	face   *Face
+	hold   *hold
 	w      http.ResponseWriter
 	enc    *json.Encoder
 	chat   bool   // shaped as /api/chat, else as /api/generate
@@ -44,9 +45,12 @@ type ollamaTurn struct {
 	began  time.Time
 	first  time.Time // when the first words came
 	sent   bool
-	calls  []oai.ToolCall // gathered from their pieces
 	usage  oai.Usage
 	finish string
+
+	calls     []oai.ToolCall // gathered from their pieces
+	arguments [][]byte       // of the calls
+	gathered  int            // bytes of all of them
 }
 
 // ollamaAsk serves /api/chat and /api/generate.
@@ -54,14 +58,15 @@ func ollamaAsk(f *Face, translate func(ollamaRequest) (asked, error)) http.Handl
 	return func(w http.ResponseWriter, r *http.Request) {
 		t := &ollamaTurn{face: f, w: w, enc: json.NewEncoder(w), chat: r.URL.Path == "/api/chat", began: time.Now(), finish: "stop"}
 		t.enc.SetEscapeHTML(false)
-		done, err := f.begin(w)
+		h, err := f.begin(w)
 		if err != nil {
 			fail(w, r, err)
 			return
 		}
-		defer done()
+		defer h.done()
+		t.hold = h
 		var in ollamaRequest
-		err = f.ollamaBody(w, r, &in)
+		err = f.ollamaBody(w, r, h, &in)
 		if err == nil {
 			err = t.answer(r, in, translate)
 		}

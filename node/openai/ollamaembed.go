@@ -18,7 +18,13 @@ func (f *Face) ollamaEmbed(w http.ResponseWriter, r *http.Request) {
 		Input      flexible `json:"input"`
 		Dimensions int      `json:"dimensions"`
 	}
-	if err := f.ollamaBody(w, r, &in); err != nil {
+	h, err := f.begin(w)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	defer h.done()
+	if err := f.ollamaBody(w, r, h, &in); err != nil {
 		fail(w, r, err)
 		return
 	}
@@ -26,7 +32,7 @@ func (f *Face) ollamaEmbed(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]any{"model": in.Model, "embeddings": [][]float32{}})
 		return
 	}
-	got, err := f.embed(w, r, in.Model, in.Input, in.Dimensions)
+	got, err := f.embed(w, r, h, in.Model, in.Input, in.Dimensions)
 	if err != nil {
 		fail(w, r, err)
 		return
@@ -47,12 +53,17 @@ func (f *Face) ollamaEmbeddings(w http.ResponseWriter, r *http.Request) {
 		Model  string `json:"model"`
 		Prompt string `json:"prompt"`
 	}
-	err := f.ollamaBody(w, r, &in)
+	h, err := f.begin(w)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	got, err := f.embed(w, r, in.Model, []string{in.Prompt}, 0)
+	defer h.done()
+	if err := f.ollamaBody(w, r, h, &in); err != nil {
+		fail(w, r, err)
+		return
+	}
+	got, err := f.embed(w, r, h, in.Model, []string{in.Prompt}, 0)
 	if err != nil {
 		fail(w, r, err)
 		return
@@ -61,13 +72,8 @@ func (f *Face) ollamaEmbeddings(w http.ResponseWriter, r *http.Request) {
 }
 
 // embed asks for the vectors of texts, one for each, in their order.
-func (f *Face) embed(w http.ResponseWriter, r *http.Request, model string, texts []string, dimensions int) (oai.EmbeddingResponse, error) {
+func (f *Face) embed(w http.ResponseWriter, r *http.Request, h *hold, model string, texts []string, dimensions int) (oai.EmbeddingResponse, error) {
 	var out oai.EmbeddingResponse
-	done, err := f.begin(w)
-	if err != nil {
-		return out, err
-	}
-	defer done()
 	doc := map[string]any{"model": untagged(model), "input": texts, "encoding_format": "float"}
 	if dimensions > 0 {
 		doc["dimensions"] = dimensions
@@ -89,7 +95,7 @@ func (f *Face) embed(w http.ResponseWriter, r *http.Request, model string, texts
 		return out, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, err := read(resp, f.cfg.MaxAnswer)
+	raw, err := read(resp, h, f.cfg.MaxAnswer)
 	if err != nil {
 		return out, err
 	}

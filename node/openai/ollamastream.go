@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	oai "infernet.tech/infernet/exec/engine/openai"
@@ -38,6 +39,9 @@ func (t *ollamaTurn) stream(resp *infer.Response) error {
 	if err != nil {
 		return err
 	}
+	for i := range t.calls {
+		t.calls[i].Function.Arguments = string(t.arguments[i])
+	}
 	if len(t.calls) > 0 {
 		l := t.line("", "")
 		if l.Message != nil {
@@ -61,7 +65,9 @@ func (t *ollamaTurn) words(p piece) error {
 	if c.Delta.Content != nil {
 		text += *c.Delta.Content
 	}
-	t.gather(c.Delta.ToolCalls)
+	if err := t.gather(c.Delta.ToolCalls); err != nil {
+		return err
+	}
 	l := t.line(text, c.Delta.ReasoningContent)
 	l.Logprobs = tokenLogprobs(c.Logprobs)
 	if text == "" && c.Delta.ReasoningContent == "" && len(l.Logprobs) == 0 {
@@ -83,8 +89,9 @@ func (t *ollamaTurn) note(p piece) {
 	}
 }
 
-// gather puts calls together from their pieces: Ollama sends them whole.
-func (t *ollamaTurn) gather(pieces []oai.ToolCall) {
+// gather puts calls together from their pieces: Ollama sends them whole, so all
+// of them are bounded as one event is.
+func (t *ollamaTurn) gather(pieces []oai.ToolCall) error {
 	const most = 128
 	for _, c := range pieces {
 		at := len(t.calls) - 1
@@ -96,16 +103,21 @@ func (t *ollamaTurn) gather(pieces []oai.ToolCall) {
 		switch {
 		case at < 0 || at > len(t.calls) || at >= most:
 		case at == len(t.calls):
-			t.calls = append(t.calls, c)
+			t.calls, t.arguments = append(t.calls, c), append(t.arguments, []byte(c.Function.Arguments))
 		default:
 			t.calls[at].Function.Name += c.Function.Name
-			t.calls[at].Function.Arguments += c.Function.Arguments
+			t.arguments[at] = append(t.arguments[at], c.Function.Arguments...)
+		}
+		t.gathered += len(c.ID) + len(c.Type) + len(c.Function.Name) + len(c.Function.Arguments)
+		if t.gathered > t.face.cfg.MaxEvent {
+			return oai.Upstream("the provider sent calls of more than " + strconv.Itoa(t.face.cfg.MaxEvent) + " bytes")
 		}
 	}
+	return nil
 }
 
 func (t *ollamaTurn) whole(resp *infer.Response) error {
-	raw, err := read(resp, t.face.cfg.MaxAnswer)
+	raw, err := read(resp, t.hold, t.face.cfg.MaxAnswer)
 	if err != nil {
 		return err
 	}

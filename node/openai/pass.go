@@ -3,7 +3,6 @@ package openai
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -79,8 +78,8 @@ func failed(data []byte) bool {
 }
 
 // whole hands an answer on that is not streamed.
-func (f *Face) whole(w http.ResponseWriter, r *http.Request, resp *infer.Response, x extras) {
-	raw, err := read(resp, f.cfg.MaxAnswer)
+func (f *Face) whole(w http.ResponseWriter, r *http.Request, resp *infer.Response, h *hold, x extras) {
+	raw, err := read(resp, h, f.cfg.MaxAnswer)
 	if err != nil {
 		if r.Context().Err() == nil {
 			fail(w, r, err)
@@ -96,13 +95,17 @@ func (f *Face) whole(w http.ResponseWriter, r *http.Request, resp *infer.Respons
 }
 
 // read reads an answer that is not streamed and makes sure that it is JSON.
-func read(resp *infer.Response, most int64) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+func read(resp *infer.Response, h *hold, most int64) ([]byte, error) {
+	raw, err := h.all(resp.Body, most)
+	var large errLarge
+	var known *oai.Error
 	switch {
+	case errors.As(err, &large):
+		return nil, oai.Upstream("the provider's answer is larger than " + strconv.FormatInt(most, 10) + " bytes")
+	case errors.As(err, &known):
+		return nil, err
 	case err != nil:
 		return nil, oai.Upstream("the provider's answer was cut short")
-	case int64(len(raw)) > most:
-		return nil, oai.Upstream("the provider's answer is larger than " + strconv.FormatInt(most, 10) + " bytes")
 	}
 	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && t == "text/event-stream" {
 		return nil, oai.Upstream("the provider streamed an answer that was asked for whole")
