@@ -45,7 +45,7 @@ func (s *Server) serveConn(ctx context.Context, peer identity.PubKey, conn net.C
 		rest = strangerRest
 	}
 	srv := &http.Server{
-		Handler:           handler{s, t},
+		Handler:           handler{s, t, ctx.Done()},
 		ReadHeaderTimeout: min(headerTime, rest), IdleTimeout: rest,
 		MaxHeaderBytes: max(s.cfg.MaxHeader-headerSlop, 1<<10),
 		ErrorLog:       log.New(io.Discard, "", 0), // what strangers send is no news
@@ -88,8 +88,19 @@ func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // handler answers the requests of one client.
 type handler struct {
-	s *Server
-	t *tenant
+	s    *Server
+	t    *tenant
+	stop <-chan struct{} // closed when it is this node that ends the connection
+}
+
+// left reports whether a request ended because its client went away.
+func (h handler) left(r *http.Request) bool {
+	select {
+	case <-h.stop:
+		return false
+	default:
+		return r.Context().Err() != nil
+	}
 }
 
 // leaseOf returns the lease that a request names.

@@ -33,11 +33,13 @@ type counter struct {
 	told   bool // usage was sent
 	done   bool // [DONE] was sent
 	data   bool // anything was sent
+	size   int  // bytes sent
 }
 
 // add looks at the next piece.
 func (c *counter) add(b []byte) {
 	c.data = c.data || len(b) > 0
+	c.size += len(b)
 	if !c.events {
 		c.body(b)
 		return
@@ -164,7 +166,11 @@ func (c *counter) used(p prompt, whole bool) (in, out uint64) {
 	}
 	in, out = c.prompt, c.out
 	if in == 0 {
-		in = min(p.rough, p.most.in)
+		in = p.rough
+	}
+	if !c.events && !whole {
+		// Its usage stands at the end, which the client did without.
+		out = min(uint64(c.size/perToken), p.most.out)
 	}
 	if c.told {
 		in = uint64(c.usage.PromptTokens)

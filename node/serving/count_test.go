@@ -19,7 +19,7 @@ func feed(events bool, text string, n int) *counter {
 func TestCounter(t *testing.T) {
 	t.Parallel()
 	const usage = `"usage":{"prompt_tokens":7,"completion_tokens":9,"total_tokens":16,"prompt_tokens_details":{"cached_tokens":3}}`
-	guess := prompt{rough: 50, most: bound{in: 40}}
+	guess := prompt{rough: 40, most: bound{in: 40}}
 	for name, tt := range map[string]struct {
 		events  bool
 		text    string

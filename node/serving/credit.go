@@ -171,6 +171,11 @@ func (s *Server) extend(ctx context.Context, t *tenant, k *ticket, out uint64) e
 	defer t.mu.Unlock()
 	amount := k.l.price(k.most.in, out)
 	if amount > k.amount {
+		// One request may pass the window. Were each of many that began small
+		// let grow, all of them would.
+		if beside := k.l.due() + k.l.sum.Owed + k.l.inflight - k.amount; beside >= k.l.terms.Window {
+			return unpaid(CodeWindowDue, "%d %s are unpaid or under way beside this answer: a window is due", beside, k.l.terms.Unit)
+		}
 		if err := s.affords(ctx, t, k.l, amount-k.amount); err != nil {
 			return err
 		}

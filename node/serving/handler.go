@@ -65,7 +65,7 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket, srv *served, m Model, job wire.ID) error {
 	ctx, cancel := context.WithTimeout(r.Context(), h.s.cfg.RequestTime)
 	defer cancel()
-	a := &passage{h: h, w: w, p: p, k: k}
+	a := &passage{h: h, w: w, r: r, p: p, k: k}
 	told := false
 	defer func() {
 		if !told {
@@ -83,12 +83,14 @@ func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket
 	}
 	req.Header.Set("Content-Type", "application/json")
 	start := time.Now()
+	a.asked = true
 	resp, err := slot.RoundTrip(req)
 	if err != nil {
 		return h.failed(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if err := engineFailed(resp.StatusCode); err != nil {
+		a.failed = true
 		return err
 	}
 	w.Header().Set(HeaderLease, job.String())

@@ -34,9 +34,12 @@ func (p *pieces) get() *[pieceSize]byte {
 type passage struct {
 	h           handler
 	w           http.ResponseWriter
+	r           *http.Request
 	p           prompt
 	k           *ticket
 	count       counter
+	asked       bool // the engine has the request
+	failed      bool // the engine told a fault of its own
 	ok          bool // the engine answered with a 2xx
 	whole       bool // the answer came to its end
 	first, last time.Time
@@ -119,8 +122,10 @@ func (a *passage) end(ctx context.Context, err error) {
 	case errors.Is(err, io.EOF) && (!a.count.events || a.count.done || !a.ok):
 		a.whole = true
 	case !a.count.events:
-		a.ok = false                // half of such an answer is worth nothing
-		panic(http.ErrAbortHandler) // and must not look whole
+		// Half of such an answer is worth nothing, unless it is the client who
+		// wanted no more of it.
+		a.ok = a.ok && a.h.left(a.r)
+		panic(http.ErrAbortHandler) // it must not look whole
 	case ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e := crashed()
 		if ctx.Err() != nil {
@@ -145,8 +150,16 @@ func (a *passage) fail(e *openai.Error) {
 // settle meters what was used.
 func (a *passage) settle() Usage {
 	var in, out uint64
-	if a.ok && a.p.path != pathTokenize && a.p.path != pathDetokenize {
-		in, out = a.count.used(a.p, a.whole)
+	switch {
+	case a.p.path == pathTokenize || a.p.path == pathDetokenize:
+	case a.count.data:
+		if a.ok {
+			in, out = a.count.used(a.p, a.whole)
+		}
+	case a.asked && !a.failed && a.h.left(a.r):
+		// The engine read the prompt, and nobody but the client kept its answer
+		// from coming: else prompts could be had read for nothing.
+		in = a.p.rough
 	}
 	return a.h.s.finish(a.h.t, a.k, in, out)
 }

@@ -42,7 +42,7 @@ type prompt struct {
 	stream bool
 	most   bound
 	named  bool   // the request itself names the most tokens of its answer
-	rough  uint64 // prompt tokens, as guessed by the length of its text
+	rough  uint64 // prompt tokens by the estimate that both sides know, see estimate
 }
 
 // bodyTime is how long a body may take to come.
@@ -84,7 +84,6 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 // engine of m understands, and asks for the counts.
 func (c Config) read(path string, body []byte, m Model, salt string) (prompt, error) {
 	p := prompt{path: path, body: body}
-	p.rough = uint64(len(body)/4 + 1)
 	in := uint64(min(len(body)+template, m.Context))
 	var err error
 	switch path {
@@ -96,10 +95,11 @@ func (c Config) read(path string, body []byte, m Model, salt string) (prompt, er
 		var r openai.EmbeddingRequest
 		if r, err = openai.DecodeEmbedding(body); err == nil {
 			p.most = bound{in: times(in, r.Input.Len(), uint64(len(body)+template))}
+			p.rough = estimate(inputSize(r.Input))
 		}
 	case pathReplay:
-		_, err = openai.DecodeReplay(body)
 		p.most = bound{in: in}
+		p.rough, err = replayed(body)
 	case pathTokenize:
 		_, err = openai.DecodeTokenize(body)
 	case pathDetokenize:
@@ -108,6 +108,7 @@ func (c Config) read(path string, body []byte, m Model, salt string) (prompt, er
 	if err != nil {
 		return p, err
 	}
+	p.rough = min(p.rough, p.most.in)
 	if p.body, err = forEngine(path, p.body, m); err != nil {
 		return p, openai.BadRequest("model", "cannot be set")
 	}
@@ -144,6 +145,7 @@ func (c Config) chat(p *prompt, m Model, in uint64) error {
 	if err != nil {
 		return err
 	}
+	p.rough = estimate(chatSize(r.Messages), 0)
 	c.answers(p, &r.Sampling, m, in, r.Choices())
 	return nil
 }
@@ -153,6 +155,7 @@ func (c Config) completion(p *prompt, m Model, in uint64) error {
 	if err != nil {
 		return err
 	}
+	p.rough = estimate(inputSize(r.Prompt))
 	each := r.Choices()
 	if r.BestOf != nil {
 		each = max(each, *r.BestOf)

@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -112,6 +113,7 @@ type client struct {
 	rail *credit.Rail
 	http *http.Client
 
+	cid  string // of the model to lease; "" is testCID
 	job  wire.ID
 	rate payments.TokenRate
 	seq  uint32
@@ -160,7 +162,7 @@ func (c *client) lease(budget, window uint64) (quote, accepted wire.Event, err e
 	c.r.t.Helper()
 	c.job, c.seq, c.sum, c.used = wire.ID{}, 0, totals{}, totals{}
 	copy(c.job[:], fmt.Sprintf("%032x", time.Now().UnixNano()))
-	o := wire.InferOffer{Job: c.job, Model: testCID, Unit: "credits", Rail: "credit", Budget: budget, Deadline: c.r.now().Add(time.Hour).Unix()}
+	o := wire.InferOffer{Job: c.job, Model: cmp.Or(c.cid, testCID), Unit: "credits", Rail: "credit", Budget: budget, Deadline: c.r.now().Add(time.Hour).Unix()}
 	quote, err = c.r.s.Quote(c.r.t.Context(), c.key.PubKey(), c.seal(o))
 	if err != nil {
 		return quote, accepted, err
