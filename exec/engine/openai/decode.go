@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -104,11 +105,10 @@ func (l Limits) decode(body []byte, field func(name string) any, extra *map[stri
 // object reads the members of a well-formed object; path is what comes before
 // a member's name in an error.
 func (l Limits) object(path string, b []byte, field func(string) any, other func(string, []byte)) error {
-	var seen []string
+	var seen names
 	var fault error
 	_, err := members(b, func(m member) bool {
-		fault = l.known(path, m.name, seen, field)
-		seen = append(seen, m.name)
+		fault = l.known(path, m.name, &seen, field)
 		if fault != nil {
 			return false
 		}
@@ -132,14 +132,12 @@ func (l Limits) object(path string, b []byte, field func(string) any, other func
 // known refuses a member that another hop might read in another way: one
 // given twice, or in a spelling that decoders which ignore case would take
 // for a known one.
-func (l Limits) known(path, name string, seen []string, field func(string) any) error {
-	if len(seen) >= l.List {
+func (l Limits) known(path, name string, seen *names, field func(string) any) error {
+	if seen.len() >= l.List {
 		return BadRequest(strings.TrimSuffix(path, "."), "more than %d members", l.List)
 	}
-	for _, s := range seen {
-		if s == name {
-			return BadRequest(path+cut(name, 64), "given twice")
-		}
+	if !seen.add(name) {
+		return BadRequest(path+cut(name, 64), "given twice")
 	}
 	for i := range len(name) {
 		if name[i] >= 0x80 {
@@ -150,6 +148,32 @@ func (l Limits) known(path, name string, seen []string, field func(string) any) 
 		return BadRequest(path+cut(name, 64), "unknown member; it is spelt %q", lower)
 	}
 	return nil
+}
+
+// names are those of one object. A few are looked through faster than they are
+// hashed; a stranger may send a million.
+type names struct {
+	few  []string
+	many map[string]struct{}
+}
+
+func (n *names) len() int { return len(n.few) + len(n.many) }
+
+// add is false for a name that is there already.
+func (n *names) add(name string) bool {
+	const few = 32
+	if _, there := n.many[name]; there || slices.Contains(n.few, name) {
+		return false
+	}
+	if len(n.few) < few {
+		n.few = append(n.few, name)
+		return true
+	}
+	if n.many == nil {
+		n.many = map[string]struct{}{}
+	}
+	n.many[name] = struct{}{}
+	return true
 }
 
 // value reads raw, which is not null, into the place that into points to.
