@@ -45,6 +45,10 @@ func (a *answerer) fail(err error) { a.send(event{token: -1, err: err}) }
 
 func (a *answerer) send(ev event) {
 	ev.index = a.index
+	if ev.finish != "" || ev.err != nil {
+		// The request may have many answers, and keeps them all until the last.
+		a.form, a.sampler = nil, nil
+	}
 	select {
 	case a.out <- ev:
 	default: // cannot be, see behind; the loop must never wait

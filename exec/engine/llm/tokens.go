@@ -40,6 +40,13 @@ func (s *server) showTokens(w http.ResponseWriter, _ *http.Request, body []byte)
 	if err := s.known("tokens", in.Tokens); err != nil {
 		return err
 	}
+	// A token is written in two bytes and may stand for hundreds.
+	bytes := 0
+	for _, t := range in.Tokens {
+		if bytes += len(s.pieces[t]); bytes > maxBody {
+			return openai.BadRequest("tokens", "stand for a text of more than %d bytes", maxBody)
+		}
+	}
 	return reply(w, openai.DetokenizeResponse{Prompt: s.text(in.Tokens)})
 }
 
