@@ -10,6 +10,7 @@ import (
 
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
+	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/alone"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/bench"
@@ -144,6 +145,7 @@ var sentinels = []struct {
 	{exec.ErrNoRights, exitNoRights, "providers need the right to run containers: run as root, or see infernet doctor"},
 	{exec.ErrNoRuntime, exitNotBuilt, "run make, and keep containerd, its shim and runc beside infernet"},
 	{engine.ErrNotBuilt, exitNotBuilt, "run make, and keep infernet-llm beside infernet"},
+	{gpu.ErrNoGPU, exitNotFound, "infernet gpu list shows those of this machine"},
 	{exec.ErrUnsupported, exitUnsupported, "providers run on Linux; every other role runs here: infernet node --role client"},
 	{store.ErrNoSpace, exitDisk, "make room, then start again; nothing that was confirmed is lost"},
 	{blob.ErrNoSpace, exitDisk, "infernet data list shows what is kept; infernet data gc removes what nothing needs"},

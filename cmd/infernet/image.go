@@ -25,6 +25,7 @@ func imageCmd(a *app) *cobra.Command {
 	verbs := append([]*cobra.Command{
 		add,
 		a.listContent(api.Images, "  infernet image list"),
+		imageTestCmd(a),
 	}, a.keepVerbs(api.Images, "image")...)
-	return group("image", "container images by name and digest", verbs...)
+	return group("image", "container images by name and digest, and whether one is an engine", verbs...)
 }

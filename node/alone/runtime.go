@@ -45,9 +45,9 @@ type Options struct {
 }
 
 func config(dir string, o Options) containerd.Config {
+	// Its state lies in /run: a sandbox's user cannot reach into every folder
+	// for temporary files.
 	cfg := containerd.Default(filepath.Join(dir, "exec"))
-	// Below the folder, so that what a killed run left is found by its path.
-	cfg.State = filepath.Join(dir, "state")
 	if o.Program != "" {
 		cfg.BinDir = filepath.Join(filepath.Dir(o.Program), "runtime")
 	}
