@@ -39,6 +39,7 @@ type answer struct {
 
 	guess   int  // completion tokens that an answer without a bound may have
 	unheard bool // the request was not sent, or refused
+	piece   bool // it comes in one piece, not as a stream
 }
 
 // next is the next event; the time until it comes is bounded. Comments are
@@ -90,8 +91,21 @@ func (a *answer) drop(cause error) {
 		if a.unheard {
 			return meter.Result{}
 		}
-		return a.m.Cut(a.events == nil, a.guess)
+		return a.m.Cut(whose(cause), a.piece, a.guess)
 	})
+}
+
+// whose doing it was that an answer ended early.
+func whose(cause error) meter.Why {
+	for _, ours := range []error{errClosed, context.Canceled, context.DeadlineExceeded, errTooLong, errDiffers} {
+		if errors.Is(cause, ours) {
+			return meter.Left
+		}
+	}
+	if errors.Is(cause, errLost) || errors.Is(cause, errLate) {
+		return meter.Waited
+	}
+	return meter.Broken
 }
 
 func (a *answer) end(cause error, count func() meter.Result) {

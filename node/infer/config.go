@@ -20,9 +20,11 @@ type Config struct {
 	// MaxPriceIn and MaxPriceOut bound the price per million tokens of requests
 	// that bring no bound of their own; 0 is no limit.
 	MaxPriceIn, MaxPriceOut uint64
-	// CrashAllowance is how much more than was journalled a provider's total
-	// may be after this node was killed: usage is journalled every second, not
-	// for each request.
+	// CrashAllowance is how much of one lease is paid for though it was not seen
+	// here: what was used between the last journal entry, one a second, and the
+	// death of this node; and what a provider may have sent when it, or the way
+	// to it, failed. It is also the most that a provider gains by breaking off
+	// its answers and claiming more.
 	CrashAllowance uint64
 
 	// LeaseLife is how long a lease lasts, PayIdle after how long without a

@@ -100,29 +100,28 @@ func (r *Router) choose(ctx context.Context, q *query, w *way) error {
 	return r.affordable(q, k.order[0])
 }
 
-// affordable holds the request against what this node spends in an hour.
+// affordable holds the request against what this node spends in an hour, before
+// anybody is asked.
 func (r *Router) affordable(q *query, t target) error {
-	if r.cfg.HourCap == 0 {
-		return nil
-	}
-	spent, cost := r.purse.spent(r.now())+r.reserved(), q.cost(t.rate())
-	if spent+cost > r.cfg.HourCap {
-		return payment(CodeBudget, "this node spends at most %d %s an hour on inference: %d are spent or promised and this request may cost %d",
-			r.cfg.HourCap, r.d.Rail.Unit(), spent, cost)
+	cost := q.cost(t.rate())
+	if r.cfg.HourCap > 0 && r.purse.spent(r.now())+cost > r.cfg.HourCap {
+		return r.overspent(cost)
 	}
 	return nil
 }
 
-// reserved is what requests under way may still cost.
-func (r *Router) reserved() (sum uint64) {
-	r.book.mu.Lock()
-	defer r.book.mu.Unlock()
-	for _, l := range r.book.open {
-		l.mu.Lock()
-		sum += l.reserved
-		l.mu.Unlock()
+// promise reserves what one try may cost: many at once must not each see room
+// for themselves alone.
+func (r *Router) promise(cost uint64) error {
+	if !r.purse.hold(cost, r.cfg.HourCap, r.now()) {
+		return r.overspent(cost)
 	}
-	return sum
+	return nil
+}
+
+func (r *Router) overspent(cost uint64) error {
+	return payment(CodeBudget, "this node spends at most %d %s an hour on inference: %d are spent or promised and this request may cost %d",
+		r.cfg.HourCap, r.d.Rail.Unit(), r.purse.spent(r.now()), cost)
 }
 
 // response hands an answer that began to the caller.

@@ -62,11 +62,11 @@ func (r *Router) take(ctx context.Context, t target, cost uint64) (*lease, error
 	for {
 		r.book.mu.Lock()
 		l, p := r.book.open[key], r.book.pending[key]
-		if l != nil && l.reserve(cost, r.now()) {
+		if l != nil && !l.dearer(t.rate()) && l.reserve(cost, r.now()) {
 			r.book.mu.Unlock()
 			return l, nil
 		}
-		if l != nil { // full or at its end
+		if l != nil { // full, at its end, or made when the price was higher
 			delete(r.book.open, key)
 			l.drain("")
 			r.kick()
@@ -90,6 +90,12 @@ func (r *Router) take(ctx context.Context, t target, cost uint64) (*lease, error
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// dearer says that the lease costs more than the price by which its provider was
+// chosen: the request's own limit was held against that one.
+func (l *lease) dearer(than payments.TokenRate) bool {
+	return l.Rate.In > than.In || l.Rate.Out > than.Out
 }
 
 // leaseTime bounds the agreement about a lease.
@@ -231,7 +237,7 @@ func (r *Router) settled(l *lease, cost uint64, held meter.Count, res meter.Resu
 	l.last, l.dirty = now, true
 	l.Requests++
 	before := l.price(l.Total)
-	l.Total, l.Slack = l.Total.Add(res.Count), l.Slack.Add(res.Slack)
+	l.Total, l.Slack, l.Lost = l.Total.Add(res.Count), l.Slack.Add(res.Slack), l.Lost.Add(res.Lost)
 	spent := l.price(l.Total) - before
 	if res.Reason != "" {
 		l.Refused = l.Refused.Add(res.Refused)
@@ -241,6 +247,7 @@ func (r *Router) settled(l *lease, cost uint64, held meter.Count, res meter.Resu
 	}
 	due := l.price(l.Total)-min(l.price(l.Total), l.price(l.Stated)) >= r.cfg.PayAt || l.State != stateOpen
 	l.mu.Unlock()
+	r.purse.give(cost)
 	r.purse.add(spent, now)
 	if res.Reason != "" {
 		r.log.Warn("over-claim refused", "provider", l.Provider.Short(), "lease", l.ID.Short(), "reason", res.Reason)

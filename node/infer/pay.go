@@ -50,6 +50,11 @@ func (r *Router) settle(ctx context.Context, l *lease) error {
 		l.mu.Unlock()
 		return nil
 	}
+	if r.now().Unix() > l.Deadline+int64(keepLeases/time.Second) {
+		// The provider has forgotten the lease by now. What the rail has under
+		// way is the rail's to settle.
+		return r.dispute(l, w, "the provider did not come back: "+err.Error())
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wait = min(max(2*l.wait, firstWait), longWait)
@@ -101,6 +106,10 @@ func (c *record) next(total meter.Count, last bool) wire.Window {
 // commit changes a lease and stores the change before it returns. Requests may
 // end meanwhile, so the change is made to what is current.
 func (r *Router) commit(l *lease, change func(*record)) error {
+	// The journal must not write an older copy over what is stored here: a
+	// restart would then state another window by a number that is in use.
+	r.saving <- struct{}{}
+	defer func() { <-r.saving }()
 	l.mu.Lock()
 	c := l.snapshot(r.now())
 	l.mu.Unlock()
@@ -198,17 +207,19 @@ var (
 )
 
 // reconsider takes up the provider's totals when they are within what cut
-// requests can have used, and disputes them otherwise.
+// requests can have used, and disputes them otherwise. What was lost on the way,
+// or with this node's memory, is forgiven up to an allowance for each lease.
 func (r *Router) reconsider(l *lease, w *window, theirs meter.Count) error {
 	l.mu.Lock()
 	most := l.Total.Add(l.Slack)
-	believed := theirs.Within(most)
-	active := l.active
-	if !believed && l.Crashed { // what was used after the last journal entry is not known here
-		more := meter.Count{In: max(theirs.In, most.In), Out: max(theirs.Out, most.Out)}
-		believed = l.price(more)-l.price(most) <= r.cfg.CrashAllowance
+	more := meter.Count{In: max(theirs.In, most.In), Out: max(theirs.Out, most.Out)}
+	beyond := l.price(more) - l.price(most)
+	believed := more == most
+	if !believed && (l.Crashed || theirs.Within(most.Add(l.Lost))) {
+		believed = l.Forgiven+beyond <= r.cfg.CrashAllowance
 	}
-	total := meter.Count{In: max(l.Total.In, theirs.In), Out: max(l.Total.Out, theirs.Out)}
+	active := l.active
+	extra := sub(theirs, l.Total)
 	c := l.record
 	l.mu.Unlock()
 	if active > 0 && !believed {
@@ -218,10 +229,15 @@ func (r *Router) reconsider(l *lease, w *window, theirs meter.Count) error {
 	if !believed {
 		return r.dispute(l, w, fmt.Sprintf("the provider metered %d and %d tokens, %d and %d were counted", theirs.In, theirs.Out, most.In, most.Out))
 	}
+	total := c.Total.Add(extra)
 	w.Doc = c.next(total, w.Doc.Last)
+	r.purse.add(c.price(total)-c.price(c.Total), r.now())
+	// Requests that end meanwhile add to the total, so it is added to here too.
 	return r.commit(l, func(c *record) {
-		c.Slack = sub(c.Slack, sub(total, c.Total))
-		c.Total, c.Open = total, copied(w)
+		c.Lost = sub(c.Lost, sub(extra, c.Slack))
+		c.Slack = sub(c.Slack, extra)
+		c.Total, c.Open = c.Total.Add(extra), copied(w)
+		c.Forgiven += beyond
 	})
 }
 

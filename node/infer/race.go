@@ -18,10 +18,17 @@ type race struct {
 	q       *query
 	order   []target
 	results chan outcome
-	running map[int]context.CancelCauseFunc
+	running map[int]runner
 	started int
 	hedged  bool
 	failed  []failure
+}
+
+// runner is a try under way.
+type runner struct {
+	t      target
+	cancel context.CancelCauseFunc
+	slow   time.Time // when it is too slow
 }
 
 type outcome struct {
@@ -35,7 +42,7 @@ type outcome struct {
 // it is slow. It returns the answer that began first and who was not asked.
 func (r *Router) race(ctx context.Context, q *query, order []target) (*answer, []target, error) {
 	c := &race{
-		r: r, q: q, order: order, running: map[int]context.CancelCauseFunc{},
+		r: r, q: q, order: order, running: map[int]runner{},
 		results: make(chan outcome, len(order)),
 	}
 	defer c.clear()
@@ -60,8 +67,8 @@ func (r *Router) race(ctx context.Context, q *query, order []target) (*answer, [
 				late.Reset(c.start(ctx).most)
 			}
 		case <-late.C:
-			for _, f := range c.running {
-				f(errLate)
+			for _, one := range c.running {
+				one.cancel(errLate)
 			}
 			return nil, c.order, openai.Upstream("no provider began to answer in time")
 		case <-ctx.Done():
@@ -85,7 +92,9 @@ func (c *race) start(ctx context.Context) waits {
 	n := c.started
 	c.started++
 	ctx, cancel := context.WithCancelCause(ctx)
-	c.running[n] = cancel
+	var w waits
+	w.hedge, w.most = c.r.patience(c.q, t)
+	c.running[n] = runner{t, cancel, c.r.now().Add(w.hedge)}
 	go func() {
 		a, err := c.r.try(ctx, c.q, t)
 		if err != nil {
@@ -93,14 +102,12 @@ func (c *race) start(ctx context.Context) waits {
 		}
 		c.results <- outcome{n, t, a, err}
 	}()
-	var w waits
-	w.hedge, w.most = c.r.patience(c.q, t)
 	return w
 }
 
 // take deals with one outcome: an answer or an error ends the race.
 func (c *race) take(ctx context.Context, o outcome) (*answer, *waits, error) {
-	cancel := c.running[o.n]
+	cancel := c.running[o.n].cancel
 	delete(c.running, o.n)
 	if o.e == nil {
 		o.a.release = cancel // the context lives on with the body
@@ -111,12 +118,12 @@ func (c *race) take(ctx context.Context, o outcome) (*answer, *waits, error) {
 	}
 	c.r.blame(o.t, o.e)
 	c.r.log.Debug("provider failed", "provider", o.t.peer.Short(), "model", o.t.served.Model, "err", o.e)
+	c.failed = append(c.failed, failure{o.t.peer, o.e})
+	if len(c.running) > 0 { // who still works is not stopped by what another says
+		return nil, nil, nil
+	}
 	if e, ok := final(o.e); ok {
 		return nil, nil, e
-	}
-	c.failed = append(c.failed, failure{o.t.peer, o.e})
-	if len(c.running) > 0 {
-		return nil, nil, nil
 	}
 	if !c.more() {
 		return nil, nil, c.r.all(c.q, c.failed)
@@ -130,9 +137,14 @@ func (c *race) clear() {
 	if len(c.running) == 0 {
 		return
 	}
-	left := len(c.running)
-	for _, f := range c.running {
-		f(errLost)
+	left, now := len(c.running), c.r.now()
+	for _, one := range c.running {
+		one.cancel(errLost)
+		// Nobody hears of its failure otherwise: a provider that never answers
+		// would be asked first each time, and paid for each prompt.
+		if !now.Before(one.slow) {
+			c.r.health.failed(one.t.peer, 1, now)
+		}
 	}
 	go func() {
 		for range left {

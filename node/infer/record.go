@@ -43,6 +43,8 @@ type record struct {
 	Requests uint64             `json:"requests"`
 	Total    meter.Count        `json:"total"`             // counted
 	Slack    meter.Count        `json:"slack"`             // more that is believed if the provider insists
+	Lost     meter.Count        `json:"lost"`              // more yet, as far as Forgiven stays within the allowance
+	Forgiven uint64             `json:"forgiven"`          // paid for what was not seen here
 	Crashed  bool               `json:"crashed,omitempty"` // usage after the last journal entry is lost
 	Refused  meter.Count        `json:"refused"`           // claimed, not believed
 	Evidence []string           `json:"evidence,omitempty"`

@@ -29,6 +29,7 @@ type Router struct {
 	purse    purse
 	served   servedModels
 	kicks    chan struct{} // asks Run to look at the leases
+	saving   chan struct{} // held from copying records until they are stored
 
 	usedMu sync.Mutex
 	used   map[wire.ID]bool // quotes agreed to
@@ -55,7 +56,7 @@ func New(cfg Config, d Deps) (*Router, error) {
 		book: book{
 			open: map[leaseKey]*lease{}, all: map[wire.ID]*lease{}, pending: map[leaseKey]*opening{},
 		},
-		kicks: make(chan struct{}, 1), used: map[wire.ID]bool{}, tasks: map[*context.CancelFunc]struct{}{},
+		kicks: make(chan struct{}, 1), saving: make(chan struct{}, 1), used: map[wire.ID]bool{}, tasks: map[*context.CancelFunc]struct{}{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

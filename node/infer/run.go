@@ -143,6 +143,8 @@ func (r *Router) journal() error {
 	var list []record
 	var behind []*lease
 	now := r.now()
+	r.saving <- struct{}{}
+	defer func() { <-r.saving }()
 	for _, l := range r.leases() {
 		l.mu.Lock()
 		if l.dirty {

@@ -79,9 +79,13 @@ func (r *Router) mend(ctx context.Context, m *mendable) bool {
 
 func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) {
 	rate := t.rate()
-	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), watch: r.watching(t), done: r.ended, guess: q.guess()}
+	a := &answer{t: t, cost: q.cost(rate), m: meter.New(q.ask, q.tok), watch: r.watching(t), done: r.ended, guess: q.guess(), piece: !q.Stream}
+	if err := r.promise(a.cost); err != nil {
+		return nil, err
+	}
 	l, err := r.take(ctx, t, a.cost)
 	if err != nil {
+		r.purse.give(a.cost)
 		if isRefused(err, "no_quote") {
 			err = &mendable{nil, err}
 		}
@@ -94,7 +98,11 @@ func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) 
 		var e *openai.Error
 		var dial *unreached
 		a.unheard = errors.As(err, &dial) || errors.As(err, &e) && a.events == nil
-		a.drop(err)
+		cause := err
+		if c := a.why(); c != nil {
+			cause = c // the transport does not always say who ended it
+		}
+		a.drop(cause)
 		if errors.As(err, &e) && e.Status == http.StatusPaymentRequired {
 			return nil, &mendable{l, err}
 		}

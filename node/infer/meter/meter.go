@@ -81,6 +81,7 @@ func (m *Meter) Claim(c Count) { m.claim, m.said = c, true }
 type Result struct {
 	Count         // believed, and at most what was claimed
 	Slack   Count // how much more may be believed when the provider insists
+	Lost    Count // how much more yet, at the provider's risk: see Why
 	Claimed Count
 	Refused Count  // claimed and more than can have been
 	Reason  string // why it was refused; empty when nothing was
@@ -104,9 +105,6 @@ func (m *Meter) Finish() Result {
 	return r
 }
 
-// ahead is how many tokens may be on their way when a request is cut.
-const ahead = 1024
-
 // Said reports whether the provider said what the request used.
 func (m *Meter) Said() bool { return m.said }
 
@@ -117,27 +115,7 @@ func (m *Meter) Most(guess int) Count {
 	if out == 0 || guess == 0 {
 		out = guess
 	}
-	return Count{m.mostIn(), uint64(out) * uint64(m.ask.Tried)}
-}
-
-// Cut counts a request that was not answered in full: nothing is certain but
-// what it can have used at most, what was lost on the way included; guess is
-// how many tokens an answer has that comes as a whole and has no bound. Once
-// something came a first token is counted, so that the rest is asked about.
-func (m *Meter) Cut(whole bool, guess int) Result {
-	most := m.Most(guess)
-	out := min(m.mostOut()+ahead, most.Out)
-	if whole {
-		out = most.Out
-	}
-	if m.ask.MaxOut == 0 && !whole {
-		out = m.mostOut() + ahead
-	}
-	r := Result{Slack: Count{most.In, out}}
-	if m.bytes > 0 && out > 0 {
-		r.Out, r.Slack.Out = 1, out-1
-	}
-	return r
+	return Count{max(m.mostIn(), m.ask.Estimate()), uint64(out) * uint64(m.ask.Tried)}
 }
 
 // Claimed is what the provider said.

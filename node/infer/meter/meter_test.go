@@ -143,15 +143,44 @@ func TestPromptIDs(t *testing.T) {
 	}
 }
 
+// TestCut holds what is believed of an answer that broke off against who broke
+// it off.
 func TestCut(t *testing.T) {
 	t.Parallel()
-	m := New(Ask{Texts: []string{"hello"}, Choices: 1, Tried: 1, MaxOut: 50}, nil)
-	if r := m.Cut(false, 2048); r.Out != 0 || r.Slack.Out > 50 || r.Slack.In == 0 {
-		t.Errorf("nothing came: %+v", r)
+	ask := Ask{Texts: []string{strings.Repeat("hello ", 100)}, Choices: 1, Tried: 1, MaxOut: 50}
+	prompt := New(ask, nil).Most(0).In
+	for _, c := range []struct {
+		name             string
+		why              Why
+		came, whole      bool
+		count            uint64
+		in, out          uint64 // slack: at most
+		lostIn, lostOut  uint64
+	}{
+		{"left, nothing came", Left, false, false, 0, prompt, 50, 0, 0},
+		{"left, a word came", Left, true, false, 1, prompt, 49, 0, 0},
+		{"left, to come whole", Left, false, true, 0, prompt, 50, 0, 0},
+		{"waited for", Waited, false, false, 0, prompt, 0, 0, 50},
+		{"waited for, to come whole", Waited, false, true, 0, prompt, 0, 0, 50},
+		{"broken, nothing came", Broken, false, false, 0, 0, 0, prompt, 50},
+		{"broken, a word came", Broken, true, false, 1, prompt, 4 + 1 + 16, 0, 50 - 22},
+		{"broken, to come whole", Broken, false, true, 0, 0, 0, prompt, 50},
+	} {
+		m := New(ask, nil)
+		if c.came {
+			m.Add(chunk(t, " one", nil, ""))
+		}
+		r := m.Cut(c.why, c.whole, 2048)
+		if r.Out != c.count || r.In != 0 || r.Slack.In > c.in || r.Slack.Out > c.out || r.Lost.In > c.lostIn || r.Lost.Out > max(c.lostOut, 33) && c.lostOut > 0 || c.lostOut == 0 && r.Lost.Out > 0 {
+			t.Errorf("%s: %+v", c.name, r)
+		}
+		if all := r.Out + r.Slack.Out + r.Lost.Out; all != 50 || r.Slack.In+r.Lost.In != prompt {
+			t.Errorf("%s: %+v does not add up", c.name, r)
+		}
 	}
-	m.Add(chunk(t, " one", nil, ""))
-	if r := m.Cut(false, 2048); r.Out != 1 || r.Out+r.Slack.Out > 50 {
-		t.Errorf("a word came: %+v", r)
+	dense := Ask{Texts: []string{strings.Repeat(" ", 40_000)}}
+	if in := New(dense, &byWord{}).Cut(Left, false, 0).Slack.In; in < dense.Estimate() {
+		t.Errorf("a prompt that is estimated at %d may count %d", dense.Estimate(), in)
 	}
 }
 
