@@ -21,7 +21,7 @@ func (n *Node) composeInference() (err error) {
 	if n.measured, err = openMeasurements(store.Prefix(n.db, "measured/")); err != nil {
 		return err
 	}
-	n.vocab = newVocabularies(n.lib, n.dht, n.log.With("in", "tokens"))
+	n.vocab = newVocabularies(n.lib, n.holders, n.log.With("in", "tokens"))
 	n.router, err = infer.New(n.inference, infer.Deps{
 		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
 		Rail: n.rail, Ledger: n.book, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,

@@ -172,7 +172,7 @@ func (n *Node) compose() ([]unit, error) {
 		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: after(n.host.Ready())},
 		{name: "payments", run: n.rail.Run, needs: after(n.host.Ready())},
 		{name: "inference", run: n.router.Run, needs: after(n.host.Ready())},
-		{name: "tokens", run: n.vocab.Run, needs: after(n.host.Ready())},
+		{name: "tokens", run: n.vocab.Run, needs: after(n.host.Ready()), detail: n.vocab.detail},
 		{name: "face", run: n.face.Run},
 	}
 	workers, err := n.composeProvider()
