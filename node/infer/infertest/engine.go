@@ -60,10 +60,23 @@ func (p *Provider) request(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !wait(r, s.Delay) {
+		p.left(l, body, s)
 		return
 	}
 	c := &call{p: p, l: l, s: s, w: w, r: r, ask: words(body)}
 	c.run(body)
+}
+
+// left meters the prompt of a request that was broken off before its first byte.
+func (p *Provider) left(l *Lease, body []byte, s Script) {
+	ask, err := meter.ReadAsk(body)
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.Total = l.Total.Add(meter.Count{In: ask.Estimate() + uint64(s.OverIn), Out: uint64(s.OverOut)})
+	l.Requests++
 }
 
 func wait(r *http.Request, d time.Duration) bool {
