@@ -35,10 +35,31 @@ var onlyImport = map[string][]string{
 	"p2p/wire":     {"p2p/identity"},
 	"node/job":     {"payments", "p2p/identity", "p2p/wire"},
 	"node/market":  {"payments", "p2p/identity", "p2p/wire"},
+
+	"node/infer/choose": {},
+	"node/infer/meter":  {"exec/engine/openai"},
+	"node/infer":        {"node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
+	"node/serving":      {"exec/engine", "exec/engine/openai", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
+
+	// What the engine's own module shares with the node: each by itself.
+	"exec/engine/openai": {},
+	"exec/engine/gguf":   {},
+	"exec/engine/chat":   {},
+	"exec/engine/tokens": {"exec/engine/chat", "exec/engine/gguf"},
+	"exec/psabi":         {},
+	"exec/engine/llm": {
+		"exec/engine/chat", "exec/engine/gguf", "exec/engine/openai", "exec/psabi",
+		"exec/engine/llm/grammar", "exec/engine/llm/sample",
+	},
+	"exec/gpu": {"exec"}, // knows cards, not what runs on them
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market"}
+var pure = []string{"node/job", "node/market", "node/infer/choose", "node/infer/meter", "exec/engine/chat"}
+
+// standard packages import nothing beyond the standard library and this module:
+// the engine's own module takes them in.
+var standard = []string{"exec/engine/openai", "exec/engine/gguf", "exec/engine/chat", "exec/engine/tokens", "exec/psabi"}
 
 // outside are the standard packages with which one touches the outside.
 var outside = []string{"os", "net", "syscall", "log", "database", "plugin", "runtime", "embed", "math/rand", "crypto/rand", "testing", "unsafe"}
@@ -135,6 +156,18 @@ func TestPurePackages(t *testing.T) {
 				}
 			}
 			if strings.Contains(strings.Split(imp, "/")[0], ".") && !strings.HasPrefix(imp, module) && !strings.HasPrefix(imp, "gopkg.in/yaml") && !strings.HasPrefix(imp, "go.yaml.in/") {
+				t.Errorf("%s imports %s of others", pkg, imp)
+			}
+		}
+	}
+}
+
+func TestStandardPackages(t *testing.T) {
+	t.Parallel()
+	all := imports(t)
+	for _, pkg := range standard {
+		for _, imp := range all[pkg] {
+			if strings.Contains(strings.Split(imp, "/")[0], ".") && !strings.HasPrefix(imp, module) {
 				t.Errorf("%s imports %s of others", pkg, imp)
 			}
 		}
