@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/exec/gpu"
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p"
@@ -126,6 +127,9 @@ func (c Config) Validate() error {
 	if len(c.Provider.Models.Serve) > 0 {
 		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
 	}
+	if _, err := gpu.ParseRequest(c.Provider.Models.GPUs); err != nil {
+		errs = append(errs, fmt.Errorf("gpus: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -149,6 +153,11 @@ func (m ModelsConfig) validate() error {
 	if len(m.Serve) > maxServed {
 		errs = append(errs, fmt.Errorf("serve: %d models, at most %d", len(m.Serve), maxServed))
 	}
+	for _, what := range m.Serve {
+		if name, ref, named := strings.Cut(what, "="); name == "" || named && ref == "" {
+			errs = append(errs, fmt.Errorf("serve: %.80q: write NAME, FILE, CID or NAME=FILE", what))
+		}
+	}
 	if m.Parallel < 1 || m.Parallel > 256 {
 		errs = append(errs, fmt.Errorf("parallel: %d is not between 1 and 256", m.Parallel))
 	}
@@ -161,8 +170,11 @@ func (m ModelsConfig) validate() error {
 	if max(m.In, m.Out) > mostRate {
 		errs = append(errs, fmt.Errorf("price-in, price-out: at most %d credits per million tokens", uint64(mostRate)))
 	}
-	if _, err := gpu.ParseRequest(m.GPUs); err != nil {
-		errs = append(errs, fmt.Errorf("gpus: %w", err))
+	if m.Idle < 0 {
+		errs = append(errs, fmt.Errorf("engine-idle: %v is no time", m.Idle))
+	}
+	if _, ok := engine.AdapterOf(m.Adapter); m.Adapter != "" && !ok {
+		errs = append(errs, fmt.Errorf("engine-adapter: %.40q is none of %s", m.Adapter, strings.Join(engine.Adapters(), ", ")))
 	}
 	return errors.Join(errs...)
 }

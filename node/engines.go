@@ -140,7 +140,7 @@ func readSpeed(r io.Reader, since time.Time) (a answered, err error) {
 		switch {
 		case err != nil:
 			return a, fmt.Errorf("the engine's stream: %w", err)
-		case ev.Done() && (a.tokens == 0 || a.first == 0):
+		case ev.Done() && (a.tokens <= 0 || a.first == 0):
 			return a, errors.New("the engine's stream says nothing, or not how long it is")
 		case ev.Done():
 			a.took = time.Since(since)

@@ -95,6 +95,7 @@ func imports(t *testing.T) map[string][]string {
 			return err
 		}
 		pkg := filepath.ToSlash(rel)
+		out[pkg] = append(out[pkg], []string{}...) // a package that imports nothing is one too
 		for _, spec := range parsed.Imports {
 			name, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {

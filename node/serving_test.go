@@ -47,10 +47,7 @@ func TestWhatCannotBeServed(t *testing.T) {
 	}
 	empty := t.TempDir()
 	plain := nodetest.Image(t)
-	plainFile := filepath.Join(t.TempDir(), "plain.bin")
-	if err := os.WriteFile(plainFile, []byte("weights"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	plainFile := weights(t)
 	text := filepath.Join(t.TempDir(), "notes.gguf")
 	if err := os.WriteFile(text, []byte("\x80\x04}."), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,10 +95,7 @@ func TestServesFiles(t *testing.T) {
 	if err := os.WriteFile(file, engine.DemoModel(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other := filepath.Join(t.TempDir(), "weights.bin")
-	if err := os.WriteFile(other, []byte("of a kind that its engine knows"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	other := weights(t)
 	c := nodetest.New(t)
 	p := c.Add("provider", node.RoleProvider, nodetest.Serving(file, "mine="+other))
 	for _, name := range []string{"tiny-model", "mine"} {
@@ -114,6 +108,16 @@ func TestServesFiles(t *testing.T) {
 			t.Errorf("%+v", task)
 		}
 	}
+}
+
+// weights are a model of a kind that its engine alone knows.
+func weights(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "weights.bin")
+	if err := os.WriteFile(path, []byte("weights"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Who serves nothing says so, and gives nobody a connection.

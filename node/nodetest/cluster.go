@@ -146,6 +146,9 @@ func (m *Member) start() error {
 	return nil
 }
 
+// T is the test that the member is of.
+func (m *Member) T() testing.TB { return m.c.t }
+
 // Addr is the node's full address; it stays the same over restarts.
 func (m *Member) Addr() string { return m.addr }
 
