@@ -8,6 +8,7 @@ var (
 	ErrUnsupported = errors.New("tokenizer of a kind that is not supported")
 	// ErrMalformed says that the vocabulary contradicts itself.
 	ErrMalformed = errors.New("malformed vocabulary")
-	// ErrTooLong says that a text is longer than MaxText.
+	// ErrTooLong says that a text is longer than MaxText, or would take too long
+	// with the special tokens of this vocabulary.
 	ErrTooLong = errors.New("text too long to tokenize")
 )

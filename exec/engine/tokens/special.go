@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -68,35 +69,49 @@ func containsAny(s string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(s, p) })
 }
 
+// maxLooks is how many bytes are looked at to find the special tokens of a
+// text. A prompt of 4 MiB with those of models in use stays far below; a
+// vocabulary made for it would take hours.
+const maxLooks = 1 << 28
+
 // split finds the special tokens in a text: each in turn cuts what those
-// before it left.
-func (s specials) split(text string, control bool) []fragment {
+// before it left. Errors: ErrTooLong.
+func (s specials) split(text string, control bool) ([]fragment, error) {
 	if text == "" {
-		return nil
+		return nil, nil
 	}
+	found, looks := s.within(text, control)
 	parts := []fragment{{text, -1}}
-	for _, i := range s.within(text, control) {
+	for _, i := range found {
+		const size = 24 // of a fragment, each of which is written anew
+		if looks += len(text) + size*len(parts); looks > maxLooks {
+			return nil, fmt.Errorf("%w: %d bytes with %d kinds of special tokens", ErrTooLong, len(text), len(found))
+		}
 		parts = s.all[i].cut(parts)
 	}
-	return parts
+	if looks > maxLooks {
+		return nil, fmt.Errorf("%w: %d bytes with special tokens too much alike", ErrTooLong, len(text))
+	}
+	return parts, nil
 }
 
-// within lists the special tokens that a text holds, in their order.
-func (s specials) within(text string, control bool) []int {
-	var found []int
+// within lists the special tokens that a text holds, in their order, and tells
+// how many bytes were looked at. Beyond maxLooks it ends early.
+func (s specials) within(text string, control bool) (found []int, looks int) {
 	seen := map[int]bool{}
 	look := func(text string, lengths []int) {
 		for _, n := range lengths {
 			if n > len(text) {
 				continue
 			}
+			looks += n
 			if i, ok := s.byText[text[:n]]; ok && !seen[i] && (control || s.all[i].always) {
 				seen[i] = true
 				found = append(found, i)
 			}
 		}
 	}
-	for at := range len(text) {
+	for at := 0; at < len(text) && looks <= maxLooks; at++ {
 		if !s.begins[text[at]] {
 			continue
 		}
@@ -107,7 +122,7 @@ func (s specials) within(text string, control bool) []int {
 		}
 	}
 	slices.Sort(found)
-	return found
+	return found, looks
 }
 
 func (sp special) cut(parts []fragment) []fragment {

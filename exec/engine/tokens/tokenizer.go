@@ -107,8 +107,12 @@ func (t *Tokenizer) append(out []int, text string, special bool) ([]int, error) 
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLong, len(text))
 	}
+	parts, err := t.special.split(text, special)
+	if err != nil {
+		return nil, err
+	}
 	first := true
-	for _, f := range t.special.split(text, special) {
+	for _, f := range parts {
 		if f.token >= 0 {
 			out, first = append(out, int(f.token)), true
 			continue

@@ -139,6 +139,41 @@ func TestManySpecials(t *testing.T) {
 	}
 }
 
+// A vocabulary may be made so that finding its special tokens takes for ever.
+func TestHostileSpecials(t *testing.T) {
+	t.Parallel()
+	var many strings.Builder
+	for name, tc := range map[string]struct {
+		special func(i int) string
+		text    func() string
+	}{
+		"many in one text": {
+			func(i int) string {
+				s := string([]byte{byte('a' + i%26), byte('a' + i/26%26), 'A' + byte(i/676)})
+				many.WriteString(s)
+				return s
+			},
+			func() string { return strings.Repeat(many.String(), 2) },
+		},
+		"many that begin alike": {
+			func(i int) string { return "ab" + strings.Repeat("c", i) + "d" },
+			func() string { return strings.Repeat("abc", 50_000) + strings.Repeat("c", 15_000) },
+		},
+	} {
+		v := vocab(t, "testdata/bpe.gguf")
+		for i := range 15_000 {
+			if name != "many in one text" && i >= 4000 {
+				break
+			}
+			v.Tokens, v.Types = append(v.Tokens, tc.special(i)), append(v.Types, gguf.TokenUserDefined)
+		}
+		tk := newTokenizer(t, v)
+		if ids, err := tk.Encode(tc.text(), false); !errors.Is(err, ErrTooLong) {
+			t.Errorf("%s: %d tokens, %v", name, len(ids), err)
+		}
+	}
+}
+
 func FuzzEncode(f *testing.F) {
 	for _, text := range nasty() {
 		f.Add(text, true)
