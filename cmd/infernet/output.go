@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // emit prints the verb's result: v as JSON, or what human prints.
@@ -23,8 +25,27 @@ func (a *app) document(v any) error {
 		return fmt.Errorf("encode result: %w", err)
 	}
 	a.printed = true
-	_, err = fmt.Fprintf(a.out, "%s\n", raw)
+	_, err = fmt.Fprintf(a.out, "%s\n", tame(raw))
 	return err
+}
+
+// tame is JSON that says the same and drives no terminal: strangers' texts may
+// hold control characters of the second kind (U+0080 and on, one of which
+// begins escape sequences) and direction overrides, which JSON lets through.
+func tame(raw []byte) []byte {
+	bad := func(r rune) bool { return !showable(r) }
+	if bytes.IndexFunc(raw, bad) < 0 {
+		return raw
+	}
+	var out []byte
+	for _, r := range string(raw) {
+		if bad(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
 }
 
 // printf writes a line of the result for people.
