@@ -107,7 +107,7 @@ func TestTasksOnGPUs(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
-	dir, file := nodetest.Lines(t, 60)
+	dir, file := nodetest.Lines(t, 30)
 	image := nodetest.Image(t)
 	for _, each := range []int{1, 2} {
 		j := client.Run(fmt.Sprintf(gpuSpec, "cards", image, file, each), dir)
