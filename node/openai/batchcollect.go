@@ -16,7 +16,7 @@ import (
 
 // collect turns a job's result into the outcomes of the batch's lines.
 func (b *batches) collect(one batch, j api.Job, r *running) error {
-	answers, err := readJobAnswers(j.Result.Path, r.count.Total)
+	answers, err := readJobAnswers(j.Result.Path, r.count.Total, jobResult*b.cfg.MaxFile)
 	if err != nil {
 		return fmt.Errorf("job %s: %w", j.ID, err)
 	}
@@ -51,8 +51,13 @@ type jobAnswer struct {
 	Error     string  `json:"error"`
 }
 
-// readJobAnswers reads a job's result; most is how many lines it may have.
-func readJobAnswers(path string, most int) (map[int]jobAnswer, error) {
+// jobResult is how many times larger than the largest file of requests the
+// result of their job may be. It is held in memory, and a stranger wrote it.
+const jobResult = 4
+
+// readJobAnswers reads a job's result; most is how many lines it may have, size
+// how many bytes.
+func readJobAnswers(path string, most int, size int64) (map[int]jobAnswer, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "output.jsonl")
 	}
@@ -61,6 +66,9 @@ func readJobAnswers(path string, most int) (map[int]jobAnswer, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > size {
+		return nil, errors.Join(fmt.Errorf("the result is not a file of at most %d bytes", size), err)
+	}
 	out := map[int]jobAnswer{}
 	dec := json.NewDecoder(bufio.NewReader(f))
 	for len(out) <= most {

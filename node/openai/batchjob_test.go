@@ -30,6 +30,7 @@ type jobNode struct {
 	code    api.Code
 	refuse  error // of Submit
 	stopped int
+	padding int // bytes at the end of a result
 	jobs    []api.Job
 }
 
@@ -111,7 +112,20 @@ func (n *jobNode) answers() []byte {
 		}
 		fmt.Fprintf(&out, `{"id":%d,"answer":%q,"tokens":2,"truncated":%v}`+"\n", l.ID, "job: "+said, l.MaxTokens == 1)
 	}
-	return []byte(out.String())
+	return []byte(out.String() + strings.Repeat(" ", n.padding))
+}
+
+// TestBatchJobTooLarge: a result is a stranger's and is held in memory.
+func TestBatchJobTooLarge(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *openai.Config, d *openai.Deps) {
+		withJobs(&jobNode{padding: 20_000})(c, d)
+		c.MaxFile = 4096
+	})
+	b := s.end(t, s.begin(t, s.upload(t, batchLine("a", openaitest.Echo, "one", "")), nil))
+	if b.Status != "failed" || !strings.Contains(b.RawJSON(), "at most 16384 bytes") {
+		t.Errorf("%s", b.RawJSON())
+	}
 }
 
 func withJobs(n *jobNode) func(*openai.Config, *openai.Deps) {
