@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"infernet.tech/infernet/node/api"
-	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/reputation"
 )
 
 // maxReceipts bounds a file of receipts.
@@ -128,49 +128,37 @@ func (a *app) showChecked(docs []json.RawMessage) error {
 	return err
 }
 
-// checkReceipt judges one document.
+// checkReceipt judges one document, as reputation.VerifyReceipt does: the
+// signatures, the parties, and what the fields say of each other.
 func checkReceipt(raw []byte) checkedReceipt {
 	compact := &bytes.Buffer{}
 	if err := json.Compact(compact, raw); err != nil {
 		return checkedReceipt{Reason: err.Error()}
 	}
-	doc, both, err := openReceipt(compact.Bytes())
+	v, err := reputation.VerifyReceipt(bareReceipt(compact.Bytes()))
 	if err != nil {
 		return checkedReceipt{Reason: err.Error()}
 	}
-	r, err := wire.Decode[wire.Receipt](doc.Doc)
-	if err != nil {
-		return checkedReceipt{Reason: err.Error()}
-	}
+	r := v.Receipt
 	c := checkedReceipt{
-		Valid: true, ID: doc.Doc.ID.String(), Job: r.Job.String(), Shard: r.Shard, Attempt: r.Attempt,
-		Payer: r.Payer.String(), Judge: doc.Doc.PubKey.String(), Provider: r.Provider.String(),
+		Valid: true, ID: v.ID.String(), Job: r.Job.String(), Shard: r.Shard, Attempt: r.Attempt,
+		Payer: r.Payer.String(), Judge: v.Author.String(), Provider: r.Provider.String(),
 		Amount: api.Amount{Amount: r.Amount, Unit: r.Unit}, Verdict: r.Verdict, Label: r.Label, Signed: "judge",
 	}
-	if both {
+	if v.Countersigned {
 		c.Signed = "both"
-		if err := doc.Verify(r.Provider); err != nil {
-			c.Valid, c.Reason = false, err.Error()
-		}
 	}
 	return c
 }
 
-// openReceipt reads a countersigned receipt, or one that the provider has not
-// countersigned yet; both says which.
-func openReceipt(raw []byte) (doc wire.Countersigned, both bool, err error) {
+// bareReceipt takes the wrapping off a receipt that nobody has countersigned.
+func bareReceipt(raw []byte) []byte {
 	var parts struct {
 		Doc json.RawMessage `json:"doc"`
 		By  json.RawMessage `json:"countersignature"`
 	}
 	if json.Unmarshal(raw, &parts) == nil && parts.Doc != nil && (parts.By == nil || string(parts.By) == "null") {
-		raw = parts.Doc
-		parts.Doc = nil
+		return parts.Doc
 	}
-	if parts.Doc == nil {
-		doc.Doc, err = wire.Parse(raw)
-		return doc, false, err
-	}
-	doc, err = wire.ParseCountersigned(raw)
-	return doc, true, err
+	return raw
 }
