@@ -135,8 +135,11 @@ func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
 	case wire.KindDelegate:
 		return n.takes.ServeDelegate(ctx, s, ev)
 	case wire.KindLease:
+		if err := n.serves.ServeLease(ctx, s, ev); err != nil {
+			return err
+		}
 		n.grantModel(s.Peer(), ev)
-		return n.serves.ServeLease(ctx, s, ev)
+		return nil
 	case wire.KindWindow:
 		return n.serves.ServeWindow(ctx, s, ev)
 	}
@@ -148,7 +151,7 @@ func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
 func (n *Node) grantModel(peer identity.PubKey, ev wire.Event) {
 	l, err := wire.Decode[wire.Lease](ev)
 	if err != nil {
-		return // the lease itself is refused for it
+		return // no such lease is agreed to
 	}
 	for _, m := range n.serves.Serves() {
 		if m.CID == l.Model {

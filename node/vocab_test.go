@@ -21,6 +21,8 @@ import (
 	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/node/nodetest"
 	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store/blob"
 )
 
 // learns asks a member for a model until it can recount the model's tokens.
@@ -74,6 +76,25 @@ func TestRecount(t *testing.T) {
 	}
 	if out < before+uint64(words) || out > before+uint64(most) {
 		t.Errorf("%d tokens are counted of %d claimed, at most %d are possible", out-before, 3*words, most)
+	}
+}
+
+// A model's file is for those who leased it: asking for a lease is not enough.
+func TestModelIsNotForStrangers(t *testing.T) {
+	t.Parallel()
+	c := nodetest.New(t)
+	p := c.Add("provider", node.RoleProvider, nodetest.Serving("demo"))
+	boss := c.Boss()
+	cid := offered(t, boss, p).Serves[0].Model
+	l := wire.Lease{
+		Quote: wire.RandomID(), Job: wire.RandomID(), Model: cid, In: 1, Out: 1, Unit: "credits", Rail: "credit",
+		Budget: 100, Window: 50, Deadline: time.Now().Add(time.Minute).Unix(),
+	}
+	if code, _ := boss.Code(p, p2p.ProtoJob, boss.Seal(l)); code == "" {
+		t.Fatal("a lease without a quote was agreed to")
+	}
+	if err := boss.Fetch(p, boss.Blobs, cid); !errors.Is(err, blob.ErrRefused) {
+		t.Errorf("the model was given away: %v", err)
 	}
 }
 
