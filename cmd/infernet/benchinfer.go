@@ -49,20 +49,28 @@ func (a *app) showInfer(b bench.Infer) {
 	a.printf("\ntime to the first token, milliseconds:")
 	a.showAdded(b.First)
 	a.printf("\ntokens a second, all streams together, and what the nodes take for a token:")
-	rows := make([][]string, 0, len(b.Streams))
-	for _, s := range b.Streams {
-		rows = append(rows, []string{
-			fmt.Sprint(s.Streams), decimal(s.Engine.Median), decimal(s.Network.Median), fmt.Sprintf("%.3f", s.Ratio),
-			decimal(s.CPUMicros), decimal(s.Bytes), decimal(s.Body),
-		})
+	a.showSpeeds(b.Streams)
+	if len(b.Paced) > 0 {
+		a.printf("\nthe same with a token every %d ms in each stream, without a model:", b.PaceMS)
+		a.showSpeeds(b.Paced)
 	}
-	a.table("STREAMS ENGINE NETWORK RATIO CPU_US LOOPBACK_BYTES BODY_BYTES", rows)
 	if e := b.Echo; e != nil {
 		a.printf("\nwithout a model, milliseconds a request:")
 		a.showAdded(e.One)
 		a.printf("\n%d at once: %.0f requests a second at the engine, %.0f through the network (%.0f us of the nodes' processor time each)",
 			e.AtOnce, e.EngineRate, e.NetworkRate, e.CPUPerRequest)
 	}
+}
+
+func (a *app) showSpeeds(all []bench.Speed) {
+	rows := make([][]string, 0, len(all))
+	for _, s := range all {
+		rows = append(rows, []string{
+			fmt.Sprint(s.Streams), decimal(s.Engine.Median), decimal(s.Network.Median), fmt.Sprintf("%.3f", s.Ratio),
+			decimal(s.CPUMicros), decimal(s.Bytes), decimal(s.Body),
+		})
+	}
+	a.table("STREAMS ENGINE NETWORK RATIO CPU_US LOOPBACK_BYTES BODY_BYTES", rows)
 }
 
 func (a *app) showAdded(v bench.Added) {

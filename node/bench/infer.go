@@ -59,7 +59,11 @@ type Infer struct {
 	First Added `json:"first_token"`
 	// Streams is the speed of many answers at once.
 	Streams []Speed `json:"streams"`
-	Echo    *Echo   `json:"echo,omitempty"`
+	// Paced is the same for an engine without a model that makes a token every
+	// PaceMS milliseconds in each stream, as models of ordinary size do.
+	Paced  []Speed `json:"paced,omitempty"`
+	PaceMS int     `json:"pace_ms,omitempty"`
+	Echo   *Echo   `json:"echo,omitempty"`
 }
 
 // Added is one time beside its baseline, in milliseconds.
@@ -124,13 +128,19 @@ func RunInfer(ctx context.Context, cfg InferConfig) (out Infer, err error) {
 		if err := s.first(ctx, &out); err != nil {
 			return err
 		}
-		return s.streams(ctx, &out)
+		out.Streams, err = s.streams(ctx)
+		return err
 	})
 	if err != nil || cfg.Echo == 0 {
 		return out, err
 	}
 	err = withEngine(ctx, filepath.Join(dir, echoPart), cfg, echoSubject, func(s *subject) error {
-		return s.echo(ctx, &out)
+		if err := s.echo(ctx, &out); err != nil {
+			return err
+		}
+		s.prompt, out.PaceMS = s.paced, paceMS
+		out.Paced, err = s.streams(ctx)
+		return err
 	})
 	return out, err
 }
@@ -156,7 +166,7 @@ func (s *subject) first(ctx context.Context, out *Infer) error {
 }
 
 // streams measures each number of streams, both ways in turn.
-func (s *subject) streams(ctx context.Context, out *Infer) error {
+func (s *subject) streams(ctx context.Context) (all []Speed, err error) {
 	for _, n := range s.cfg.Streams {
 		s.cfg.Report(fmt.Sprintf("%d streams: %d rounds each way", n, s.cfg.Rounds))
 		var rates [2][]float64
@@ -166,7 +176,7 @@ func (s *subject) streams(ctx context.Context, out *Infer) error {
 				way := (i + turn) % len(rates)
 				done, err := s.round(ctx, way, n, i)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				rates[way] = append(rates[way], float64(done.tokens)/done.took.Seconds())
 				if way == networkWay {
@@ -179,9 +189,9 @@ func (s *subject) streams(ctx context.Context, out *Infer) error {
 		if t := float64(cost.tokens); t > 0 {
 			v.CPUMicros, v.Bytes, v.Body = round(float64(cost.cpu.Microseconds())/t), round(float64(cost.loopback)/t), round(float64(cost.body)/t)
 		}
-		out.Streams = append(out.Streams, v)
+		all = append(all, v)
 	}
-	return nil
+	return all, nil
 }
 
 // echo measures requests that no model answers, one at a time and many at once.

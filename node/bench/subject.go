@@ -30,7 +30,13 @@ type subject struct {
 	cfg  InferConfig
 	ways [2]inferWay
 	net  *trio
+	// prompt differs from one number to the next, so that no engine answers from
+	// what it remembers of the last one.
+	prompt func(number int) string
 }
+
+// paceMS is the time between two tokens of an engine that is paced.
+const paceMS = 5
 
 // engineParallel is how many requests both engines are told to take at once.
 const engineParallel = 64
@@ -107,16 +113,20 @@ func withEngine(ctx context.Context, dir string, cfg InferConfig, of kind, fn fu
 	node, _ := net.nodes.Node("client")
 	through := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: engineParallel}}
 	defer through.CloseIdleConnections()
-	s := &subject{cfg: cfg, net: net}
+	s := &subject{cfg: cfg, net: net, prompt: story}
 	s.ways[engineWay] = inferWay{client: client, base: "http://engine", model: modelName}
 	s.ways[networkWay] = inferWay{client: through, base: "http://" + node.API, token: net.client.Token(), model: modelName}
 	return fn(s)
 }
 
-// prompt differs from one request to the next, so that no engine answers from
-// what it remembers of the last one.
-func (s *subject) prompt(i int) string {
-	return fmt.Sprintf("Tell me a little story about the number %d and a dog.", i)
+// story is what the demonstration model has most to say to.
+func story(number int) string {
+	return fmt.Sprintf("Tell me a little story about the number %d and a dog.", number)
+}
+
+// paced has the engine without a model take its time (exec/engine/echo).
+func (s *subject) paced(number int) string {
+	return fmt.Sprintf("story %d @repeat=%d @delay=%dms", number, s.cfg.Tokens, paceMS)
 }
 
 // cost is what some answers took together.
