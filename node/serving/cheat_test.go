@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	. "infernet.tech/infernet/node/serving"
 	"infernet.tech/infernet/node/serving/servingtest"
@@ -165,6 +166,22 @@ func TestGrowingStreams(t *testing.T) {
 	if slop := uint64(streams * 50); sum-largest > window+slop || sum == 0 {
 		t.Errorf("%d are unpaid, %d of them of one answer, with a window of %d", sum, largest, window)
 	}
+}
+
+// TestManyQuotes asks for far more quotes than are remembered: the newest holds,
+// and another client is not turned away.
+func TestManyQuotes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newPool(t, &servingtest.Engine{}, 1, 1))
+	greedy, other := r.client(), r.client()
+	for i := range 500 {
+		o := wire.InferOffer{Job: wire.ID{1, byte(i), byte(i >> 8)}, Model: testCID, Unit: "credits", Rail: "credit", Budget: 1000, Deadline: r.now().Add(time.Hour).Unix()}
+		if _, err := r.s.Quote(t.Context(), greedy.key.PubKey(), greedy.seal(o)); err != nil {
+			t.Fatalf("quote %d: %v", i, err)
+		}
+	}
+	mustLease(t, greedy, 1000, 500)
+	mustLease(t, other, 1000, 500)
 }
 
 // TestUnpaidBoundedByCredit has a client that never pays lease all that it can

@@ -387,13 +387,6 @@ func TestQuoteRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var err error
-	for i := 0; i < 200 && err == nil; i++ {
-		_, err = r.s.Quote(t.Context(), c.key.PubKey(), c.seal(good))
-	}
-	if CodeOf(err) != CodeBusy {
-		t.Errorf("200 quotes to one client: %v", err)
-	}
 }
 
 // TestConnEnds wants a connection to end with its context, in the middle of an

@@ -111,19 +111,28 @@ func (s *Server) fits(o wire.InferOffer) (Model, error) {
 	return m, nil
 }
 
-// remember keeps a quote until it expires, so that a Lease can name it.
+// remember keeps a quote until it expires, so that a Lease can name it. Of too
+// many for one client its oldest gives way: clients ask for quotes also to see
+// whether a silent provider is there, and must not shut themselves out by it.
 func (s *Server) remember(id wire.ID, q issued) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, mine := s.Now().Unix(), 0
+	var oldest wire.ID
 	for old, i := range s.quotes {
-		if i.quote.Expires < now {
+		switch {
+		case i.quote.Expires < now:
 			delete(s.quotes, old)
-		} else if i.to == q.to {
-			mine++
+		case i.to == q.to:
+			if mine++; mine == 1 || i.quote.Expires < s.quotes[oldest].quote.Expires {
+				oldest = old
+			}
 		}
 	}
-	if len(s.quotes) >= maxQuotes || mine >= maxQuotesPeer {
+	if mine >= maxQuotesPeer {
+		delete(s.quotes, oldest)
+	}
+	if len(s.quotes) >= maxQuotes {
 		return retry(5000, CodeBusy, "too many open quotes")
 	}
 	s.quotes[id] = q
