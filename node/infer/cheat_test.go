@@ -1,6 +1,9 @@
 package infer_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +15,7 @@ import (
 
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/infer/infertest"
+	"infernet.tech/infernet/store"
 )
 
 // TestBreakingOffDoesNotPay has a provider break off its answers and claim more
@@ -210,4 +214,55 @@ func TestCheaperQuote(t *testing.T) {
 		<-time.After(b.cfg.LeaseLife + time.Minute)
 		b.books()
 	})
+}
+
+// TestProviderNeverBack has a provider vanish with a window open: the lease ends
+// once the provider must have forgotten it, and is not asked about for ever.
+func TestProviderNeverBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		b.start()
+		b.do(chat("hello", 5, true))
+		b.p[0].SetAway(true)
+		<-time.After(3 * b.cfg.PayIdle)
+		if l := b.r.Leases(); len(l) != 1 || l[0].Window != "stated" {
+			t.Fatalf("leases %+v", l)
+		}
+		b.stop()
+		aged(t, b.deps.Store, 8*24*time.Hour)
+		b.start()
+		defer b.end()
+		<-time.After(time.Minute)
+		if l := b.r.Leases(); len(l) != 1 || l[0].State != "disputed" || l[0].Window != "" || l[0].Paid != 0 {
+			t.Errorf("leases %+v", l)
+		}
+	})
+}
+
+// aged puts the deadlines of all stored leases back.
+func aged(t *testing.T, disk store.Store, by time.Duration) {
+	t.Helper()
+	err := disk.Update(func(tx store.Txn) error {
+		all := map[string][]byte{}
+		err := tx.Scan([]byte("lease/"), func(key, raw []byte) error {
+			var c map[string]any
+			dec := json.NewDecoder(bytes.NewReader(raw))
+			dec.UseNumber()
+			if err := dec.Decode(&c); err != nil {
+				return err
+			}
+			c["deadline"] = time.Now().Add(-by).Unix()
+			out, err := json.Marshal(c)
+			all[string(key)] = out
+			return err
+		})
+		for key, raw := range all {
+			err = errors.Join(err, tx.Set([]byte(key), raw))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -184,6 +184,40 @@ func TestManyQuotes(t *testing.T) {
 	mustLease(t, other, 1000, 500)
 }
 
+// TestDeadlineInMidStream lets a lease's deadline pass while an answer is on its
+// way: the answer goes on, another does not begin, and what it used is paid.
+func TestDeadlineInMidStream(t *testing.T) {
+	t.Parallel()
+	e := &servingtest.Engine{}
+	r := newRig(t, newPool(t, e, 4, 4))
+	c := r.client()
+	mustLease(t, c, 1000, 500)
+	dropped(t, e, c, chat("!hang one two", `,"stream":true`), func(resp *http.Response) bool {
+		r.pass(2 * time.Hour)
+		refused, text := c.ask(chat("x", ""))
+		line, err := bufio.NewReader(resp.Body).ReadString('\n')
+		return err == nil && strings.Contains(line, "one") && refused.StatusCode == 402 && strings.Contains(text, CodeLeaseEnded)
+	})
+	r.pass(time.Minute)
+	got := c.say(c.windowOf(totals{}), nil)
+	m, err := wire.Decode[wire.Error](got[0])
+	if err != nil || m.Code != CodeRefused && m.Code != CodeDisputed {
+		t.Fatal(texts(got))
+	}
+	c.used = totals{1, 4, 1} // "!hang one two" are 13 bytes
+	w := c.next()
+	w.Last = true
+	got = c.say(w, func() wire.Event {
+		if err := c.pay(w); err != nil {
+			t.Error(err)
+		}
+		return c.seal(c.receipt(w))
+	})
+	if codeOf(got) != "Countersign" {
+		t.Error(texts(got))
+	}
+}
+
 // TestUnpaidBoundedByCredit has a client that never pays lease all that it can
 // of several models, ask on all of them and state windows: what it owes in the
 // end is no more than the rail's credit, whatever the windows would allow.
