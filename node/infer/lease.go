@@ -124,6 +124,7 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 		if q, err = r.quote(ctx, t.spot); err != nil {
 			return nil, err
 		}
+		// The choice, and the caller's limit, were made by the older price.
 		if q.quote.In > t.quote.quote.In || q.quote.Out > t.quote.quote.Out {
 			return nil, fmt.Errorf("the price rose to %d and %d", q.quote.In, q.quote.Out)
 		}
@@ -153,6 +154,8 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 		Budget: terms.Budget, Limit: terms.Window, Created: now.Unix(), Deadline: terms.Deadline,
 		State: stateOpen, Updated: now.Unix(),
 	}
+	// A crash before this line leaves the provider with a lease that nobody
+	// uses, one after it a lease that Run ends: nothing is owed by either.
 	if err := r.save(c); err != nil {
 		return nil, err
 	}

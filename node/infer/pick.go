@@ -58,6 +58,7 @@ func (r *Router) rank(q *query, v *view) *ranking {
 			Session: held && holder == s.peer, Resting: failures >= restAt,
 		})
 	}
+	// A peer that failed lately is not left out: it may be the only one.
 	k.ranked, k.reasons = r.cfg.Choice.Rank(k.states, q.need)
 	return k
 }

@@ -111,7 +111,7 @@ func (q *query) cost(rate payments.TokenRate) uint64 {
 	in := uint64(q.bytes/3 + q.ask.IDs + 16*q.ask.Turns)
 	a, err := payments.PriceTokens(rate, in, uint64(q.maxOut()))
 	if err != nil {
-		return payments.MaxValue
+		return payments.MaxValue // above every budget
 	}
 	return a.Value
 }

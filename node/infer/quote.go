@@ -59,6 +59,7 @@ func (r *Router) quote(ctx context.Context, s spot) (quoted, error) {
 		return quoted{}, err
 	}
 	defer t.end()
+	// Each quote is for a lease of its own, so the name is new each time.
 	offer := wire.InferOffer{
 		Job: wire.RandomID(), Model: s.served.Model, Unit: string(r.d.Rail.Unit()), Rail: r.d.Rail.Name(),
 		Budget: r.cfg.Budget, Deadline: r.now().Add(r.cfg.LeaseLife).Unix(),
@@ -77,6 +78,7 @@ func (r *Router) quote(ctx context.Context, s spot) (quoted, error) {
 		return quoted{}, fmt.Errorf("%w: %w", errProtocol, err)
 	case q.Offer != said.ID || q.Job != offer.Job || q.Model != offer.Model:
 		return quoted{}, fmt.Errorf("%w: it quotes for something else", errProtocol)
+	// Another unit is no lie, but nothing here could compare or pay it.
 	case q.Unit != offer.Unit || q.Rail != offer.Rail:
 		return quoted{}, fmt.Errorf("it wants %.16q on %.32q, this node pays %s on %s", q.Unit, q.Rail, offer.Unit, offer.Rail)
 	}

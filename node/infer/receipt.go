@@ -24,6 +24,7 @@ func (r *Router) receipt(t *talk, l *lease, w *window) error {
 	if err := pair.Verify(l.Provider); err != nil {
 		return r.unsigned(l, w, fmt.Errorf("%w: %w", errProtocol, err))
 	}
+	// The payment is made: a ledger that fails must not hold up the lease.
 	if _, err := r.d.Ledger.AddReceipt(pair); err != nil {
 		r.log.Error("store a receipt", "lease", l.ID.Short(), "seq", w.Doc.Seq, "err", err)
 	}
@@ -72,6 +73,8 @@ func (r *Router) receiptOf(l *lease, w *window) (wire.Event, error) {
 	if err != nil {
 		return doc, err
 	}
+	// Kept, so that a second try sends the same bytes: the provider signs one
+	// receipt for each window.
 	w.Receipt = doc.Bytes()
 	return doc, r.commit(l, func(c *record) { c.Open = copied(w) })
 }

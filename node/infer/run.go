@@ -36,7 +36,7 @@ func (r *Router) Run(ctx context.Context) error {
 		}
 	}
 	settling.Wait()
-	r.stop()
+	r.stop() // no new leases from here on
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	for _, l := range r.leases() {
@@ -74,6 +74,8 @@ func (r *Router) recover() error {
 		if c.State == stateOpen {
 			l.State, l.Reason, l.dirty = stateDraining, "the node was stopped", true
 		}
+		// An orderly end closes what it can, so what is still open was killed,
+		// or its provider was away: either way the last second may be missing.
 		if !c.over() {
 			l.Crashed = true
 		}
@@ -100,6 +102,8 @@ func (r *Router) leases() []*lease {
 func (r *Router) settleDue(ctx context.Context, wg *sync.WaitGroup, all bool) {
 	now := r.now()
 	for _, l := range r.leases() {
+		// One that is being dealt with is left to who does; the lock is only
+		// tried, so that a slow provider holds up nobody else's window.
 		if !r.due(l, now, all) || !l.settling.TryLock() {
 			continue
 		}
@@ -129,7 +133,7 @@ func (r *Router) due(l *lease, now time.Time, all bool) bool {
 	case l.over() || l.Ended:
 		return false
 	case l.State == stateDraining && l.active == 0:
-		return true
+		return true // the last window tells the provider that it ends
 	case nothing:
 		return false
 	case all || l.price(l.Total)-l.price(l.Stated) >= r.cfg.PayAt:

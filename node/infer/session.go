@@ -36,6 +36,8 @@ func (s *sessions) get(key string) (identity.PubKey, bool) {
 	return e.Value.(session).peer, true
 }
 
+// set notes who answered last: that one holds the longest part of the
+// conversation in its cache.
 func (s *sessions) set(key string, p identity.PubKey) {
 	if key == "" {
 		return

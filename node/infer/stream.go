@@ -75,6 +75,7 @@ func (s *stream) step() {
 	}
 	ev, err := s.a.next()
 	switch {
+	// Who asked has all of the answer: nothing is to be gained by another.
 	case err != nil && s.given.whole():
 		s.end([]byte("data: [DONE]\n\n")) // nothing but the mark is missing
 	case err != nil:
@@ -145,6 +146,7 @@ func (s *stream) fail(cause error) {
 		}
 		return
 	}
+	// What our own timers found says more than the error of a closed connection.
 	if c := s.a.why(); c != nil && !errors.Is(c, context.Canceled) {
 		cause = c
 	}

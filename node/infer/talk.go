@@ -90,6 +90,7 @@ func (r *Router) say(t *talk, ev wire.Event) (wire.Event, error) {
 		}
 		return ans, fmt.Errorf("read: %w", err)
 	}
+	// A relayed answer of somebody else binds nobody here.
 	if ans.PubKey != t.peer {
 		return ans, fmt.Errorf("%w: signed by another key", errProtocol)
 	}

@@ -92,11 +92,14 @@ func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) 
 		return nil, err
 	}
 	a.l, a.held = l, a.m.Most(q.guess())
+	// From here on the provider may work for us: a crash must not forget that.
 	l.hold(a.held)
 	r.health.busy(t.peer, 1)
 	if err := r.post(ctx, a, q, r.http, "http://"+t.peer.Hex()+q.Path, l.ID.String()); err != nil {
 		var e *openai.Error
 		var dial *unreached
+		// A refusal is the provider's word that it did nothing, which it cannot
+		// take back in a window.
 		a.unheard = errors.As(err, &dial) || errors.As(err, &e) && a.events == nil
 		cause := err
 		if c := a.why(); c != nil {

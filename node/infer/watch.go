@@ -67,6 +67,7 @@ func (w *watch) silent() {
 	if turn%2 == 0 {
 		return // it came just now
 	}
+	// Real time, not the router's: this is about the network.
 	for {
 		if time.Since(began) >= w.idle {
 			w.cancel(errIdle)

@@ -114,6 +114,7 @@ func (s *Server) affords(ctx context.Context, t *tenant, l *lease, amount uint64
 	if amount == 0 {
 		return nil
 	}
+	// The budget first: it needs no rail, and the client can renew it itself.
 	used := l.price(l.sum.Meter.In, l.sum.Meter.Out)
 	if left := l.terms.Budget - min(l.terms.Budget, used+l.inflight); amount > left {
 		return unpaid(CodeBudget, "the request could cost %d %s, the lease has %d left", amount, l.terms.Unit, left)

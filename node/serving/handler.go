@@ -37,6 +37,7 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return unpaid(CodeLeaseUnknown, "no such lease of this client")
 	}
+	// The lease names the model, whatever the body does: it is what was priced.
 	srv, m, ok := h.s.model(l.terms.Model)
 	if !ok {
 		return openai.NotFound(l.terms.Model)
@@ -63,6 +64,8 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 // ask passes an admitted request to the engine and its answer back. Whatever
 // comes of it, the ticket is given back and what was used is metered.
 func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket, srv *served, m Model, job wire.ID) error {
+	// The request's context ends when its client goes, and the engine's work
+	// with it.
 	ctx, cancel := context.WithTimeout(r.Context(), h.s.cfg.RequestTime)
 	defer cancel()
 	a := &passage{h: h, w: w, r: r, p: p, k: k}
@@ -100,6 +103,8 @@ func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket
 	u := a.settle()
 	told = true
 	w.Header().Set(HeaderUsage, u.String()) // announced as a trailer
+	// Only whole streams tell a speed: a client that reads slowly, or leaves,
+	// must not make this provider look slow.
 	if a.whole && p.stream && u.Out > 0 {
 		srv.speed.add(u.Out, a.first.Sub(start), a.last.Sub(a.first))
 	}
@@ -125,6 +130,7 @@ func (h handler) failed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &told):
 		return told
+	// It counts although its prompt may be metered: a place was held for it.
 	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		h.t.left(h.s.Now())
 		return openai.Unavailable("the request was given up") // nobody is there to read it

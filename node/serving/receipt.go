@@ -23,7 +23,7 @@ func (s *Server) receipt(ctx context.Context, t *tenant, w wire.Window, rev wire
 	case !known || rec.Answer == nil:
 		return wire.Event{}, refuse(CodeUnknown, "no such window here")
 	case rec.Signed != nil:
-		s.keep(rec)
+		s.keep(rec) // a crash may have come between signing and keeping it
 		return *rec.Signed, nil
 	}
 	if err := s.checkReceipt(ctx, t, l, w, rev); err != nil {
@@ -55,6 +55,7 @@ func (s *Server) checkReceipt(ctx context.Context, t *tenant, l *lease, w wire.W
 		return refuse(CodeMalformed, "receipt: %v", err)
 	}
 	ref := windowRef(l, w.Seq)
+	// Each field is one that somebody may later read as this provider's word.
 	switch {
 	case rev.PubKey != t.peer || r.Payer != t.peer || r.Provider != s.Key.PubKey():
 		return refuse(CodeMismatch, "the receipt names other parties")

@@ -66,6 +66,8 @@ func (s *Server) create(peer identity.PubKey, l *lease) error {
 		if err != nil {
 			return err
 		}
+		// The count is in the store, as the leases are: memory holds only those
+		// of clients who are here.
 		if n >= s.cfg.Leases {
 			return retry(60_000, CodeBusy, "too many leases")
 		}

@@ -128,7 +128,7 @@ func (s *Server) sweep() error {
 		return err
 	}
 	s.mu.Lock()
-	s.forget()
+	s.forget() // what they used was just written down
 	s.mu.Unlock()
 	var gone [][]byte
 	kept, before := 0, s.Now().Add(-s.cfg.Keep).Unix()

@@ -75,6 +75,8 @@ func (s *Server) window(ctx context.Context, t *tenant, w wire.Window, ev wire.E
 	if err := s.follows(ctx, t, l, w); err != nil {
 		return wire.Event{}, err
 	}
+	// Written down before the rail hears of it: after a crash the same numbers
+	// are expected again, not others beside them.
 	rec := windowRecord{Window: ev, AcceptedMS: s.Now().UnixMilli()}
 	if err := s.saveWindow(t.peer, w.Job, w.Seq, rec, nil); err != nil {
 		return wire.Event{}, err
@@ -119,6 +121,8 @@ func (s *Server) follows(ctx context.Context, t *tenant, l *lease, w wire.Window
 	if price := l.price(w.TotalIn, w.TotalOut) - l.price(sum.Stated.In, sum.Stated.Out); w.Amount != price {
 		return refuse(CodeMismatch, "amount: these tokens cost %d %s by the lease", price, l.terms.Unit)
 	}
+	// One unpaid window at a time: a client that states and never pays owes no
+	// more by stating again.
 	_ = s.seePaid(ctx, t, l)
 	if l.sum.Owed > 0 {
 		return retry(500, CodeUnpaid, "window %d is not paid yet", sum.Next-1)
