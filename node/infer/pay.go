@@ -89,7 +89,7 @@ func (r *Router) begin(l *lease) (*window, error) {
 		Doc: c.next(c.Total, last),
 	}
 	l.mu.Unlock()
-	return c.Open, r.commit(l, func(s *record) { s.Open = c.Open })
+	return c.Open, r.commit(l, func(s *record) { s.Open = copied(c.Open) }) // the caller changes its own
 }
 
 // next is the window that brings what is stated up to total.
