@@ -128,7 +128,22 @@ func (e *engine) tokenize(turns []chat.Turn) ([]int, error) {
 		return nil, err
 	}
 	for _, s := range e.template.Render(turns) {
-		more, err := e.model.Tokenize(s.Text, false, s.Control)
+		if tokens, err = e.encode(tokens, s.Text, s.Control); err != nil {
+			return nil, err
+		}
+	}
+	return tokens, nil
+}
+
+// encode appends the tokens of a text. Byte-level BPE gets it in stretches: see
+// chat.Stretches.
+func (e *engine) encode(tokens []int, text string, control bool) ([]int, error) {
+	parts := []string{text}
+	if e.header.Tokenizer == "gpt2" {
+		parts = chat.Stretches(text)
+	}
+	for _, part := range parts {
+		more, err := e.model.Tokenize(part, false, control)
 		if err != nil {
 			return nil, err
 		}

@@ -115,8 +115,7 @@ func (s *served) plain(text string, special bool) ([]int, error) {
 		}
 		tokens = front
 	}
-	more, err := s.model.Tokenize(text, false, false)
-	return append(tokens, more...), err
+	return s.encode(tokens, text, false)
 }
 
 // known refuses numbers that are no tokens of the model.

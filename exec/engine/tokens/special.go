@@ -75,12 +75,14 @@ func containsAny(s string, parts ...string) bool {
 const maxLooks = 1 << 28
 
 // split finds the special tokens in a text: each in turn cuts what those
-// before it left. Errors: ErrTooLong.
-func (s specials) split(text string, control bool) ([]fragment, error) {
+// before it left. looked counts over all parts of a text. Errors: ErrTooLong.
+func (s specials) split(text string, control bool, looked *int) ([]fragment, error) {
 	if text == "" {
 		return nil, nil
 	}
 	found, looks := s.within(text, control)
+	looks += *looked
+	defer func() { *looked = looks }()
 	parts := []fragment{{text, -1}}
 	for _, i := range found {
 		const size = 24 // of a fragment, each of which is written anew

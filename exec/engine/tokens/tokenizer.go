@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"infernet.tech/infernet/exec/engine/chat"
 	"infernet.tech/infernet/exec/engine/gguf"
 )
 
@@ -107,17 +108,23 @@ func (t *Tokenizer) append(out []int, text string, special bool) ([]int, error) 
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLong, len(text))
 	}
-	parts, err := t.special.split(text, special)
-	if err != nil {
-		return nil, err
+	stretches := []string{text}
+	if _, ok := t.model.(*bpe); ok {
+		stretches = chat.Stretches(text) // as the engine does
 	}
-	first := true
-	for _, f := range parts {
-		if f.token >= 0 {
-			out, first = append(out, int(f.token)), true
-			continue
+	first, looked := true, 0
+	for _, s := range stretches {
+		parts, err := t.special.split(s, special, &looked)
+		if err != nil {
+			return nil, err
 		}
-		out, first = t.model.encode(out, f.text, first), false
+		for _, f := range parts {
+			if f.token >= 0 {
+				out, first = append(out, int(f.token)), true
+				continue
+			}
+			out, first = t.model.encode(out, f.text, first), false
+		}
 	}
 	return out, nil
 }
