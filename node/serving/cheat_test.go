@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"infernet.tech/infernet/node/infer/meter"
 	. "infernet.tech/infernet/node/serving"
 	"infernet.tech/infernet/node/serving/servingtest"
 	"infernet.tech/infernet/p2p/wire"
@@ -76,6 +77,33 @@ func TestPromptsAreNotFree(t *testing.T) {
 		t.Errorf("a window without them: %v", texts(got))
 	}
 	c.settle()
+}
+
+// TestEstimateAgrees holds what is metered for prompts that were left against
+// what the client's side makes of the same body.
+func TestEstimateAgrees(t *testing.T) {
+	t.Parallel()
+	e := &servingtest.Engine{}
+	r := newRig(t, newPool(t, e, 4, 4))
+	c := r.client()
+	mustLease(t, c, 1000, 500)
+	var sum uint64
+	for _, body := range []string{
+		chat("!mute", ""), chat("!mute on four", `,"max_tokens":9,"user":"somebody"`),
+		`{"model":"m","messages":[{"role":"system","content":"be \u00e4\n"},{"role":"user","content":"!mute \ud83d\ude00 \u4e2d"}]}`,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"!mute a"},{"type":"text","text":"bcd"}]}]}`,
+	} {
+		ask, err := meter.ReadAsk([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += ask.Estimate()
+		dropped(t, e, c, body, nil)
+		c.ask(chat("x", ""))
+		if sum++; c.used.In != sum {
+			t.Fatalf("%s: metered %d in all, counted %d", body, c.used.In, sum)
+		}
+	}
 }
 
 // TestOwnEndIsFree ends a connection from the provider's side: what it broke

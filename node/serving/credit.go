@@ -121,7 +121,7 @@ func (s *Server) affords(ctx context.Context, t *tenant, l *lease, amount uint64
 	}
 	var open uint64 // of all leases, not yet expected on the rail
 	for _, other := range t.leases {
-		open += other.due() + other.inflight
+		open = min(open+other.due()+other.inflight, payments.MaxValue) // three of them fit 64 bits
 	}
 	for fresh := false; ; fresh = true {
 		if err := s.askRoom(ctx, t, fresh); err != nil {
