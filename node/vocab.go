@@ -63,6 +63,10 @@ type vocabulary struct {
 	again    time.Time // not before
 }
 
+// readTime bounds one reading, so that a provider that drips bytes does not hold
+// up the other models.
+const readTime = 2 * time.Minute
+
 func newVocabularies(lib *content.Library, leased func(cid string) []identity.PubKey, log *slog.Logger) *vocabularies {
 	return &vocabularies{
 		lib: lib, leased: leased, log: log, want: make(chan string, maxVocabularies), known: map[string]*vocabulary{},
@@ -132,7 +136,9 @@ func (v *vocabularies) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case cid := <-v.want:
-			t, err := v.read(ctx, cid)
+			rctx, cancel := context.WithTimeout(ctx, readTime)
+			t, err := v.read(rctx, cid)
+			cancel()
 			v.done(cid, t, err)
 		}
 	}

@@ -72,7 +72,9 @@ func replaceFile(home, name string, raw []byte) error {
 		return fmt.Errorf("api: write %s: %w", name, err)
 	}
 	_, werr := tmp.Write(raw)
-	if err := errors.Join(werr, tmp.Close()); err != nil {
+	// Synced, because a power cut would else leave an empty token behind, which
+	// no node starts with.
+	if err := errors.Join(werr, tmp.Sync(), tmp.Close()); err != nil {
 		return errors.Join(fmt.Errorf("api: write %s: %w", name, err), os.Remove(tmp.Name()))
 	}
 	if err := os.Rename(tmp.Name(), filepath.Join(home, name)); err != nil {
