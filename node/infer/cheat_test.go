@@ -116,6 +116,23 @@ func TestHedgeBooks(t *testing.T) {
 	})
 }
 
+// TestSecondDoesNotStopFirst has the second provider of a hedge refuse the
+// request, as if it were at fault: the first, which is slow, is still heard.
+func TestSecondDoesNotStopFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		b.p[0].Script = script(infertest.Script{Delay: b.cfg.FirstByte + 5*time.Second})
+		b.p[1].Out = 4000
+		b.p[1].Script = script(infertest.Script{Status: http.StatusBadRequest})
+		b.start()
+		defer b.end()
+		if a, res := b.do(chat("hello", 5, true)); res.Provider != b.p[0].ID() || a.text != infertest.Answer("", 5) {
+			t.Errorf("%q of %s", a.text, res.Provider.Short())
+		}
+	})
+}
+
 // TestStallingDoesNotPay claims an answer that never began.
 func TestStallingDoesNotPay(t *testing.T) {
 	t.Parallel()
