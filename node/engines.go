@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/engine"
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/serving"
@@ -30,9 +29,7 @@ const shortestLook = 50 * time.Millisecond
 // newEngines makes the pool of warm engines.
 func (n *Node) newEngines() (*engines, error) {
 	c := engine.Default()
-	if c.Memory = n.cfg.Provider.Models.Memory; c.Memory == 0 {
-		c.Memory = exec.Host().MemoryBytes / 4 * 3
-	}
+	c.Memory = n.engineMemory()
 	if idle := n.cfg.Provider.Models.Idle; idle > 0 {
 		c.Idle = idle
 		c.HealthEvery = min(c.HealthEvery, max(idle, shortestLook)) // they are looked at together

@@ -138,19 +138,19 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 		return m, err
 	}
 	c := n.cfg.Provider.Models
-	size, err := n.contextOf(ctx, e.CID)
+	size, err := n.sizes(ctx, e)
 	if err != nil {
 		return m, err
 	}
 	m = serving.Model{
-		Name: name, CID: e.CID, Image: image.Digest, Context: size, Parallel: c.Parallel,
+		Name: name, CID: e.CID, Image: image.Digest, Context: size.Context, Parallel: size.Parallel,
 		Rate: payments.TokenRate{In: c.In, Out: c.Out, Unit: n.rail.Unit()},
 	}
 	m.Spec = engine.Spec{
 		Key: image.Digest + "/" + e.CID, Image: image, Adapter: c.Adapter, Model: path, Name: name,
-		Parallel: c.Parallel, Context: size,
+		Parallel: size.Parallel, Context: size.Context,
 		Env:    []string{"INFERNET_THREADS=" + strconv.Itoa(n.threads())},
-		Limits: engineLimits(e.Size, n.threads(), c.Memory),
+		Limits: engineLimits(min(size.Memory(), n.engineMemory()), n.threads()),
 	}
 	return m, nil
 }
@@ -165,22 +165,44 @@ func servedName(ref string) string {
 	return strings.ToLower(strings.TrimSuffix(base, filepath.Ext(base)))
 }
 
-// contextOf is how many tokens an engine is given: what the operator says, else
-// what the model was made for within reason.
-func (n *Node) contextOf(ctx context.Context, cid string) (int, error) {
-	if said := n.cfg.Provider.Models.Context; said > 0 {
-		return said, nil
+// sizes is how long requests to a model may be and how many of them it answers
+// at once: what the operator says and the model was made for, within the memory
+// that there is for each engine.
+func (n *Node) sizes(ctx context.Context, e content.Entry) (engine.Sizes, error) {
+	c := n.cfg.Provider.Models
+	s := engine.Sizes{Weights: e.Size, Context: maxContext, Parallel: c.Parallel}
+	h, err := n.lib.Describe(ctx, e.CID)
+	if err != nil && !errors.Is(err, gguf.ErrFormat) { // else the engine knows its own format
+		return s, err
 	}
-	h, err := n.lib.Describe(ctx, cid)
+	s.CacheToken = h.CacheToken
+	if h.ContextLength > 0 {
+		s.Context = int(min(h.ContextLength, maxContext))
+	}
+	if c.Context > 0 {
+		s.Context = c.Context
+	}
+	if len(n.cards.all) > 0 {
+		return s, nil // weights and cache are on the cards, of whose memory the engine makes the most itself
+	}
+	fit, err := s.Fit(n.engineMemory() / uint64(len(c.Serve)))
 	switch {
-	case errors.Is(err, gguf.ErrFormat):
-		return maxContext, nil // the engine knows its own format
 	case err != nil:
-		return 0, err
-	case h.ContextLength == 0:
-		return maxContext, nil
+		return s, fmt.Errorf("%w: give more (--engine-memory), or serve a smaller model", err)
+	case c.Context > fit.Context:
+		return s, fmt.Errorf("%w for a context of %d tokens: %d would fit", engine.ErrMemory, c.Context, fit.Context)
+	case fit != s:
+		n.log.Warn("less than asked, for lack of memory", "model", e.Name, "context", fit.Context, "parallel", fit.Parallel)
 	}
-	return int(min(h.ContextLength, maxContext)), nil
+	return fit, nil
+}
+
+// engineMemory is what all engines together may take.
+func (n *Node) engineMemory() uint64 {
+	if m := n.cfg.Provider.Models.Memory; m > 0 {
+		return m
+	}
+	return exec.Host().MemoryBytes / 4 * 3
 }
 
 // threads leaves one core to the node itself: threads that wait for a core make
@@ -192,15 +214,10 @@ func (n *Node) threads() int {
 	return max(1, exec.Host().Cores-1)
 }
 
-// engineLimits give an engine room for its model and as much again for its
-// cache, and cores for its threads.
-func engineLimits(model uint64, threads int, most uint64) exec.Limits {
-	memory := 2*model + 512<<20
-	if most > 0 {
-		memory = min(memory, most)
-	}
+// engineLimits give an engine its memory, and cores for its threads.
+func engineLimits(memory uint64, threads int) exec.Limits {
 	return exec.Limits{
 		CPUMillis: uint64(threads) * 1000, MemoryBytes: memory, PIDs: 1024,
-		WallClock: 30 * 24 * time.Hour, ScratchBytes: 64 << 20,
+		WallClock: exec.MaxWallClock, ScratchBytes: 64 << 20,
 	}
 }

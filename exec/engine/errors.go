@@ -27,3 +27,6 @@ var ErrReleased = errors.New("engine: slot was released")
 
 // ErrClosed: the pool has ended.
 var ErrClosed = errors.New("engine: pool closed")
+
+// ErrMemory: the model does not fit into the memory that is allowed for it.
+var ErrMemory = errors.New("engine: not enough memory for the model")

@@ -70,7 +70,6 @@ func (n *testnet) waitUntil(id string, shards int) {
 func (n *testnet) killAndRestart(name string) {
 	n.t.Helper()
 	node, _ := n.net.Node(name)
-	before := n.client(name).Token()
 	pid := n.client(name).PID() // not node.PID: it may have been restarted before
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {
@@ -103,7 +102,7 @@ func (n *testnet) killAndRestart(name string) {
 	})
 	n.await(name+" is back", func() bool {
 		f, err := api.ReadFile(node.Home)
-		if err != nil || f.Token == before {
+		if err != nil || f.PID == pid { // what the dead one left
 			return false
 		}
 		c, err := node.Client()

@@ -44,6 +44,10 @@ func (s *starter) env(home string) []string {
 // are those that it is started with, so that a person can start it again.
 func (s *starter) prepare(ctx context.Context, home string, flags []string) error {
 	if _, err := os.Stat(filepath.Join(home, "key")); err == nil {
+		// Settings of an earlier network would hold where no flag says otherwise.
+		if err := os.Remove(filepath.Join(home, "config.yaml")); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		return nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -77,12 +77,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// limits are those that a node gives to an engine: room for its model and as
-// much again for its cache, and all cores but one.
+// limits are those that a node gives to an engine of whose model it knows
+// nothing but the size: memory, and all cores but one.
 func (c Config) limits(model uint64) exec.Limits {
 	memory := c.Memory
 	if memory == 0 {
-		memory = 2*model + 512<<20
+		memory = engine.Sizes{Weights: model}.Memory()
 	}
 	return exec.Limits{
 		CPUMillis:   uint64(max(1, exec.Host().Cores-1)) * 1000,

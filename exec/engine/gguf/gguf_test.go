@@ -33,7 +33,7 @@ func TestDemoModel(t *testing.T) {
 	h.ChatTemplate = ""
 	want := gguf.Header{
 		Format: gguf.GGUF, Version: 3, Architecture: "llama", Name: "Infernet Demo", Quantisation: "F16", Parameters: 1201536,
-		ContextLength: 512, EmbeddingLength: 128, Layers: 5, VocabSize: 1536, Tokenizer: "llama", TensorCount: 47,
+		ContextLength: 512, EmbeddingLength: 128, Layers: 5, CacheToken: 2560, VocabSize: 1536, Tokenizer: "llama", TensorCount: 47,
 		HeaderSize: 37184, Size: uint64(info.Size()),
 	}
 	if h != want {

@@ -31,10 +31,14 @@ type Header struct {
 	ContextLength   uint64 // tokens the model was trained for
 	EmbeddingLength uint64
 	Layers          uint64
-	VocabSize       uint64
-	Tokenizer       string // GGUF: "llama" (SentencePiece), "gpt2" (byte-level BPE), …
-	ChatTemplate    string // Jinja text
-	TensorCount     uint64
+	// CacheToken is what one token takes in an engine's cache, in bytes at 16
+	// bits a number: keys and values of all layers. Where the header leaves
+	// things out it is the most it can be; 0 is unknown.
+	CacheToken   uint64
+	VocabSize    uint64
+	Tokenizer    string // GGUF: "llama" (SentencePiece), "gpt2" (byte-level BPE), …
+	ChatTemplate string // Jinja text
+	TensorCount  uint64
 	// HeaderSize is the bytes before the weights; Size those of the whole file
 	// as its header tells, 0 where a tensor is of an unknown type. Of a folder
 	// Size is the bytes of its safetensors files.
@@ -141,10 +145,36 @@ func (d *decoder) keyValues(n uint64, m *meta, h *Header) {
 	}
 	of := func(key string) uint64 { return m.sizes[h.Architecture+"."+key] }
 	h.ContextLength, h.EmbeddingLength, h.Layers = of("context_length"), of("embedding_length"), of("block_count")
+	h.CacheToken = cacheToken(*h, of)
 	h.Quantisation = m.fileType
 	if h.VocabSize == 0 {
 		h.VocabSize = of("vocab_size")
 	}
+}
+
+// maxCacheToken bounds what a header may make us believe: a hundred times the
+// largest models.
+const maxCacheToken = 1 << 30
+
+// cacheToken follows from the attention's sizes as llama.cpp has them: a head is
+// as long as the embedding's part of it, and as many heads have keys and values
+// as there are heads, where nothing else is said.
+func cacheToken(h Header, of func(string) uint64) uint64 {
+	const most = 1 << 20 // of each, so that no product wraps
+	heads := min(max(of("attention.head_count"), 1), most)
+	key := min(h.EmbeddingLength/heads, most)
+	if said := of("attention.key_length"); said > 0 {
+		key = min(said, most)
+	}
+	value := key
+	if said := of("attention.value_length"); said > 0 {
+		value = min(said, most)
+	}
+	if kv := of("attention.head_count_kv"); kv > 0 {
+		heads = min(kv, heads)
+	}
+	each := heads * (key + value) // at most 2^41
+	return min(min(h.Layers, most)*min(each, maxCacheToken)*2, maxCacheToken)
 }
 
 func (d *decoder) keyValue(key string, t valueType, m *meta, h *Header) {

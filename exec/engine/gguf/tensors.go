@@ -10,7 +10,8 @@ import (
 func sized(key string) bool {
 	_, name, _ := strings.Cut(key, ".")
 	switch name {
-	case "context_length", "embedding_length", "block_count", "vocab_size":
+	case "context_length", "embedding_length", "block_count", "vocab_size",
+		"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length":
 		return len(key) < 128
 	}
 	return false
