@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"infernet.tech/infernet/exec/image"
@@ -100,7 +101,8 @@ func (l *Library) knownNames(kind Kind) []string {
 	for _, e := range entries {
 		names = append(names, e.Name)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names) // a built-in that was used has an entry too
 }
 
 func (l *Library) builtinImage(ctx context.Context, name string) (Entry, error) {
