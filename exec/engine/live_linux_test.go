@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -233,9 +232,8 @@ func liveDefault(t *testing.T, p *engine.Pool) {
 	if bin == "" {
 		bin = "../../bin/engine/infernet-llm"
 	}
-	help, err := osexec.CommandContext(t.Context(), bin, "-h").CombinedOutput()
-	if err != nil && !bytes.Contains(help, []byte("-serve")) {
-		t.Skipf("no engine program that serves (%v); run make engine to have this test", err)
+	if _, err := os.Stat(bin); err != nil {
+		t.Skipf("the default engine is not built (%v); run make engine to have this test", err)
 	}
 	t.Setenv(engine.BinaryEnv, bin)
 	img, err := engine.BuildImage(filepath.Join(t.TempDir(), "image"))
