@@ -98,7 +98,13 @@ func (e *engines) measureMany(ctx context.Context, m serving.Model, streams int)
 	return all.tpsMilli(), nil
 }
 
+// measureTime bounds one such answer: an engine that never ends it would keep
+// the node from serving its other models.
+const measureTime = 3 * time.Minute
+
 func (e *engines) timed(ctx context.Context, m serving.Model, tokens int) (a answered, err error) {
+	ctx, cancel := context.WithTimeout(ctx, measureTime)
+	defer cancel()
 	slot, err := e.Acquire(ctx, m, "")
 	if err != nil {
 		return a, err
@@ -111,7 +117,7 @@ func (e *engines) timed(ctx context.Context, m serving.Model, tokens int) (a ans
 	if err != nil {
 		return a, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine/v1/completions", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/v1/completions", bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}

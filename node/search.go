@@ -29,7 +29,7 @@ func (b marketBackend) search(ctx context.Context, q api.ProviderQuery) (api.Pro
 	if err != nil {
 		return out, api.Errorf(api.CodeBadRequest, "write vram>=24 (GB), name~h100 or count>=2, with commas between", "gpu: %v", err)
 	}
-	s := served{b: b, out: &out, at: map[identity.PubKey]int{}}
+	s := served{out: &out, at: map[identity.PubKey]int{}}
 	for _, model := range models {
 		found, dropped, err := b.n.router.Candidates(ctx, infer.Query{
 			Model: model, MaxIn: q.MaxPriceIn, MaxOut: q.MaxPriceOut,
@@ -62,7 +62,6 @@ func devices(told []wire.GPU) []gpu.Device {
 
 // served gathers the list: one provider may serve several models.
 type served struct {
-	b   marketBackend
 	out *api.ProviderList
 	at  map[identity.PubKey]int // a provider's place in the list
 }

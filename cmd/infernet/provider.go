@@ -13,7 +13,7 @@ func providerCmd(a *app) *cobra.Command {
 	var q api.ProviderQuery
 	list := &cobra.Command{
 		Use: "list", Short: "list providers and what they offer",
-		Example: "  infernet provider list\n  infernet provider list --key 'vram>=24' --quotes",
+		Example: "  infernet provider list\n  infernet provider list --key 'vram>=24'",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client(cmd.Context())
@@ -29,7 +29,6 @@ func providerCmd(a *app) *cobra.Command {
 	}
 	f := list.Flags()
 	f.StringArrayVar(&q.Keys, "key", nil, "only providers with this attribute, e.g. cpu, vram>=24 (repeatable)")
-	f.BoolVar(&q.Quotes, "quotes", false, "ask each for a quote")
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many (0: the node's choice)")
 	return group("provider", "who can be hired", list, a.providerSearch())
 }
@@ -65,7 +64,7 @@ read it, nobody else can.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&q.Model, "model", "m", "", "only who serves this model: a name or a CID (default: any)")
-	f.StringVar(&q.GPU, "gpu", "", "only with such graphics cards, e.g. 'vram>=24' (GB) or a part of the name")
+	f.StringVar(&q.GPU, "gpu", "", "only with such graphics cards, e.g. 'vram>=24' (GB), name~h100, count>=2")
 	f.Uint64Var(&most, "max-price", 0, "most credits per million tokens, of prompt and answer alike")
 	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most credits per million tokens of the prompt")
 	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most credits per million tokens of the answer")

@@ -5,11 +5,11 @@ import "time"
 // ProviderQuery narrows a look at the market.
 type ProviderQuery struct {
 	Keys   []string // attribute keys as the DHT has them, e.g. "cpu", "vram>=24"; empty: any
-	Quotes bool     // also ask each for a quote
+	Quotes bool     // look at who serves models now, each asked for a quote, and not at Keys
 	Max    int      // providers to look at; 0: the node's default
 
 	Model       string // only who serves this model now: a name or a CID; "" any
-	GPU         string // an attribute of graphics cards, e.g. "vram>=24", or a part of a card's name; "" any
+	GPU         string // an attribute of graphics cards, e.g. "vram>=24", "name~h100"; "" any
 	MaxPriceIn  uint64 // most credits per million input tokens; 0: any
 	MaxPriceOut uint64 // most credits per million output tokens; 0: any
 }
