@@ -134,7 +134,7 @@ func (f *fetch) from(ctx context.Context, src Source) error {
 	}
 	f.conn, f.seen, f.entries = k, map[cid.Cid]bool{f.root: true}, 0
 	f.queue, f.asked, f.deferred = []item{{cid: f.root}}, nil, nil
-	f.progress = Progress{Source: src.Name}
+	f.progress = Progress{Sources: []SourceProgress{{Name: src.Name, State: StateActive}}}
 	err = readStatus(k.r)
 	if err == nil {
 		err = f.loop(ctx)
