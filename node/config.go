@@ -35,6 +35,8 @@ type Config struct {
 
 	CreditLimit uint64 // how much each peer may owe this node, in credits
 
+	Content ContentConfig
+
 	Provider ProviderConfig
 }
 
@@ -76,6 +78,7 @@ func DefaultConfig(home string) Config {
 		API:     "127.0.0.1:0",
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
+		Content:     ContentConfig{Mirror: MirrorAddr},
 		Provider: ProviderConfig{
 			Price: 1, Slots: max(1, runtime.NumCPU()),
 			// Reading is a third of writing's price: prompts are read many tokens at a time.
@@ -123,7 +126,7 @@ func (c Config) Validate() error {
 	if c.Provider.Cheat != "" && !Devnet(c.Network) {
 		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
 	}
-	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate())
+	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate(), c.Content.validate())
 	if len(c.Provider.Models.Serve) > 0 {
 		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
 	}

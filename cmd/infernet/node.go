@@ -82,7 +82,35 @@ func (s settings) config(home string) (node.Config, error) {
 			cfg.Roles = append(cfg.Roles, node.Role(strings.TrimSpace(r)))
 		}
 	}
-	return cfg, s.models(&cfg)
+	return cfg, errors.Join(s.models(&cfg), s.kept(&cfg.Content))
+}
+
+// kept sets what the node keeps and gives to others.
+func (s settings) kept(c *node.ContentConfig) error {
+	set(&c.Private, s.Private)
+	set(&c.Price, s.ContentPrice)
+	set(&c.MaxPrice, s.ContentMax)
+	set(&c.Mirror, s.Mirror)
+	c.Publishers = firstList(s.Publishers, c.Publishers)
+	for _, size := range []struct {
+		name string
+		text *string
+		into *uint64
+	}{
+		{"quota", s.Quota, &c.Quota},
+		{"upload-rate", s.UploadRate, &c.Rate},
+		{"upload-rate-peer", s.PeerRate, &c.PeerRate},
+		{"upload-cap", s.UploadCap, &c.DailyCap},
+	} {
+		if size.text == nil {
+			continue
+		}
+		var ok bool
+		if *size.into, ok = job.ParseBytes(*size.text); !ok {
+			return failf(exitUsage, "write it with its unit: 50MiB", "%s: %.40q is no size", size.name, *size.text)
+		}
+	}
+	return nil
 }
 
 // models sets what a provider serves. Who says what to serve and no role means

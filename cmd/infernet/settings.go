@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
+
+	"infernet.tech/infernet/node"
 )
 
 // settings are what a person decides about the node, as flags and as the keys
@@ -45,6 +47,16 @@ type settings struct {
 	Threads    *int           `yaml:"threads,omitempty"`
 	Memory     *string        `yaml:"engine-memory,omitempty"`
 	EngineIdle *time.Duration `yaml:"engine-idle,omitempty"`
+
+	Quota        *string  `yaml:"quota,omitempty"`
+	Private      *bool    `yaml:"private,omitempty"`
+	UploadRate   *string  `yaml:"upload-rate,omitempty"`
+	PeerRate     *string  `yaml:"upload-rate-peer,omitempty"`
+	UploadCap    *string  `yaml:"upload-cap,omitempty"`
+	ContentPrice *uint64  `yaml:"content-price,omitempty"`
+	ContentMax   *uint64  `yaml:"max-content-price,omitempty"`
+	Mirror       *string  `yaml:"mirror,omitempty"`
+	Publishers   []string `yaml:"publisher,omitempty"`
 }
 
 func configPath(home string) string { return filepath.Join(home, "config.yaml") }
@@ -66,6 +78,20 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.BinDir = f.String("bin-dir", "", "provider: folder of containerd, shim and runc")
 	s.Cheat = f.String("cheat", "", "provider: be dishonest in this way, for research; networks named devnet… only")
 	s.serving(f)
+	s.content(f)
+}
+
+// content adds the flags of what a node keeps and gives to others.
+func (s *settings) content(f *pflag.FlagSet) {
+	s.Quota = f.String("quota", "", "most bytes of content kept, e.g. 200GiB; what was unused longest goes first (default: the disk's)")
+	s.Private = f.Bool("private", false, "share no model and no image unless told to share that one")
+	s.UploadRate = f.String("upload-rate", "", "most bytes a second to all peers together, e.g. 50MiB (default: unlimited)")
+	s.PeerRate = f.String("upload-rate-peer", "", "most bytes a second to one peer (default: unlimited)")
+	s.UploadCap = f.String("upload-cap", "", "most bytes a day to peers outside jobs, e.g. 100GiB (default: unlimited)")
+	s.ContentPrice = f.Uint64("content-price", 0, "credits per GiB of content to peers outside jobs (0: free)")
+	s.ContentMax = f.Uint64("max-content-price", 0, "credits per GiB that this node pays for content (0: only what is free)")
+	s.Mirror = f.String("mirror", "", "loopback host:port of the mirror of container images, or off (default "+node.MirrorAddr+")")
+	f.StringSliceVar(&s.Publishers, "publisher", nil, "npub whose images may be named without their npub (repeatable)")
 }
 
 // serving adds the flags of who serves models.
