@@ -28,6 +28,7 @@ const (
 	KindLease         Kind = 25593
 	KindWindow        Kind = 25594
 	KindProviderOffer Kind = 30580
+	KindContentName   Kind = 30582
 )
 
 // maxKind is the last kind of NIP-01.
@@ -78,6 +79,8 @@ func (k Kind) String() string {
 		return "Window"
 	case KindProviderOffer:
 		return "ProviderOffer"
+	case KindContentName:
+		return "ContentName"
 	}
 	return fmt.Sprintf("kind(%d)", int(k))
 }
