@@ -1,0 +1,145 @@
+package swarm
+
+import (
+	"slices"
+	"sort"
+)
+
+// Span is a half-open range of block numbers.
+type Span struct{ From, To uint64 }
+
+// Len is the number of blocks in s; 0 for one that ends before it begins.
+func (s Span) Len() uint64 {
+	if s.To <= s.From {
+		return 0
+	}
+	return s.To - s.From
+}
+
+// set is a set of blocks: spans in order, none empty, none touching the next.
+type set struct {
+	spans []Span
+	count uint64
+}
+
+// newSet takes spans in any order, overlapping or not, and cuts them at limit.
+func newSet(spans []Span, limit uint64) set {
+	var s set
+	sorted := slices.Clone(spans)
+	slices.SortFunc(sorted, func(a, b Span) int {
+		switch {
+		case a.From < b.From:
+			return -1
+		case a.From > b.From:
+			return 1
+		}
+		return 0
+	})
+	for _, sp := range sorted {
+		sp.To = min(sp.To, limit)
+		if n := len(s.spans); n > 0 && sp.From <= s.spans[n-1].To {
+			sp.From = s.spans[n-1].To
+			if sp.Len() > 0 {
+				s.count += sp.Len()
+				s.spans[n-1].To = sp.To
+			}
+			continue
+		}
+		if sp.Len() > 0 {
+			s.count += sp.Len()
+			s.spans = append(s.spans, sp)
+		}
+	}
+	return s
+}
+
+// at is the index of the first span that ends after block.
+func (s *set) at(block uint64) int {
+	return sort.Search(len(s.spans), func(i int) bool { return s.spans[i].To > block })
+}
+
+func (s *set) has(block uint64) bool {
+	i := s.at(block)
+	return i < len(s.spans) && s.spans[i].From <= block
+}
+
+// add puts sp in.
+func (s *set) add(sp Span) {
+	if sp.Len() == 0 {
+		return
+	}
+	// All spans from i to j overlap sp or touch it.
+	i := sort.Search(len(s.spans), func(i int) bool { return s.spans[i].To >= sp.From })
+	j := i
+	for ; j < len(s.spans) && s.spans[j].From <= sp.To; j++ {
+		s.count -= s.spans[j].Len()
+		sp.From, sp.To = min(sp.From, s.spans[j].From), max(sp.To, s.spans[j].To)
+	}
+	s.spans = slices.Replace(s.spans, i, j, sp)
+	s.count += sp.Len()
+}
+
+// remove takes sp out.
+func (s *set) remove(sp Span) {
+	if sp.Len() == 0 {
+		return
+	}
+	i := s.at(sp.From)
+	j := i
+	var rest []Span
+	for ; j < len(s.spans) && s.spans[j].From < sp.To; j++ {
+		old := s.spans[j]
+		s.count -= old.Len()
+		for _, r := range []Span{{old.From, min(old.To, sp.From)}, {max(old.From, sp.To), old.To}} {
+			if r.Len() > 0 {
+				rest = append(rest, r)
+				s.count += r.Len()
+			}
+		}
+	}
+	s.spans = slices.Replace(s.spans, i, j, rest...)
+}
+
+// within counts the blocks of s in sp.
+func (s *set) within(sp Span) (n uint64) {
+	for i := s.at(sp.From); i < len(s.spans) && s.spans[i].From < sp.To; i++ {
+		n += Span{max(s.spans[i].From, sp.From), min(s.spans[i].To, sp.To)}.Len()
+	}
+	return n
+}
+
+// both is what lies in s and in other.
+func (s *set) both(other *set) (out set) {
+	for i, j := 0, 0; i < len(s.spans) && j < len(other.spans); {
+		a, b := s.spans[i], other.spans[j]
+		if sp := (Span{max(a.From, b.From), min(a.To, b.To)}); sp.Len() > 0 {
+			out.spans = append(out.spans, sp)
+			out.count += sp.Len()
+		}
+		if a.To < b.To {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
+// without is what lies in s and not in other.
+func (s *set) without(other *set, blocks uint64) set {
+	rest := other.complement(blocks)
+	return s.both(&rest)
+}
+
+// complement is what of the first n blocks does not lie in s.
+func (s *set) complement(n uint64) (out set) {
+	from := uint64(0)
+	for _, sp := range append(slices.Clone(s.spans), Span{n, n}) {
+		if gap := (Span{from, min(sp.From, n)}); gap.Len() > 0 {
+			out.spans = append(out.spans, gap)
+			out.count += gap.Len()
+		}
+		from = sp.To
+	}
+	return out
+}
