@@ -45,6 +45,9 @@ var (
 	ErrInUse = errors.New("blob: content is in use")
 	// ErrNoSpace says that the disk or the user's quota is full.
 	ErrNoSpace = errors.New("blob: no space left on device")
+	// ErrQuota says that Config.Quota leaves no room and nothing more can be
+	// removed. It is an ErrNoSpace.
+	ErrQuota = fmt.Errorf("%w: the store's quota is full", ErrNoSpace)
 )
 
 // SourceError tells which source failed and how.

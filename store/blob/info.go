@@ -14,7 +14,9 @@ type Info struct {
 	Dir     bool
 	Path    string // the plain file; empty for a folder
 	Pinned  bool
-	InPlace bool // the bytes are the user's own file, not the store's
+	InPlace bool      // the bytes are the user's own file, not the store's
+	Packed  bool      // the bytes share a plain file with others; Path is empty
+	Used    time.Time // of the last use, or of the addition
 }
 
 // Config is what a Store needs to know. Zero fields mean the default.
@@ -25,6 +27,12 @@ type Config struct {
 	// IdleTimeout is how long Fetch waits for the next whole block before it
 	// gives the source up, 60 s by default.
 	IdleTimeout time.Duration
+	// Quota bounds the bytes of the store on disk, files referenced in place
+	// not counted; 0 means no bound.
+	Quota uint64
+	// Memory bounds the block buffers of all transfers and additions together,
+	// in bytes, 64 MiB by default.
+	Memory uint64
 	// Tree limits what AddTree takes in.
 	Tree Limits
 }
@@ -35,6 +43,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = time.Minute
+	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 20
 	}
 	c.Tree = c.Tree.withDefaults()
 	return c

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/ipfs/go-cid"
 )
@@ -136,7 +135,7 @@ func (v *server) folder(w want) error {
 
 // file sends the blocks after the first w.skip. The bytes go from the file to
 // the stream as they are: whoever receives them verifies them anyway.
-func (v *server) file(ctx context.Context, f *os.File, r record, w want) error {
+func (v *server) file(ctx context.Context, f *opened, r record, w want) error {
 	walk := newWalker(w.cid)
 	at := uint64(0) // position of f
 	for i := uint64(0); ctx.Err() == nil; i++ {
@@ -196,7 +195,7 @@ func (v *server) block(b []byte) error {
 	return nil
 }
 
-func (v *server) leaf(f *os.File, size uint64) error {
+func (v *server) leaf(f *opened, size uint64) error {
 	if err := v.length(size); err != nil {
 		return cut(err)
 	}

@@ -182,32 +182,6 @@ func (s *Store) use(c cid.Cid) (release func()) {
 	})
 }
 
-// openFile opens the bytes of a file. Errors: ErrChanged, ErrCorrupt, ErrIsDir.
-func (s *Store) openFile(c cid.Cid, r record) (*os.File, error) {
-	if r.Dir {
-		return nil, fmt.Errorf("%w: %s", ErrIsDir, c)
-	}
-	path, wrong := s.ownPath(c), ErrCorrupt
-	if r.Ref != "" {
-		path, wrong = r.Ref, ErrChanged
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is gone", wrong, path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("blob: %w", err)
-	}
-	st, err := f.Stat()
-	if err == nil && (uint64(st.Size()) != r.Size || (r.Ref != "" && st.ModTime().UnixNano() != r.ModTime)) {
-		err = fmt.Errorf("%w: %s", wrong, path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
 // Path returns the plain file with the bytes of c, which stays as it is while
 // c is held. It must not be written to.
 func (s *Store) Path(c string) (string, error) {
@@ -223,7 +197,7 @@ func (s *Store) Path(c string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return f.Name(), f.Close()
+	return f.f.Name(), f.Close()
 }
 
 // Open opens a file for reading; it is in use until closed. Errors:
@@ -236,7 +210,7 @@ func (s *Store) Open(c string) (io.ReadSeekCloser, error) {
 	release := s.use(id)
 	r, err := s.record(id)
 	if err == nil {
-		var f *os.File
+		var f *opened
 		if f, err = s.openFile(id, r); err == nil {
 			return &reader{f, release}, nil
 		}
@@ -245,13 +219,14 @@ func (s *Store) Open(c string) (io.ReadSeekCloser, error) {
 	return nil, err
 }
 
-// reader hides that the file could be written to or renamed.
+// reader is an opened file in the hands of a caller.
 type reader struct {
-	f       *os.File
+	f       *opened
 	release func()
 }
 
 func (r *reader) Read(p []byte) (int, error)                { return r.f.Read(p) }
+func (r *reader) ReadAt(p []byte, off int64) (int, error)   { return r.f.ReadAt(p, off) }
 func (r *reader) Seek(off int64, whence int) (int64, error) { return r.f.Seek(off, whence) }
 func (r *reader) Close() error {
 	r.release()

@@ -1,0 +1,129 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ipfs/go-cid"
+)
+
+// opened is the bytes of one file of the store, wherever they lie: a section
+// of a plain file. Read and Seek are for one goroutine, ReadAt for many.
+type opened struct {
+	f    *os.File
+	off  int64 // where the section begins in f
+	size int64
+	pos  int64 // of Read, in the section
+	// changed, when set, tells that bytes referenced in place are no longer
+	// those that were added. It is asked after the bytes were read.
+	changed func() error
+	closed  func() error
+}
+
+// openFile opens the bytes of a file. Errors: ErrChanged, ErrCorrupt, ErrIsDir.
+func (s *Store) openFile(c cid.Cid, r record) (*opened, error) {
+	if r.Dir {
+		return nil, fmt.Errorf("%w: %s", ErrIsDir, c)
+	}
+	path, wrong := s.ownPath(c), ErrCorrupt
+	if r.Ref != "" {
+		path, wrong = r.Ref, ErrChanged
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is gone", wrong, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("blob: %w", err)
+	}
+	o := &opened{f: f, size: int64(r.Size), closed: f.Close}
+	check := func() error {
+		st, err := f.Stat()
+		if err == nil && (uint64(st.Size()) != r.Size || (r.Ref != "" && st.ModTime().UnixNano() != r.ModTime)) {
+			err = fmt.Errorf("%w: %s", wrong, path)
+		}
+		return err
+	}
+	if err := check(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if r.Ref != "" {
+		o.changed = check
+	}
+	return o, nil
+}
+
+// Size is the number of bytes.
+func (o *opened) Size() int64 { return o.size }
+
+// file is the plain file and where in it the bytes begin, for copies that need
+// no buffer of ours. It is closed by Close alone; whoever copies from it must
+// call check afterwards, and must not move its position.
+func (o *opened) file() (*os.File, int64) { return o.f, o.off }
+
+// check tells whether the bytes read so far were those of the CID as far as
+// the file system knows. Errors: ErrChanged.
+func (o *opened) check() error {
+	if o.changed == nil {
+		return nil
+	}
+	return o.changed()
+}
+
+// ReadAt implements io.ReaderAt. Errors: ErrChanged beside those of the disk.
+func (o *opened) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, os.ErrInvalid
+	}
+	if off >= o.size {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > o.size-off
+	if short {
+		p = p[:o.size-off]
+	}
+	n, err := o.f.ReadAt(p, o.off+off)
+	if changed := o.check(); changed != nil {
+		return 0, changed
+	}
+	if err == nil && short {
+		err = io.EOF
+	}
+	if errors.Is(err, io.EOF) && n < len(p) {
+		err = io.ErrUnexpectedEOF // the plain file ends before its content does
+	}
+	return n, err
+}
+
+// Read implements io.Reader.
+func (o *opened) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := o.ReadAt(p, o.pos)
+	o.pos += int64(n)
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// Seek implements io.Seeker.
+func (o *opened) Seek(off int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		off += o.pos
+	case io.SeekEnd:
+		off += o.size
+	}
+	if off < 0 || whence < io.SeekStart || whence > io.SeekEnd {
+		return 0, os.ErrInvalid
+	}
+	o.pos = off
+	return off, nil
+}
+
+// Close implements io.Closer.
+func (o *opened) Close() error { return o.closed() }
