@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -161,16 +162,77 @@ func (b contentBackend) Pin(_ context.Context, kind api.ContentKind, ref string,
 	return b.show(e), nil
 }
 
-func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, dryRun bool) (api.GCReport, error) {
-	r, err := b.n.lib.GC(ctx, dryRun, append(b.n.agg.InUse(), b.n.working()...))
+func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, req api.GCRequest) (api.GCReport, error) {
+	r, err := b.n.lib.GC(ctx, req.DryRun, append(b.n.agg.InUse(), b.n.working()...))
 	if err != nil {
 		return api.GCReport{}, contentError(err)
 	}
-	out := api.GCReport{DryRun: dryRun, Freed: r.Bytes, Removed: []api.Content{}}
+	out := api.GCReport{DryRun: req.DryRun, Freed: r.Bytes, Kept: r.Kept, Removed: []api.Content{}}
 	for _, i := range r.Removed {
 		out.Removed = append(out.Removed, api.Content{CID: i.CID, Size: i.Size, Dir: i.Dir})
 	}
 	return out, nil
+}
+
+// Verify implements api.Library.
+func (b contentBackend) Verify(ctx context.Context, kind api.ContentKind, req api.VerifyRequest) (api.VerifyReport, error) {
+	var all []api.Content
+	if req.Ref == "" {
+		list, err := b.List(ctx, kind)
+		if err != nil {
+			return api.VerifyReport{}, err
+		}
+		all = list
+	} else {
+		e, err := b.n.lib.Lookup(shelves[kind], req.Ref)
+		if errors.Is(err, content.ErrNoName) {
+			e, err = content.Entry{CID: req.Ref}, nil
+		}
+		if err != nil {
+			return api.VerifyReport{}, err
+		}
+		all = []api.Content{b.show(e)}
+	}
+	out := api.VerifyReport{Bad: []api.Bad{}}
+	for _, c := range all {
+		err := b.n.lib.Blobs().Verify(ctx, c.CID)
+		switch {
+		case ctx.Err() != nil:
+			return out, ctx.Err()
+		case err == nil:
+		case errors.Is(err, blob.ErrCorrupt):
+			out.Bad = append(out.Bad, api.Bad{Content: c, Reason: api.BadCorrupt, Detail: err.Error()})
+		case errors.Is(err, blob.ErrChanged):
+			out.Bad = append(out.Bad, api.Bad{Content: c, Reason: api.BadChanged, Detail: err.Error()})
+		case req.Ref != "":
+			return out, contentError(err)
+		default:
+			out.Bad = append(out.Bad, api.Bad{Content: c, Reason: api.BadError, Detail: err.Error()})
+		}
+		out.Checked++
+		out.Bytes += c.Size
+	}
+	return out, nil
+}
+
+// WriteCAR implements api.Library.
+func (b contentBackend) WriteCAR(context.Context, string, io.Writer) error {
+	return api.Errorf(api.CodeNotReady, "", "this node writes no CAR files")
+}
+
+// Share implements api.Library.
+func (b contentBackend) Share(context.Context, api.ContentKind, string, bool) (api.Content, error) {
+	return api.Content{}, api.Errorf(api.CodeNotReady, "", "this node shares content with jobs only")
+}
+
+// Traffic implements api.Library.
+func (b contentBackend) Traffic(context.Context) (api.TrafficReport, error) {
+	return api.TrafficReport{}, api.Errorf(api.CodeNotReady, "", "this node does not count what it serves")
+}
+
+// Mirror implements api.Library.
+func (b contentBackend) Mirror(context.Context) (api.Mirror, error) {
+	return api.Mirror{}, api.Errorf(api.CodeNotReady, "", "this node mirrors no images")
 }
 
 // contentError gives the failures of the store the codes that people's
@@ -202,6 +264,8 @@ func contentError(err error) error {
 		return api.Errorf(api.CodeNoContent, "HF_ENDPOINT of the node names another server", "%v", err)
 	case errors.Is(err, blob.ErrNoSpace):
 		return api.Errorf(api.CodeDiskFull, "free some space, or run: infernet data gc", "%v", err)
+	case errors.Is(err, blob.ErrChanged):
+		return api.Errorf(api.CodeConflict, "the file must stay as it was added: put it back, or add it again", "%v", err)
 	case errors.Is(err, blob.ErrTooBig):
 		return api.Errorf(api.CodeTooLarge, "", "%v", err)
 	case errors.Is(err, blob.ErrNotHave), errors.Is(err, blob.ErrNoSource):

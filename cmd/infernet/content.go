@@ -95,7 +95,7 @@ func (a *app) keepVerbs(kind api.ContentKind, noun string) []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := c.GC(cmd.Context(), kind, dry)
+			r, err := c.GC(cmd.Context(), kind, api.GCRequest{DryRun: dry})
 			if err != nil {
 				return err
 			}

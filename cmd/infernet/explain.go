@@ -184,7 +184,7 @@ func exitOfCode(c api.Code) int {
 		return exitNoProvider
 	case api.CodeNoRights:
 		return exitNoRights
-	case api.CodeDiskFull:
+	case api.CodeDiskFull, api.CodeQuotaFull:
 		return exitDisk
 	case api.CodeTimeout:
 		return exitTimeout

@@ -48,7 +48,8 @@ func (a *app) takeModel(cmd *cobra.Command, what string, req api.AddRequest) (ap
 		}
 		p := &transfer{a: a}
 		defer p.close()
-		return c.AddFrom(cmd.Context(), req, p.show)
+		req.Progress = p.show
+		return c.Add(cmd.Context(), api.Models, req)
 	}
 	// Looked at here first, so that no node is started for what it refuses.
 	abs, err := present(what)

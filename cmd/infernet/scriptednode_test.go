@@ -197,6 +197,27 @@ func (scriptedShelf) Remove(_ context.Context, _ api.ContentKind, name string) (
 	return api.Content{Name: name, CID: "bafkexample"}, nil
 }
 
-func (scriptedShelf) GC(_ context.Context, _ api.ContentKind, dry bool) (api.GCReport, error) {
-	return api.GCReport{DryRun: dry, Freed: 2048}, nil
+func (scriptedShelf) GC(_ context.Context, _ api.ContentKind, req api.GCRequest) (api.GCReport, error) {
+	return api.GCReport{DryRun: req.DryRun, Freed: 2048}, nil
+}
+
+func (scriptedShelf) WriteCAR(_ context.Context, _ string, w io.Writer) error {
+	_, err := io.WriteString(w, "car")
+	return err
+}
+
+func (scriptedShelf) Share(_ context.Context, _ api.ContentKind, ref string, shared bool) (api.Content, error) {
+	return api.Content{CID: ref, Shared: shared}, nil
+}
+
+func (scriptedShelf) Verify(context.Context, api.ContentKind, api.VerifyRequest) (api.VerifyReport, error) {
+	return api.VerifyReport{Checked: 1}, nil
+}
+
+func (scriptedShelf) Traffic(context.Context) (api.TrafficReport, error) {
+	return api.TrafficReport{}, nil
+}
+
+func (scriptedShelf) Mirror(context.Context) (api.Mirror, error) {
+	return api.Mirror{Addr: "127.0.0.1:5051", NPub: someNpub}, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 )
 
@@ -76,15 +77,32 @@ type Results interface {
 	Receipts(ctx context.Context, id string) ([]Receipt, error)
 }
 
-// Library is the content store as its owner sees it.
+// Library is the content store as its owner sees it. A ref is a CID, a name
+// or, of an image, a digest.
 type Library interface {
+	// Add takes something in. A name that stands for something else answers
+	// CodeConflict; a full quota CodeQuotaFull.
 	Add(ctx context.Context, kind ContentKind, req AddRequest) (Content, error)
+	// List tells what stands on a shelf; on that of data, all that is here,
+	// each once, with its kind and names.
 	List(ctx context.Context, kind ContentKind) ([]Content, error)
-	// Get makes sure the node has the content whole and verified, and exports
-	// it when req.Dest is set.
+	// Get makes sure the node has the content whole and verified, and writes a
+	// copy when req.Dest is set, whose path is then Content.Path.
 	Get(ctx context.Context, kind ContentKind, req GetRequest) (Content, error)
+	// WriteCAR writes what is here as a CAR of version 1.
+	WriteCAR(ctx context.Context, ref string, w io.Writer) error
 	Pin(ctx context.Context, kind ContentKind, ref string, pinned bool) (Content, error)
-	GC(ctx context.Context, kind ContentKind, dryRun bool) (GCReport, error)
+	// Share says whether anyone may fetch it from this node. What jobs grant
+	// to single peers is apart from it.
+	Share(ctx context.Context, kind ContentKind, ref string, shared bool) (Content, error)
+	GC(ctx context.Context, kind ContentKind, req GCRequest) (GCReport, error)
+	// Verify reads content again, all of it with no ref, and goes on after
+	// what is bad.
+	Verify(ctx context.Context, kind ContentKind, req VerifyRequest) (VerifyReport, error)
+	// Traffic tells what was served and fetched.
+	Traffic(ctx context.Context) (TrafficReport, error)
+	// Mirror tells where container tools pull; CodeNotReady when it is off.
+	Mirror(ctx context.Context) (Mirror, error)
 	// Show describes a model by its name or CID, with its chat template's text
 	// where that is asked for.
 	Show(ctx context.Context, ref string, template bool) (Content, error)

@@ -80,12 +80,18 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 
 // do sends one request and turns anything but a 2xx answer into an error.
 func (c *Client) do(ctx context.Context, method, path, ctype string, body io.Reader) (*http.Response, error) {
+	return c.doAccept(ctx, method, path, ctype, "application/json", body)
+}
+
+// doAccept is do for callers that want another kind of answer than JSON.
+func (c *Client) doAccept(ctx context.Context, method, path, ctype, accept string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.file.Addr+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("ask the node: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.file.Token)
 	req.Header.Set("Content-Type", ctype)
+	req.Header.Set("Accept", accept)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {

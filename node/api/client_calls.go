@@ -141,48 +141,6 @@ func (c *Client) Wait(ctx context.Context, id string, q EventQuery, fn func(Even
 	return c.Job(ctx, id)
 }
 
-// Add takes a path of this machine into the node's store.
-func (c *Client) Add(ctx context.Context, kind ContentKind, req AddRequest) (out Content, err error) {
-	return out, c.post(ctx, kindPath(kind, ""), req, &out)
-}
-
-// AddBytes stores at most MaxPrompt bytes as data.
-func (c *Client) AddBytes(ctx context.Context, body io.Reader) (out Content, err error) {
-	resp, err := c.do(ctx, http.MethodPost, kindPath(Data, ""), "application/octet-stream", body)
-	if err != nil {
-		return out, err
-	}
-	defer drain(resp.Body)
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		return out, fmt.Errorf("read the node's answer: %w", err)
-	}
-	return out, nil
-}
-
-// List returns what stands on one shelf.
-func (c *Client) List(ctx context.Context, kind ContentKind) (out []Content, err error) {
-	return out, c.get(ctx, kindPath(kind, ""), &out)
-}
-
-// Get fetches content and exports it when req.Dest is set.
-func (c *Client) Get(ctx context.Context, kind ContentKind, req GetRequest) (out Content, err error) {
-	return out, c.post(ctx, kindPath(kind, "/get"), req, &out)
-}
-
-// Pin keeps content at collection, or no longer does.
-func (c *Client) Pin(ctx context.Context, kind ContentKind, ref string, pinned bool) (out Content, err error) {
-	verb := "/pin"
-	if !pinned {
-		verb = "/unpin"
-	}
-	return out, c.post(ctx, kindPath(kind, verb), PinRequest{Ref: ref}, &out)
-}
-
-// GC removes what nothing needs.
-func (c *Client) GC(ctx context.Context, kind ContentKind, dryRun bool) (out GCReport, err error) {
-	return out, c.post(ctx, kindPath(kind, "/gc"), GCRequest{DryRun: dryRun}, &out)
-}
-
 // Providers looks at the market.
 func (c *Client) Providers(ctx context.Context, q ProviderQuery) (out ProviderList, err error) {
 	v := url.Values{"key": q.Keys}

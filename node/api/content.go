@@ -21,43 +21,40 @@ const (
 // AddRequest asks the node to take something into its content store. Exactly
 // one of Path, Source and Body is set.
 type AddRequest struct {
-	Path      string            `json:"path,omitempty"`      // absolute: a file, a folder, an OCI layout or a docker-save tar
+	Path      string            `json:"path,omitempty"`      // absolute: a file, a folder, an OCI layout, a docker-save tar or a CAR
 	Source    string            `json:"source,omitempty"`    // models: hf:OWNER/REPO/FILE[@REVISION], or a CID
-	From      []string          `json:"from,omitempty"`      // with a CID: npubs to ask
-	Max       uint64            `json:"max,omitempty"`       // with a CID: bytes; 0: the node's limit
-	Name      string            `json:"name,omitempty"`      // models and images: what jobs call it
+	From      []string          `json:"from,omitempty"`      // with a CID: npubs to ask; empty: whoever has it
+	Max       uint64            `json:"max,omitempty"`       // with a CID or a CAR: bytes; 0: the node's limit
+	MaxPrice  *uint64           `json:"max_price,omitempty"` // with a CID: credits per GiB; nil: the node's limit
+	Name      string            `json:"name,omitempty"`      // what it is called here
 	Reference bool              `json:"reference,omitempty"` // do not copy; the file must stay as it is
+	CAR       bool              `json:"car,omitempty"`       // data: Path or Body is a CAR file, whose roots are taken in
+	Share     bool              `json:"share,omitempty"`     // data: anyone may fetch it from this node
+	Private   bool              `json:"private,omitempty"`   // models and images: only who is granted it by a job may
 	Body      io.Reader         `json:"-"`                   // data only: the bytes themselves
-	Progress  func(AddProgress) `json:"-"`                   // with Source; may be nil
-}
-
-// AddProgress tells how far a download is.
-type AddProgress struct {
-	Bytes uint64 `json:"bytes"`
-	Total uint64 `json:"total"` // 0: unknown
-}
-
-// AddEvent is one line of the answer to a request with Source. The last has
-// Content or Error.
-type AddEvent struct {
-	Progress *AddProgress `json:"progress,omitempty"`
-	Content  *Content     `json:"content,omitempty"`
-	Error    *Error       `json:"error,omitempty"`
+	Progress  func(AddProgress) `json:"-"`                   // called by one goroutine at a time; may be nil
 }
 
 // Content is one thing in the store. As "data add" and "model add" print it:
 // {cid,size,path}; as "image add" does: {name,digest,cid}; empty fields of the
 // other kinds are left out.
 type Content struct {
-	Name    string     `json:"name,omitempty"`
-	Digest  string     `json:"digest,omitempty"` // images: sha256:… of the manifest
-	CID     string     `json:"cid"`
-	Size    uint64     `json:"size"` // payload bytes
-	Path    string     `json:"path,omitempty"`
-	Dir     bool       `json:"dir,omitempty"`
-	Pinned  bool       `json:"pinned"`
-	AddedAt *time.Time `json:"added_at,omitempty"`
-	Model   *ModelHead `json:"model,omitempty"` // what a model says of itself
+	Kind      ContentKind `json:"kind,omitempty"`
+	Name      string      `json:"name,omitempty"`
+	Names     []string    `json:"names,omitempty"`  // all of them, where there are several
+	Digest    string      `json:"digest,omitempty"` // images: sha256:… of the manifest or index
+	CID       string      `json:"cid"`
+	Size      uint64      `json:"size"`           // payload bytes
+	Path      string      `json:"path,omitempty"` // of the plain file in the store, or of the copy asked for
+	Dir       bool        `json:"dir,omitempty"`
+	Pinned    bool        `json:"pinned"`
+	Shared    bool        `json:"shared"`             // anyone may fetch it from this node
+	InPlace   bool        `json:"in_place,omitempty"` // the bytes are the owner's own file, not a copy
+	AddedAt   *time.Time  `json:"added_at,omitempty"`
+	UsedAt    *time.Time  `json:"used_at,omitempty"`
+	Platforms []string    `json:"platforms,omitempty"` // images: "linux/arm64"
+	Others    []Content   `json:"others,omitempty"`    // of a CAR or an archive that holds more than one
+	Model     *ModelHead  `json:"model,omitempty"`     // what a model says of itself
 }
 
 // ModelHead is what a model's file says of itself: a stranger's words. Fields
@@ -103,25 +100,19 @@ type AliasRequest struct {
 // GetRequest asks for a copy of something outside the node's home, fetched
 // from other nodes first when this one lacks it.
 type GetRequest struct {
-	Ref  string   `json:"ref"`            // CID or name
-	Dest string   `json:"dest,omitempty"` // absolute path that must not exist; "" to fetch only
-	From []string `json:"from,omitempty"` // npubs to ask; empty: whoever has it
-	Max  uint64   `json:"max,omitempty"`  // bytes; 0: the node's limit
+	Ref      string            `json:"ref"`                 // CID, name or, of images, digest
+	Dest     string            `json:"dest,omitempty"`      // absolute path that must not exist; "" to fetch only
+	From     []string          `json:"from,omitempty"`      // npubs to ask, and nobody else; empty: whoever has it
+	Max      uint64            `json:"max,omitempty"`       // bytes; 0: the node's limit
+	MaxPrice *uint64           `json:"max_price,omitempty"` // credits per GiB; nil: the node's limit
+	Local    bool              `json:"local,omitempty"`     // only what is here: no other node is asked
+	CAR      bool              `json:"car,omitempty"`       // Dest becomes a CAR file
+	Link     bool              `json:"link,omitempty"`      // Dest may be a link to the store's own bytes, not to be written to
+	Private  bool              `json:"private,omitempty"`   // do not give it to others afterwards
+	Progress func(AddProgress) `json:"-"`                   // called by one goroutine at a time; may be nil
 }
 
 // PinRequest names what to keep, or no longer to keep, at collection.
 type PinRequest struct {
 	Ref string `json:"ref"`
-}
-
-// GCRequest asks to remove what nothing needs.
-type GCRequest struct {
-	DryRun bool `json:"dry_run"`
-}
-
-// GCReport tells what was, or would be, removed.
-type GCReport struct {
-	DryRun  bool      `json:"dry_run"`
-	Removed []Content `json:"removed"`
-	Freed   uint64    `json:"freed"` // bytes
 }

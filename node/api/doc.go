@@ -22,9 +22,9 @@
 //	GET  jobs/ID/events    POST jobs/ID/cancel     GET  jobs/ID/explain
 //	POST jobs/ID/results   GET  jobs/ID/receipts
 //	GET  {data,models,images}          POST {data,models,images}
-//	POST {data,models,images}/{get,pin,unpin,gc}
-//	POST {models,images}/{alias,rm}
+//	POST {data,models,images}/{get,pin,unpin,share,unshare,gc,verify,alias,rm}
 //	GET  models/show?ref=…&template=true
+//	GET  data/car?ref=…    GET  data/traffic       GET  images/mirror
 //	GET  providers         GET  reputation/NPUB
 //	GET  balance           GET  payments           GET  leases
 //	GET  leases/ID/receipts  POST bench
@@ -33,6 +33,11 @@
 // A node with a Face (package node/openai) also serves OpenAI's and Ollama's
 // paths, and the latter once more below /ollama/TOKEN for clients that cannot
 // send a header.
+//
+// Adding, get and verify take their time: a caller that sends Accept:
+// application/x-ndjson hears how far they are, a line {"progress":…} each, and at
+// the end one {"result":…} or {"error":…}. A body of the type
+// application/vnd.ipld.car sent to data is a CAR to take in.
 //
 // Errors are {"error":{"code","message","hint"}}. Programs branch on the code,
 // never on the text.

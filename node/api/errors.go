@@ -12,9 +12,9 @@ var ErrNotRunning = errors.New("no node is running for this home")
 // ErrReadableByOthers says that api.json or api-token, which hold the token, can be read by other users.
 var ErrReadableByOthers = errors.New("the api file can be read by other users")
 
-// ErrAddCut says that the node went away during a download, which goes on when
-// it is asked for again.
-var ErrAddCut = errors.New("the node stopped answering before the download ended")
+// ErrAddCut says that the node went away during a transfer. A download goes on
+// where it was when it is asked for again.
+var ErrAddCut = errors.New("the node stopped answering before the transfer ended")
 
 // ErrBadToken says that api-token holds something else than a token.
 var ErrBadToken = errors.New("the token file is damaged")
@@ -39,6 +39,7 @@ const (
 	CodeRefused      Code = "refused"       // another node, or the rail, said no
 	CodeNoRights     Code = "no_rights"     // the operating system refused the node
 	CodeDiskFull     Code = "disk_full"     // no room left
+	CodeQuotaFull    Code = "quota_full"    // the store may not take more: pinned and used things fill its quota
 	CodeTimeout      Code = "timeout"       // a deadline passed
 	CodeNoContent    Code = "no_content"    // no reachable node has the content asked for
 	CodeUnknownMoney Code = "unknown_money" // a payment whose outcome cannot be seen: do not retry
@@ -87,7 +88,7 @@ func (e *Error) status() int {
 		return http.StatusServiceUnavailable
 	case CodeRefused, CodeUnknownMoney:
 		return http.StatusBadGateway
-	case CodeDiskFull:
+	case CodeDiskFull, CodeQuotaFull:
 		return http.StatusInsufficientStorage
 	case CodeTimeout:
 		return http.StatusGatewayTimeout

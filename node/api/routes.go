@@ -13,7 +13,7 @@ func (s *Server) handler() http.Handler {
 	for _, kind := range []ContentKind{Data, Models, Images} {
 		s.contentRoutes(mux, kind)
 	}
-	s.nameRoutes(mux)
+	s.storeRoutes(mux)
 	s.marketRoutes(mux)
 	s.benchRoutes(mux)
 	s.inferenceRoutes(mux)
@@ -100,32 +100,6 @@ func (s *Server) jobRoutes(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("GET /api/jobs/{id}/receipts", answer(func(r *http.Request) ([]Receipt, error) {
 		return s.b.Results.Receipts(r.Context(), r.PathValue("id"))
-	}))
-}
-
-func (s *Server) contentRoutes(mux *http.ServeMux, kind ContentKind) {
-	at := "/api/" + string(kind)
-	lib := s.b.Content
-	mux.HandleFunc("GET "+at, answer(func(r *http.Request) ([]Content, error) {
-		return lib.List(r.Context(), kind)
-	}))
-	mux.HandleFunc("POST "+at, s.add(kind))
-	mux.HandleFunc("POST "+at+"/get", answerTo(func(r *http.Request, req GetRequest) (Content, error) {
-		if req.Dest != "" {
-			if err := wantAbs("dest", req.Dest); err != nil {
-				return Content{}, err
-			}
-		}
-		return lib.Get(r.Context(), kind, req)
-	}))
-	mux.HandleFunc("POST "+at+"/pin", answerTo(func(r *http.Request, req PinRequest) (Content, error) {
-		return lib.Pin(r.Context(), kind, req.Ref, true)
-	}))
-	mux.HandleFunc("POST "+at+"/unpin", answerTo(func(r *http.Request, req PinRequest) (Content, error) {
-		return lib.Pin(r.Context(), kind, req.Ref, false)
-	}))
-	mux.HandleFunc("POST "+at+"/gc", answerTo(func(r *http.Request, req GCRequest) (GCReport, error) {
-		return lib.GC(r.Context(), kind, req.DryRun)
 	}))
 }
 

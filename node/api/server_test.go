@@ -79,10 +79,17 @@ func (shelf) Add(_ context.Context, kind ContentKind, req AddRequest) (Content, 
 		return Content{CID: "path", Path: req.Path, Name: string(kind)}, nil
 	}
 	n, err := io.Copy(io.Discard, req.Body)
-	return Content{CID: "body", Size: uint64(n)}, err
+	return Content{CID: "body", Size: uint64(n), Name: req.Name, Shared: req.Share}, err
 }
 func (shelf) List(context.Context, ContentKind) ([]Content, error) { return nil, nil }
 func (shelf) Get(_ context.Context, _ ContentKind, req GetRequest) (Content, error) {
+	if req.Progress != nil {
+		from := []SourceProgress{{State: "active"}, {State: "banned"}, {State: "active"}}
+		req.Progress(AddProgress{Stage: StageFind})
+		for b := range uint64(9) {
+			req.Progress(AddProgress{Stage: StageFetch, Bytes: b + 1, Total: 9, Sources: from})
+		}
+	}
 	return Content{CID: req.Ref, Path: req.Dest}, nil
 }
 func (shelf) Pin(_ context.Context, _ ContentKind, ref string, pinned bool) (Content, error) {
@@ -100,8 +107,8 @@ func (shelf) Alias(_ context.Context, kind ContentKind, req AliasRequest) (Conte
 func (shelf) Remove(_ context.Context, kind ContentKind, name string) (Content, error) {
 	return Content{Name: name, Path: string(kind)}, nil
 }
-func (shelf) GC(_ context.Context, _ ContentKind, dry bool) (GCReport, error) {
-	return GCReport{DryRun: dry}, nil
+func (shelf) GC(_ context.Context, _ ContentKind, req GCRequest) (GCReport, error) {
+	return GCReport{DryRun: req.DryRun, Quota: req.Keep}, nil
 }
 
 // serve runs a server for a test and returns a client for it.

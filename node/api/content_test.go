@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 )
 
@@ -10,14 +9,14 @@ func TestAddFromSource(t *testing.T) {
 	t.Parallel()
 	c, _ := serve(t, &backend{})
 	var seen []AddProgress
-	got, err := c.AddFrom(t.Context(), AddRequest{Source: "hf:o/r/slow", Name: "x"}, func(p AddProgress) { seen = append(seen, p) })
-	if err != nil || got.CID != "downloaded" || got.Name != "x" || fmt.Sprint(seen) != "[{1 2} {2 2}]" {
+	got, err := c.Add(t.Context(), Models, AddRequest{Source: "hf:o/r/slow", Name: "x", Progress: func(p AddProgress) { seen = append(seen, p) }})
+	if err != nil || got.CID != "downloaded" || got.Name != "x" || len(seen) != 2 || seen[0].Bytes != 1 || seen[1].Bytes != 2 {
 		t.Errorf("%+v, %v after %v", got, err, seen)
 	}
 	// A failure is told the same way before the first step and after it.
 	for _, source := range []string{"hf:o/r/none", "hf:o/r/cut"} {
 		var e *Error
-		if _, err := c.AddFrom(t.Context(), AddRequest{Source: source}, nil); !errors.As(err, &e) || e.Code != CodeRefused || e.Hint != "take another" {
+		if _, err := c.Add(t.Context(), Models, AddRequest{Source: source}); !errors.As(err, &e) || e.Code != CodeRefused || e.Hint != "take another" {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
@@ -54,7 +53,7 @@ func TestNamesOfModels(t *testing.T) {
 	if x, err := c.Remove(t.Context(), Images, "new"); err != nil || x.Name != "new" || x.Path != "images" {
 		t.Errorf("rm: %+v, %v", x, err)
 	}
-	if _, err := c.Alias(t.Context(), Data, "new", "demo"); err == nil {
-		t.Error("data has names")
+	if x, err := c.Alias(t.Context(), Data, "new", "demo"); err != nil || x.Path != "data" {
+		t.Errorf("alias of data: %+v, %v", x, err)
 	}
 }
