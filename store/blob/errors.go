@@ -30,6 +30,10 @@ var (
 	// ErrDAG says that a verified block is no node of a file or folder of the
 	// accepted shape. The content itself is bad, whoever sends it.
 	ErrDAG = errors.New("blob: malformed content graph")
+	// ErrProfile says that content is sound but made by other rules than those
+	// of this store (leaves that are not raw, links, modes and times, another
+	// hash); it is an ErrDAG too.
+	ErrProfile error = profileError{}
 	// ErrName says that a directory entry has a name that is not accepted.
 	ErrName = errors.New("blob: unacceptable file name")
 	// ErrFileType says that a path is neither a regular file nor a folder.
@@ -49,6 +53,12 @@ var (
 	// removed. It is an ErrNoSpace.
 	ErrQuota = fmt.Errorf("%w: the store's quota is full", ErrNoSpace)
 )
+
+// profileError lets ErrProfile be an ErrDAG without its words.
+type profileError struct{}
+
+func (profileError) Error() string { return "blob: content is not of the profile unixfs-v1-2025" }
+func (profileError) Unwrap() error { return ErrDAG }
 
 // SourceError tells which source failed and how.
 type SourceError struct {
