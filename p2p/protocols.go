@@ -14,6 +14,7 @@ const (
 	ProtoJob   protocol.ID = "/infernet/job/1"   // control of a job
 	ProtoLog   protocol.ID = "/infernet/log/1"   // live output of a task
 	ProtoBlob  protocol.ID = "/infernet/blob/1"  // bulk bytes by CID
+	ProtoHave  protocol.ID = "/infernet/have/1"  // who holds what: many CIDs, digests and names at once
 	ProtoPay   protocol.ID = "/infernet/pay/1"   // credit notes
 	ProtoHTTP  protocol.ID = "/infernet/http/1"  // HTTP/1.1, kept alive: requests to models
 )
@@ -37,6 +38,11 @@ type StreamLimits struct {
 // requests. Idle bounds only writes here: see Conn.
 func HTTPStreamLimits() StreamLimits {
 	return StreamLimits{Total: 1024, PerPeer: 128, Idle: 30 * time.Second, Life: 24 * time.Hour}
+}
+
+// HaveStreamLimits suit ProtoHave: one short question, one short answer.
+func HaveStreamLimits() StreamLimits {
+	return StreamLimits{Total: 256, PerPeer: 8, Idle: 10 * time.Second, Life: 20 * time.Second}
 }
 
 // DefaultStreamLimits suit a protocol of one question and one answer.

@@ -3,8 +3,6 @@ package content
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,9 +43,12 @@ type Library struct {
 	builtin Builtin
 	headers headers
 
+	net     Network
+	changed chan struct{} // capacity 1: other things are shared
+
 	mu        sync.Mutex
-	fetches   map[string]*fetch // by CID: one fetch serves all who wait for it
-	downloads map[hub.Ref]bool  // under way
+	fetches   map[string]*transfer // by CID: one serves all who wait for it
+	downloads map[hub.Ref]bool     // under way
 }
 
 // New makes a library over a blob store. dir receives what is laid out for
@@ -55,7 +56,8 @@ type Library struct {
 func New(blobs *blob.Store, names store.Store, peers Opener, dir string, log *slog.Logger) *Library {
 	return &Library{
 		blobs: blobs, names: names, peers: peers, dir: dir, log: log,
-		fetches: map[string]*fetch{}, downloads: map[hub.Ref]bool{},
+		fetches: map[string]*transfer{}, downloads: map[hub.Ref]bool{},
+		changed: make(chan struct{}, 1),
 	}
 }
 
@@ -70,87 +72,8 @@ func (l *Library) AddTree(ctx context.Context, dir string) (blob.Info, error) {
 	return l.blobs.AddTree(ctx, dir)
 }
 
-// Serve answers one stream of `/infernet/blob/1`.
-func (l *Library) Serve(ctx context.Context, s *p2p.Stream) error {
-	peer := s.Peer()
-	return l.blobs.ServeStream(ctx, s, func(root string) error {
-		if !l.grants.allows(root, peer) {
-			return ErrNotGranted
-		}
-		return nil
-	})
-}
-
 // Grant lets a peer fetch a blob from this node.
 func (l *Library) Grant(cid string, peer identity.PubKey) { l.grants.add(cid, peer) }
-
-// fetch is a transfer under way; waiters share its outcome.
-type fetch struct {
-	done chan struct{}
-	info blob.Info
-	err  error
-}
-
-// Fetch makes sure that a blob is here: from the store, else from the peers
-// named, in their order. It never takes more than max payload bytes. Several
-// calls for one CID share one transfer.
-func (l *Library) Fetch(ctx context.Context, cid string, max uint64, from ...identity.PubKey) (blob.Info, error) {
-	for {
-		if info, err := l.blobs.Stat(cid); err == nil {
-			if info.Size > max {
-				return info, fmt.Errorf("%w: %d bytes, at most %d were announced", blob.ErrTooBig, info.Size, max)
-			}
-			return info, nil
-		}
-		f, mine := l.join(cid)
-		if mine {
-			f.info, f.err = l.blobs.Fetch(ctx, cid, blob.Limits{Bytes: max}, l.sources(from)...)
-			l.leave(cid, f)
-			return f.info, f.err
-		}
-		select {
-		case <-ctx.Done():
-			return blob.Info{}, ctx.Err()
-		case <-f.done:
-		}
-		// The other's fetch may have ended with its own context or stricter
-		// limit: only success is shared, a failure is tried again for us.
-		if f.err != nil && ctx.Err() != nil {
-			return blob.Info{}, ctx.Err()
-		}
-	}
-}
-
-func (l *Library) join(cid string) (f *fetch, mine bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if f, ok := l.fetches[cid]; ok {
-		return f, false
-	}
-	f = &fetch{done: make(chan struct{})}
-	l.fetches[cid] = f
-	return f, true
-}
-
-func (l *Library) leave(cid string, f *fetch) {
-	l.mu.Lock()
-	delete(l.fetches, cid)
-	l.mu.Unlock()
-	close(f.done)
-}
-
-func (l *Library) sources(from []identity.PubKey) []blob.Source {
-	var out []blob.Source
-	for _, peer := range from {
-		out = append(out, blob.Source{
-			Name: peer.Short(),
-			Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
-				return l.peers.Open(ctx, peer, p2p.ProtoBlob)
-			},
-		})
-	}
-	return out
-}
 
 // FetchFile brings one file and returns the path of its bytes, readable by
 // containers.

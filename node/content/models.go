@@ -149,5 +149,5 @@ func (l *Library) beginning(ctx context.Context, cid string, from []identity.Pub
 	if err == nil || !errors.Is(err, blob.ErrNotHave) {
 		return r, err
 	}
-	return l.blobs.OpenRemote(ctx, cid, l.sources(from)...)
+	return l.blobs.OpenRemote(ctx, cid, l.sources(cid, from)...)
 }

@@ -1,0 +1,197 @@
+package content
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/store/blob"
+)
+
+// transfer is one fetch under way and all who wait for it.
+type transfer struct {
+	l      *Library
+	cid    string
+	cancel context.CancelFunc
+	done   chan struct{} // closed when info and err are set
+	info   blob.Info
+	err    error
+
+	mu      sync.Mutex
+	waiting map[*waiter]bool
+	last    blob.Progress
+	moved   time.Time // when something came last, or somebody new was found
+	public  bool      // somebody gives it to everybody
+	dear    map[identity.PubKey]uint64
+	joined  chan struct{} // capacity 1: somebody new waits
+}
+
+// waiter is one caller of FetchWith.
+type waiter struct {
+	t *transfer
+	o FetchOptions
+
+	mu   sync.Mutex // held while Progress runs
+	gone bool
+	over chan struct{} // closed when its own limit is passed
+	once sync.Once
+}
+
+// join adds a waiter to the transfer of a CID, which it begins if there is none.
+func (l *Library) join(cid string, o FetchOptions) (w *waiter, mine bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w = &waiter{o: o, over: make(chan struct{})}
+	if t := l.fetches[cid]; t != nil && t.add(w) {
+		return w, false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &transfer{
+		l: l, cid: cid, cancel: cancel, done: make(chan struct{}),
+		waiting: map[*waiter]bool{w: true}, moved: time.Now(),
+		dear: map[identity.PubKey]uint64{}, joined: make(chan struct{}, 1),
+	}
+	w.t, l.fetches[cid] = t, t
+	go t.run(ctx, o)
+	return w, true
+}
+
+// add lets one more wait; false when the transfer is being given up.
+func (t *transfer) add(w *waiter) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) == 0 {
+		return false
+	}
+	w.t, t.waiting[w] = t, true
+	select {
+	case t.joined <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// run is the transfer's own goroutine; it ends soon after the last waiter left.
+func (t *transfer) run(ctx context.Context, first FetchOptions) {
+	defer t.cancel()
+	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.l.blame}
+	var sources []blob.Source
+	if first.inJob {
+		sources = t.l.sources(t.cid, first.From)
+	} else {
+		lim.Discover = t.discover
+	}
+	info, err := t.l.blobs.Fetch(ctx, t.cid, lim, sources...)
+	if err == nil && t.isPublic() && !t.l.net.Private {
+		if serr := t.l.Share(t.cid); serr != nil {
+			t.l.log.Warn("fetched and not shared", "cid", t.cid, "err", serr)
+		}
+	}
+	t.info, t.err = info, t.explain(err)
+	t.l.mu.Lock()
+	if t.l.fetches[t.cid] == t {
+		delete(t.l.fetches, t.cid)
+	}
+	t.l.mu.Unlock()
+	close(t.done)
+}
+
+// wait returns the transfer's outcome, or ctx's error when that is sooner.
+func (w *waiter) wait(ctx context.Context) (blob.Info, error) {
+	defer w.leave()
+	select {
+	case <-ctx.Done():
+		return blob.Info{}, ctx.Err()
+	case <-w.over:
+		return blob.Info{}, errLimit
+	case <-w.t.done:
+		return w.t.info, w.t.err
+	}
+}
+
+// leave takes a waiter away, and gives the transfer up with the last.
+func (w *waiter) leave() {
+	w.mu.Lock()
+	w.gone = true
+	w.mu.Unlock()
+	w.t.mu.Lock()
+	defer w.t.mu.Unlock()
+	delete(w.t.waiting, w)
+	if len(w.t.waiting) == 0 {
+		w.t.cancel()
+	}
+}
+
+// progress is called by the store, one call at a time.
+func (t *transfer) progress(p blob.Progress) {
+	t.mu.Lock()
+	if p.Bytes > t.last.Bytes || p.Fetched > t.last.Fetched {
+		t.moved = time.Now()
+	}
+	t.last = p
+	all := make([]*waiter, 0, len(t.waiting))
+	for w := range t.waiting {
+		all = append(all, w)
+	}
+	t.mu.Unlock()
+	for _, w := range all {
+		w.tell(p)
+	}
+}
+
+func (w *waiter) tell(p blob.Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone {
+		return
+	}
+	if p.Total > w.o.Max {
+		w.once.Do(func() { close(w.over) })
+		return
+	}
+	if w.o.Progress != nil {
+		w.o.Progress(p)
+	}
+}
+
+// seeds tells whether a blob is coming from the public right now: what of it is
+// here is given to everybody at once.
+func (l *Library) seeds(cid string) bool {
+	l.mu.Lock()
+	t := l.fetches[cid]
+	l.mu.Unlock()
+	return t != nil && t.isPublic() && !l.net.Private
+}
+
+func (t *transfer) isPublic() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.public
+}
+
+// sources makes sources of peers that granted the blob.
+func (l *Library) sources(cid string, from []identity.PubKey) []blob.Source {
+	var out []blob.Source
+	for _, peer := range from {
+		out = append(out, l.source(cid, peer, 0))
+	}
+	return out
+}
+
+// source is a peer that may have a blob, for so many credits per GiB. Its name
+// is the whole npub: a short one could be another's too.
+func (l *Library) source(cid string, peer identity.PubKey, price uint64) blob.Source {
+	return blob.Source{
+		Name: peer.String(),
+		Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
+			s, err := l.peers.Open(ctx, peer, p2p.ProtoBlob)
+			if err != nil || l.net.Delivery == nil {
+				return s, err
+			}
+			return l.net.Delivery.Fetch(peer, cid, price, s), nil
+		},
+	}
+}
