@@ -61,3 +61,49 @@ func PriceTokens(r TokenRate, in, out uint64) (Amount, error) {
 	a := Amount{Value: v, Unit: r.Unit}
 	return a, a.Validate()
 }
+
+// GiB is how many bytes a ByteRate's price is for.
+const GiB = 1 << 30
+
+// ByteRate is an advertised price of content, in Unit for each GiB delivered.
+type ByteRate struct {
+	PerGiB uint64 `json:"per_gib"`
+	Unit   Unit   `json:"unit"`
+}
+
+// PriceBytes is what so many bytes cost at rate r, rounded up to a whole step
+// of the unit: ceil(bytes * PerGiB / 2^30), exactly. It returns ErrOverflow or
+// ErrSyntax.
+func PriceBytes(r ByteRate, bytes uint64) (Amount, error) {
+	if err := r.Unit.Validate(); err != nil {
+		return Amount{}, err
+	}
+	hi, lo := bits.Mul64(bytes, r.PerGiB)
+	lo, carry := bits.Add64(lo, GiB-1, 0)
+	hi, _ = bits.Add64(hi, 0, carry) // hi was at most 2^64-2
+	if hi >= GiB {                   // the quotient would not fit 64 bits
+		return Amount{}, fmt.Errorf("price of %d bytes: %w", bytes, ErrOverflow)
+	}
+	v, _ := bits.Div64(hi, lo, GiB)
+	a := Amount{Value: v, Unit: r.Unit}
+	return a, a.Validate()
+}
+
+// PriceSpan is what the bytes of an account from one total to a later one cost:
+// the price of all up to the later less the price of all up to the earlier, so
+// that rounding is paid once, however the account is cut. It returns ErrNegative
+// when the later is below the earlier, and what PriceBytes returns.
+func PriceSpan(r ByteRate, from, to uint64) (Amount, error) {
+	if to < from {
+		return Amount{}, fmt.Errorf("bytes %d to %d: %w", from, to, ErrNegative)
+	}
+	before, err := PriceBytes(r, from)
+	if err != nil {
+		return Amount{}, err
+	}
+	after, err := PriceBytes(r, to)
+	if err != nil {
+		return Amount{}, err
+	}
+	return after.Sub(before)
+}

@@ -84,8 +84,9 @@ func read(e wire.Event) (Verified, error) {
 		why = errors.New("signed by neither payer nor provider")
 	case r.Payer == r.Provider:
 		why = errors.New("payer and provider are the same key")
-	// A window of inference has no one result: its tokens are what was paid for.
-	case r.Verdict == wire.VerdictOK && r.Root == "" && r.InTokens+r.OutTokens == 0:
+	// A window of inference has no one result, nor has a delivery: tokens and
+	// bytes are what was paid for.
+	case r.Verdict == wire.VerdictOK && r.Root == "" && r.InTokens+r.OutTokens == 0 && r.Label != wire.LabelDelivered:
 		why = errors.New("an ok verdict without a result")
 	case r.Amount > 0 && r.PayRef == "":
 		why = errors.New("paid without naming the payment")
@@ -124,6 +125,8 @@ func (v Verified) conclude() Verified {
 		v.Uncertain = append(v.Uncertain, "the result was not checked: it is the provider's claim")
 	case wire.LabelReplicated:
 		v.Uncertain = append(v.Uncertain, "the result was compared with other providers', not recomputed by the payer")
+	case wire.LabelDelivered:
+		v.Uncertain = append(v.Uncertain, "which content it was: only its bytes are counted")
 	}
 	return v
 }

@@ -27,6 +27,7 @@ const (
 	KindInferQuote    Kind = 25592
 	KindLease         Kind = 25593
 	KindWindow        Kind = 25594
+	KindDelivery      Kind = 25595
 	KindProviderOffer Kind = 30580
 	KindContentName   Kind = 30582
 )
@@ -77,6 +78,8 @@ func (k Kind) String() string {
 		return "Lease"
 	case KindWindow:
 		return "Window"
+	case KindDelivery:
+		return "Delivery"
 	case KindProviderOffer:
 		return "ProviderOffer"
 	case KindContentName:

@@ -11,16 +11,16 @@ type Receipt struct {
 	Attempt    uint32
 	Provider   identity.PubKey
 	Payer      identity.PubKey
-	Image      string // OCI manifest digest, sha256:…
+	Image      string // OCI manifest digest, sha256:…; empty for a delivery
 	ModelCID   string // may be empty
-	Units      uint64 // units of work done; of inference, tokens
+	Units      uint64 // units of work done; of inference, tokens; of a delivery, bytes
 	InTokens   uint64 // prompt tokens, of an inference window; may be zero
 	OutTokens  uint64 // completion tokens, of an inference window; may be zero
 	Amount     uint64 // paid, in Unit; 0 for nothing
 	Unit       string
 	Rail       string
 	Verdict    string // one of the Verdict constants
-	Label      string // one of the Label constants
+	Label      string // one of the Label constants, or LabelDelivered
 	Comparator string // may be empty
 	Root       string // CID of the result; empty when there is none
 	Commit     ID     // ids of documents; zero when there is none
@@ -40,7 +40,7 @@ func (m *Receipt) walk(c codec) {
 	c.slot(&m.Job, &m.Shard, &m.Attempt)
 	c.pub("p", &m.Provider)
 	c.pub("payer", &m.Payer)
-	c.str("image", &m.Image)
+	c.opt().str("image", &m.Image)
 	c.opt().str("model_cid", &m.ModelCID)
 	c.u64("units", &m.Units)
 	c.opt().u64("in_tokens", &m.InTokens)
@@ -67,14 +67,20 @@ func (m Receipt) Validate() error {
 	c.slot(m.Job, m.Shard, m.Attempt)
 	c.pub("provider", m.Provider)
 	c.pub("payer", m.Payer)
-	c.digest("image", m.Image)
+	label := m.Label
+	if label == LabelDelivered {
+		c.that(m.Units > 0 && m.Image == "" && m.ModelCID == "", "label", "tells of bytes alone")
+		label = LabelClaimed
+	} else {
+		c.digest("image", m.Image)
+	}
 	c.cidOr("model_cid", m.ModelCID)
 	c.max("units", m.Units, maxAmount)
 	c.max("in_tokens", m.InTokens, maxTokens)
 	c.max("out_tokens", m.OutTokens, maxTokens)
 	c.max("amount", m.Amount, maxAmount)
 	c.money(m.Unit, m.Rail)
-	c.verdict(m.Verdict, m.Label, m.Comparator)
+	c.verdict(m.Verdict, label, m.Comparator)
 	c.that(m.Amount == 0 || m.Verdict == VerdictOK, "amount", "is paid for a result that is not ok")
 	c.cidOr("root", m.Root)
 	c.tokenOr("pay_ref", m.PayRef)

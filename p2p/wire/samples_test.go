@@ -98,6 +98,8 @@ func samples(t testing.TB) []sample {
 			Budget: 2000, Window: 500, Deadline: second + 1800}),
 		of(Window{Job: job, Seq: 1, Requests: 12, InTokens: 40_000, OutTokens: 60_000, TotalIn: 100_000, TotalOut: 160_000,
 			Amount: 220, Unit: "credits", Rail: "credit", Last: true}),
+		of(Delivery{Account: testID(4), Seq: 3, Bytes: 64 << 20, Total: 1 << 30, Price: 100, Amount: 7, Unit: "credits",
+			Rail: "credit"}),
 		of(ContentName{Name: "team/app:v1", What: WhatImage, Digest: testDigest, CID: testCID, Size: 4096, Created: second}),
 	}
 }

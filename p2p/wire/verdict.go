@@ -17,6 +17,10 @@ const (
 	LabelAudited    = "audited"    // it was computed again and compared
 )
 
+// LabelDelivered marks a Receipt of bytes that came and were held against their
+// CIDs: nothing was computed.
+const LabelDelivered = "delivered"
+
 // maxEvidence bounds the documents and CIDs a Verdict points at.
 const maxEvidence = 32
 
