@@ -15,8 +15,9 @@
 // # How to drive it
 //
 // Join every source, then ask Next for each source until it says no, and send
-// what it gave. Tell Got for each verified block, then ask Next for that source
-// again; the blocks of one request are expected in order. A source for which
+// what it gave. Tell Got for each verified block, those that come of a request's
+// trimmed end too, and Ended for each answer that is over; then ask Next for that
+// source again. The blocks of one request are expected in order. A source for which
 // Next said no is to be asked again when another source was lost, when a have
 // map grew, and, as time alone makes a request worth taking over, every quarter
 // of a Target or so. After every Next, ask Trims for each source that is

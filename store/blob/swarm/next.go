@@ -1,6 +1,9 @@
 package swarm
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Next is the range to ask of a source now, or false when it has enough to do,
 // holds nothing that is missing, or would not be the faster one for it.
@@ -22,7 +25,7 @@ func (p *Plan) Next(src string, now time.Time) (Request, bool) {
 		p.free.remove(sp)
 		return p.give(s, sp, 0, now), true
 	}
-	return Request{}, false
+	return p.takeOver(s, now)
 }
 
 // give writes the request down.
@@ -61,7 +64,7 @@ func (p *Plan) pick(s *source) (Span, bool) {
 		if o == s || o.state != joined || o.whole || len(rare.spans) == 0 {
 			continue
 		}
-		if without := rare.without(&o.have, p.blocks); without.count > 0 {
+		if without := rare.without(&o.have); without.count > 0 {
 			rare = without
 		}
 	}
@@ -77,4 +80,13 @@ func (p *Plan) pick(s *source) (Span, bool) {
 		sp.From = p.cfg.Start
 	}
 	return sp, true
+}
+
+// share is the part of n for one of this rate among rates of that sum, rounded
+// up.
+func share(n uint64, rate, sum float64) uint64 {
+	if sum <= 0 {
+		return n
+	}
+	return uint64(math.Ceil(float64(n) * min(1, rate/sum)))
 }

@@ -1,7 +1,7 @@
 package swarm
 
 import (
-	"math"
+	"slices"
 	"time"
 )
 
@@ -62,7 +62,7 @@ type Plan struct {
 // New plans for a file of so many blocks, of which held are here already.
 func New(blocks uint64, held []Span, cfg Config) *Plan {
 	p := &Plan{cfg: cfg.withDefaults(), blocks: blocks, got: newSet(held, blocks), sources: map[string]*source{}}
-	p.free = p.got.complement(blocks)
+	p.free = newSet(p.Missing(), blocks)
 	if blocks > 0 {
 		p.cfg.Start %= blocks
 	}
@@ -103,7 +103,8 @@ func (p *Plan) Got(src string, block, bytes uint64, now time.Time) (fresh bool) 
 	if block >= p.blocks {
 		return false
 	}
-	if s := p.sources[src]; s != nil {
+	s := p.sources[src]
+	if s != nil {
 		s.count(bytes, now)
 		p.advance(s, block)
 	}
@@ -112,35 +113,86 @@ func (p *Plan) Got(src string, block, bytes uint64, now time.Time) (fresh bool) 
 	}
 	one := Span{block, block + 1}
 	p.got.add(one)
-	p.free.remove(one)
+	if p.free.has(block) {
+		p.free.remove(one)
+		return true
+	}
+	p.shorten(s, block, now)
 	return true
 }
 
-// advance moves s's requests past block. What a source left out on the way goes
-// to the others.
+// advance takes block off the front of the request that it opens.
 func (p *Plan) advance(s *source, block uint64) {
 	for i, r := range s.requests {
-		if block < r.From || block >= r.To {
+		if block != r.From {
 			continue
 		}
-		for _, skipped := range s.requests[:i] {
-			p.release(skipped.Span)
-		}
-		p.release(Span{r.From, block})
-		r.From = block + 1
-		if s.requests = s.requests[i:]; r.Len() == 0 {
-			s.requests = s.requests[1:]
+		if r.From++; r.Len() == 0 {
+			s.requests = slices.Delete(s.requests, i, i+1)
 		}
 		return
 	}
 }
 
+// Ended tells that a source has answered a request and sends no more for it:
+// what did not come of it is for anyone again. Nothing happens where all came.
+func (p *Plan) Ended(src string, id uint64, now time.Time) {
+	s := p.sources[src]
+	if s == nil {
+		return
+	}
+	for i, r := range s.requests {
+		if r.ID == id {
+			s.touch(now)
+			p.release(r.Span)
+			s.requests = slices.Delete(s.requests, i, i+1)
+			return
+		}
+	}
+}
+
+// shorten takes a block that came after it was taken over out of the request it
+// was put in, where that only moves an end.
+func (p *Plan) shorten(from *source, block uint64, now time.Time) {
+	for _, s := range p.order {
+		for i, r := range s.requests {
+			if s == from || block < r.From || block >= r.To {
+				continue
+			}
+			switch block {
+			case r.From:
+				r.From++
+			case r.To - 1:
+				p.cut(s, i, block, now)
+				return
+			}
+			if r.Len() == 0 {
+				p.cut(s, i, r.To-1, now)
+			}
+			return
+		}
+	}
+}
+
+// cut ends the i-th request of s before block to.
+func (p *Plan) cut(s *source, i int, to uint64, now time.Time) {
+	s.touch(now)
+	r := s.requests[i]
+	r.To = to
+	s.trims = append(s.trims, Trim{r.ID, to})
+	if r.Len() == 0 {
+		if len(s.requests) == 1 {
+			// It keeps the name it has now, until it sends again.
+			s.bound = s.pace(now)
+		}
+		s.requests = slices.Delete(s.requests, i, i+1)
+	}
+}
+
 // release gives back what of sp is not here.
 func (p *Plan) release(sp Span) {
-	missing := newSet([]Span{sp}, p.blocks)
-	missing = missing.without(&p.got, p.blocks)
-	for _, m := range missing.spans {
-		p.free.add(m)
+	for _, missing := range p.got.gaps(sp) {
+		p.free.add(missing)
 	}
 }
 
@@ -181,7 +233,7 @@ func (p *Plan) Trims(src string) []Trim {
 func (p *Plan) Finished() bool { return p.got.count == p.blocks }
 
 // Missing is what is not here, in order.
-func (p *Plan) Missing() []Span { return p.got.complement(p.blocks).spans }
+func (p *Plan) Missing() []Span { return p.got.gaps(Span{0, p.blocks}) }
 
 // Speed is the payload, in bytes a second, that a source has brought lately.
 func (p *Plan) Speed(src string, now time.Time) float64 {
@@ -189,12 +241,4 @@ func (p *Plan) Speed(src string, now time.Time) float64 {
 		return s.shown.rate(now)
 	}
 	return 0
-}
-
-// share is n's part for one of rate among rates of that sum, rounded up.
-func share(n uint64, rate, sum float64) uint64 {
-	if sum <= 0 {
-		return n
-	}
-	return uint64(math.Ceil(float64(n) * math.Min(1, rate/sum)))
 }

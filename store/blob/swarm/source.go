@@ -29,6 +29,7 @@ type source struct {
 	trims    []Trim
 	blocks   uint64    // that came from it
 	since    time.Time // of the last block, or of the first request after none
+	bound    float64   // of its pace until the next block comes; 0 for none
 	speed    meter     // blocks a second of the time in which it had work
 	shown    meter     // bytes a second of all time
 }
@@ -74,7 +75,7 @@ func (s *source) count(bytes uint64, now time.Time) {
 	s.speed.amount++
 	s.shown.amount += float64(bytes)
 	s.blocks++
-	s.since = now
+	s.since, s.bound = now, 0
 }
 
 // ask notes a request.
@@ -86,19 +87,25 @@ func (s *source) ask(r *asked, now time.Time) {
 	s.requests = append(s.requests, r)
 }
 
-// pace is the speed to plan with, in blocks a second. Silence bounds it: a
-// source which sent nothing for a while is at best that slow.
+// pace is the speed to plan with, in blocks a second; 0 where it is not known.
 func (s *source) pace(now time.Time) float64 {
-	silence := now.Sub(s.since).Seconds()
-	switch {
-	case s.blocks == 0 && len(s.requests) == 0:
-		return 0 // not known
-	case s.blocks == 0:
-		return 1 / math.Max(silence, 1e-3)
-	case len(s.requests) == 0:
-		return s.speed.rate(s.speed.at)
+	rate := math.Inf(1)
+	if s.bound > 0 {
+		rate = s.bound
 	}
-	return math.Min(s.speed.rate(now), 2/math.Max(silence, 1e-3))
+	// Silence bounds it: what sent nothing for a while is at best that slow.
+	silence := math.Max(now.Sub(s.since).Seconds(), 1e-3)
+	switch {
+	case s.blocks > 0 && len(s.requests) > 0:
+		return min(rate, s.speed.rate(now), 2/silence)
+	case s.blocks > 0:
+		return min(rate, s.speed.rate(s.speed.at))
+	case len(s.requests) > 0:
+		return min(rate, 1/silence)
+	case s.bound > 0:
+		return rate
+	}
+	return 0
 }
 
 // before is how many blocks it was asked for and has not sent.

@@ -100,12 +100,13 @@ func (s *set) remove(sp Span) {
 	s.spans = slices.Replace(s.spans, i, j, rest...)
 }
 
-// within counts the blocks of s in sp.
-func (s *set) within(sp Span) (n uint64) {
-	for i := s.at(sp.From); i < len(s.spans) && s.spans[i].From < sp.To; i++ {
-		n += Span{max(s.spans[i].From, sp.From), min(s.spans[i].To, sp.To)}.Len()
+// last is the last piece of sp that lies in s.
+func (s *set) last(sp Span) Span {
+	i := sort.Search(len(s.spans), func(i int) bool { return s.spans[i].From >= sp.To })
+	if i == 0 {
+		return Span{}
 	}
-	return n
+	return Span{max(sp.From, s.spans[i-1].From), min(sp.To, s.spans[i-1].To)}
 }
 
 // both is what lies in s and in other.
@@ -126,20 +127,27 @@ func (s *set) both(other *set) (out set) {
 }
 
 // without is what lies in s and not in other.
-func (s *set) without(other *set, blocks uint64) set {
-	rest := other.complement(blocks)
-	return s.both(&rest)
-}
-
-// complement is what of the first n blocks does not lie in s.
-func (s *set) complement(n uint64) (out set) {
-	from := uint64(0)
-	for _, sp := range append(slices.Clone(s.spans), Span{n, n}) {
-		if gap := (Span{from, min(sp.From, n)}); gap.Len() > 0 {
+func (s *set) without(other *set) (out set) {
+	for _, sp := range s.spans {
+		for _, gap := range other.gaps(sp) {
 			out.spans = append(out.spans, gap)
 			out.count += gap.Len()
 		}
-		from = sp.To
+	}
+	return out
+}
+
+// gaps is what of sp does not lie in s, in order.
+func (s *set) gaps(sp Span) (out []Span) {
+	from := sp.From
+	for i := s.at(sp.From); i < len(s.spans) && s.spans[i].From < sp.To; i++ {
+		if gap := (Span{from, s.spans[i].From}); gap.Len() > 0 {
+			out = append(out, gap)
+		}
+		from = s.spans[i].To
+	}
+	if rest := (Span{from, sp.To}); rest.Len() > 0 {
+		out = append(out, rest)
 	}
 	return out
 }
