@@ -69,7 +69,7 @@ func (s *schedule) done(now time.Time, err error, r float64) {
 }
 
 // watchJoins tells of peers that turned out to be members of the table.
-func watchJoins(ctx context.Context, lp host.Host, proto protocol.ID, joined chan<- struct{}) error {
+func watchJoins(ctx context.Context, lp host.Host, proto protocol.ID, joined ...chan<- struct{}) error {
 	sub, err := lp.EventBus().Subscribe([]any{
 		new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerProtocolsUpdated),
 	})
@@ -92,9 +92,12 @@ func watchJoins(ctx context.Context, lp host.Host, proto protocol.ID, joined cha
 			case event.EvtPeerProtocolsUpdated:
 				protos = e.Added
 			}
-			if slices.Contains(protos, proto) {
+			if !slices.Contains(protos, proto) {
+				continue
+			}
+			for _, c := range joined {
 				select {
-				case joined <- struct{}{}:
+				case c <- struct{}{}:
 				default:
 				}
 			}

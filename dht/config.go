@@ -39,8 +39,8 @@ type Config struct {
 	// IPv6) the routing table takes; 0 is no limit. Private and loopback
 	// addresses are not counted.
 	MaxPerIPGroup int
-	// MaxRecords bounds the records kept for others, MaxPerPeer those of one
-	// provider.
+	// MaxRecords bounds the records kept for others, about 300 bytes each,
+	// MaxPerPeer those of one provider: MaxContent and its attributes.
 	MaxRecords, MaxPerPeer int
 	// FindTimeout bounds one lookup, FetchTimeout the fetch of one offer.
 	FindTimeout, FetchTimeout time.Duration
@@ -51,7 +51,7 @@ type Config struct {
 // Default returns the configuration of a node on the open internet.
 func Default() Config {
 	return Config{
-		MaxPerIPGroup: 3, MaxRecords: 50_000, MaxPerPeer: 1000,
+		MaxPerIPGroup: 3, MaxRecords: 100_000, MaxPerPeer: MaxContent + 1000,
 		FindTimeout: 5 * time.Second, FetchTimeout: 3 * time.Second, JoinWait: 2 * time.Second,
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"sync"
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
+	"github.com/libp2p/go-libp2p-kad-dht/provider"
 	"github.com/libp2p/go-libp2p-kad-dht/records"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multihash"
 	"golang.org/x/sync/errgroup"
 
 	"infernet.tech/infernet/p2p"
@@ -19,7 +21,10 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
-var _ Router = (*DHT)(nil)
+var (
+	_ Router   = (*DHT)(nil)
+	_ Contents = (*DHT)(nil)
+)
 
 // DHT is one node's part in the table. Its methods are safe for concurrent use.
 type DHT struct {
@@ -38,6 +43,10 @@ type DHT struct {
 	// sealed is the offer as last signed; it is served until it is resignAfter
 	// old.
 	sealed wire.Event
+
+	content  sync.Mutex
+	contents map[string]multihash.Multihash // what is announced, and where
+	sweep    *provider.SweepingProvider     // nil while the table has no members
 }
 
 // New checks cfg and returns a DHT that has started nothing.
@@ -84,10 +93,11 @@ func (d *DHT) Run(ctx context.Context) error {
 		_, err := table.FindPeer(ctx, id)
 		return err
 	})
-	joined := make(chan struct{}, 1)
+	joined, joinedToo := make(chan struct{}, 1), make(chan struct{}, 1)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return watchJoins(ctx, lp, protocolOf(d.host.Network()), joined) })
+	g.Go(func() error { return watchJoins(ctx, lp, protocolOf(d.host.Network()), joined, joinedToo) })
 	g.Go(func() error { d.keepAnnounced(ctx, table, joined); return nil })
+	g.Go(func() error { return d.keepContent(ctx, table, joinedToo) })
 	close(d.ready)
 	return g.Wait()
 }

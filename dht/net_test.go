@@ -266,26 +266,34 @@ func TestConformance(t *testing.T) {
 	t.Run("kademlia", func(t *testing.T) {
 		dhttest.Conformance(t, func(t *testing.T, n int) []dhttest.Node {
 			var out []dhttest.Node
-			var nodes []*node
-			for range n {
-				var boot []string
-				if len(nodes) > 0 {
-					boot = nodes[0].host.Addrs()
-				}
-				x := start(t, loopback(boot...), dht.Default())
-				t.Cleanup(x.stop)
-				nodes = append(nodes, x)
+			for _, x := range together(t, n) {
 				out = append(out, dhttest.Node{ID: x.host.ID(), Router: x.dht})
 			}
-			eventually(t, 10*time.Second, "everybody knows everybody", func() error {
-				for i, x := range nodes {
-					if x.dht.Size() != n-1 {
-						return fmt.Errorf("node %d knows %d", i, x.dht.Size())
-					}
-				}
-				return nil
-			})
 			return out
 		})
 	})
+}
+
+// together starts n nodes that know each other.
+func together(t *testing.T, n int) []*node {
+	t.Helper()
+	var nodes []*node
+	for range n {
+		var boot []string
+		if len(nodes) > 0 {
+			boot = nodes[0].host.Addrs()
+		}
+		x := start(t, loopback(boot...), dht.Default())
+		t.Cleanup(x.stop)
+		nodes = append(nodes, x)
+	}
+	eventually(t, 10*time.Second, "everybody knows everybody", func() error {
+		for i, x := range nodes {
+			if x.dht.Size() != n-1 {
+				return fmt.Errorf("node %d knows %d", i, x.dht.Size())
+			}
+		}
+		return nil
+	})
+	return nodes
 }

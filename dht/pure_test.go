@@ -3,13 +3,9 @@ package dht
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	ds "github.com/ipfs/go-datastore"
-	"github.com/ipfs/go-datastore/query"
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -197,43 +193,5 @@ func TestCheckOffer(t *testing.T) {
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrBadOffer) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func TestRecordStore(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	r := newRecords(5, 3)
-	put := func(place int, who string) error {
-		return r.Put(ctx, ds.NewKey("/providers/p"+strconv.Itoa(place)+"/"+who), []byte{1})
-	}
-	for i := range 5 {
-		if err := put(i, "a"); (err == nil) != (i < 3) {
-			t.Errorf("record %d of a: %v", i, err)
-		}
-	}
-	if err := put(0, "a"); err != nil {
-		t.Errorf("renewal: %v", err)
-	}
-	for i, who := range []string{"b", "c", "d"} {
-		if err := put(9, who); (err == nil) != (i < 2) {
-			t.Errorf("record of %s: %v", who, err)
-		}
-	}
-	if err := r.Delete(ctx, ds.NewKey("/providers/p0/a")); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Delete(ctx, ds.NewKey("/providers/p0/a")); err != nil {
-		t.Errorf("second delete: %v", err)
-	}
-	if err := put(9, "d"); err != nil {
-		t.Errorf("after a delete: %v", err)
-	}
-	res, err := r.Query(ctx, query.Query{Prefix: "/providers/p9"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if all, err := res.Rest(); err != nil || len(all) != 3 {
-		t.Errorf("%d records at a place, %v", len(all), err)
 	}
 }

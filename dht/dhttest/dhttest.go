@@ -1,5 +1,5 @@
-// Package dhttest has a dht.Router in memory, for tests of packages that look
-// for providers, and the suite that every Router passes. It has no network, no
+// Package dhttest has a dht.Router and dht.Contents in memory, for tests of
+// packages that look for providers or holders, and the suites that both pass. It has no network, no
 // expiry and no limits, and is for tests only.
 package dhttest
 
@@ -13,13 +13,17 @@ import (
 
 // Network is the table that the routers of one test share.
 type Network struct {
-	mu      sync.Mutex
-	records map[dht.Key]map[identity.PubKey]bool
+	mu       sync.Mutex
+	records  map[dht.Key]map[identity.PubKey]bool
+	contents map[string]map[identity.PubKey]bool
 }
 
 // NewNetwork returns an empty table.
 func NewNetwork() *Network {
-	return &Network{records: make(map[dht.Key]map[identity.PubKey]bool)}
+	return &Network{
+		records:  make(map[dht.Key]map[identity.PubKey]bool),
+		contents: make(map[string]map[identity.PubKey]bool),
+	}
 }
 
 // Router returns the router of the node self.
@@ -30,6 +34,9 @@ func (n *Network) Forget(p identity.PubKey) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, have := range n.records {
+		delete(have, p)
+	}
+	for _, have := range n.contents {
 		delete(have, p)
 	}
 }
