@@ -133,6 +133,7 @@ var sentinels = []struct {
 	{api.ErrReadableByOthers, exitKey, "others may have read the token: infernet api token --rotate, then start the node again"},
 	{api.ErrBadToken, exitKey, "infernet api token --rotate makes a new one"},
 	{api.ErrStreamCut, exitNotRunning, "see node.log in the node's home; infernet job wait ID goes on once it runs"},
+	{api.ErrAddCut, exitNotRunning, "see node.log in the node's home; ask again once it runs: a download goes on where it was"},
 	{job.ErrSpec, exitSpec, "infernet job validate FILE checks without sending anything"},
 	{identity.ErrReadableByOthers, exitKey, "chmod 600 the key file; if others use this machine, make a new key"},
 	{identity.ErrNeedPassphrase, exitKey, "set INFERNET_PASSPHRASE, or run it on a terminal to be asked"},

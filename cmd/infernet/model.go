@@ -10,14 +10,14 @@ import (
 )
 
 func modelCmd(a *app) *cobra.Command {
+	s := shelf{kind: api.Models, noun: "model", one: "a model"}
 	verbs := append([]*cobra.Command{
 		a.addModel(),
 		a.listModels(),
 		a.showModel(),
-		a.aliasModel(),
-		a.removeModel(),
-		a.getContent(api.Models, "  infernet model get demo"),
-	}, a.keepVerbs(api.Models, "model")...)
+		a.getContent(s, "get NAME|CID [DEST]", "  infernet model get demo ./demo.gguf\n  infernet model get bafy… --from npub1…"),
+		a.exportContent(s, "  infernet model export demo ./demo.gguf"),
+	}, a.keepVerbs(s)...)
 	return group("model", "models by name and CID", verbs...)
 }
 
@@ -49,44 +49,6 @@ func (a *app) listModels() *cobra.Command {
 				}
 				a.table("NAME ARCHITECTURE QUANTISATION SIZE CONTEXT CID", rows)
 			})
-		},
-	}
-}
-
-func (a *app) aliasModel() *cobra.Command {
-	return &cobra.Command{
-		Use: "alias NEW NAME|CID", Short: "give a model one more name",
-		Example: "  infernet model alias assistant llama",
-		Args:    args(2, 2, "a NEW name and a NAME or CID"),
-		RunE: func(cmd *cobra.Command, given []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			x, err := c.Alias(cmd.Context(), api.Models, given[0], given[1])
-			if err != nil {
-				return err
-			}
-			return a.emit(x, func() { a.printf("%s  %s", foreign(x.Name), x.CID) })
-		},
-	}
-}
-
-func (a *app) removeModel() *cobra.Command {
-	return &cobra.Command{
-		Use: "rm NAME", Short: "take a name away; a model without names goes at the next gc",
-		Example: "  infernet model rm assistant",
-		Args:    args(1, 1, "one NAME"),
-		RunE: func(cmd *cobra.Command, given []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			x, err := c.Remove(cmd.Context(), api.Models, given[0])
-			if err != nil {
-				return err
-			}
-			return a.emit(x, func() { a.printf("%s no longer stands for %s", foreign(x.Name), x.CID) })
 		},
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"strings"
 	"time"
 
@@ -133,91 +132,3 @@ func (n *scriptedNode) Balances(context.Context) ([]api.Balance, error) {
 }
 
 func (n *scriptedNode) Payments(context.Context) ([]api.Payment, error) { return nil, nil }
-
-// scriptedShelf keeps nothing and gives everything one CID.
-type scriptedShelf struct{}
-
-func (scriptedShelf) Add(_ context.Context, _ api.ContentKind, req api.AddRequest) (api.Content, error) {
-	size := uint64(0)
-	if req.Source == "hf:org/gated/m.gguf" {
-		return api.Content{}, api.Errorf(api.CodeRefused, "start the node with HF_TOKEN set", "the hub refuses access")
-	}
-	if req.Source != "" {
-		for b := uint64(0); b <= 4096; b += 1024 {
-			req.Progress(api.AddProgress{Bytes: b, Total: 4096})
-		}
-		return api.Content{CID: "bafkexample", Size: 4096, Path: "/hub/m.gguf", Name: req.Name}, nil
-	}
-	if req.Body != nil {
-		raw, err := io.ReadAll(req.Body)
-		if err != nil {
-			return api.Content{}, err
-		}
-		size = uint64(len(raw))
-	}
-	return api.Content{CID: "bafkexample", Size: size, Path: req.Path, Name: req.Name}, nil
-}
-
-func (s scriptedShelf) List(ctx context.Context, kind api.ContentKind) ([]api.Content, error) {
-	if kind != api.Models {
-		return nil, nil
-	}
-	x, err := s.Show(ctx, "llama", false)
-	return []api.Content{x, {Name: "odd", CID: "bafkother", Size: 7}}, err
-}
-
-func (scriptedShelf) Get(_ context.Context, _ api.ContentKind, req api.GetRequest) (api.Content, error) {
-	return api.Content{}, api.Errorf(api.CodeNoContent, "is a node that has it connected?", "nobody has %s", req.Ref)
-}
-
-func (scriptedShelf) Pin(_ context.Context, _ api.ContentKind, ref string, pinned bool) (api.Content, error) {
-	return api.Content{CID: ref, Pinned: pinned}, nil
-}
-
-func (scriptedShelf) Show(_ context.Context, ref string, template bool) (api.Content, error) {
-	if ref != "llama" && ref != "bafkexample" {
-		return api.Content{}, api.Errorf(api.CodeNotFound, "", "no model %q", ref)
-	}
-	m := &api.ModelHead{Format: "gguf", Title: evilText, Architecture: "llama", Quantisation: "Q4_K_M", Parameters: 1_235_814_400,
-		Context: 131072, Embedding: 2048, Layers: 16, Vocabulary: 128256, Tokenizer: "gpt2", ChatTemplate: "llama-3"}
-	if template {
-		m.TemplateText = "{{ bos_token }}" + evilText
-	}
-	return api.Content{Name: "llama", CID: "bafkexample", Size: 4096, Path: "/models/llama.gguf", Model: m}, nil
-}
-
-func (scriptedShelf) Alias(_ context.Context, _ api.ContentKind, req api.AliasRequest) (api.Content, error) {
-	if req.Ref == "nothing" {
-		return api.Content{}, api.Errorf(api.CodeNotFound, "", "no model %q", req.Ref)
-	}
-	return api.Content{Name: req.Name, CID: "bafkexample"}, nil
-}
-
-func (scriptedShelf) Remove(_ context.Context, _ api.ContentKind, name string) (api.Content, error) {
-	return api.Content{Name: name, CID: "bafkexample"}, nil
-}
-
-func (scriptedShelf) GC(_ context.Context, _ api.ContentKind, req api.GCRequest) (api.GCReport, error) {
-	return api.GCReport{DryRun: req.DryRun, Freed: 2048}, nil
-}
-
-func (scriptedShelf) WriteCAR(_ context.Context, _ string, w io.Writer) error {
-	_, err := io.WriteString(w, "car")
-	return err
-}
-
-func (scriptedShelf) Share(_ context.Context, _ api.ContentKind, ref string, shared bool) (api.Content, error) {
-	return api.Content{CID: ref, Shared: shared}, nil
-}
-
-func (scriptedShelf) Verify(context.Context, api.ContentKind, api.VerifyRequest) (api.VerifyReport, error) {
-	return api.VerifyReport{Checked: 1}, nil
-}
-
-func (scriptedShelf) Traffic(context.Context) (api.TrafficReport, error) {
-	return api.TrafficReport{}, nil
-}
-
-func (scriptedShelf) Mirror(context.Context) (api.Mirror, error) {
-	return api.Mirror{Addr: "127.0.0.1:5051", NPub: someNpub}, nil
-}

@@ -29,8 +29,8 @@ type AddRequest struct {
 	Name      string            `json:"name,omitempty"`      // what it is called here
 	Reference bool              `json:"reference,omitempty"` // do not copy; the file must stay as it is
 	CAR       bool              `json:"car,omitempty"`       // data: Path or Body is a CAR file, whose roots are taken in
-	Share     bool              `json:"share,omitempty"`     // data: anyone may fetch it from this node
-	Private   bool              `json:"private,omitempty"`   // models and images: only who is granted it by a job may
+	Share     bool              `json:"share,omitempty"`     // anyone may fetch it from this node: the default for models and images
+	Private   bool              `json:"private,omitempty"`   // only who is granted it by a job may: the default for data
 	Body      io.Reader         `json:"-"`                   // data only: the bytes themselves
 	Progress  func(AddProgress) `json:"-"`                   // called by one goroutine at a time; may be nil
 }

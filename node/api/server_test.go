@@ -78,6 +78,9 @@ func (shelf) Add(_ context.Context, kind ContentKind, req AddRequest) (Content, 
 	if req.Body == nil {
 		return Content{CID: "path", Path: req.Path, Name: string(kind)}, nil
 	}
+	if req.Name == "refused" {
+		return Content{}, Errorf(CodeConflict, "", "the name is taken")
+	}
 	n, err := io.Copy(io.Discard, req.Body)
 	return Content{CID: "body", Size: uint64(n), Name: req.Name, Shared: req.Share}, err
 }

@@ -166,3 +166,15 @@ func TestTimeLeft(t *testing.T) {
 		}
 	}
 }
+
+// A refusal reaches the one who is still sending.
+func TestRefusalOfALongBody(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, &backend{})
+	for range 20 {
+		var e *Error
+		if _, err := c.AddCAR(t.Context(), io.LimitReader(zeros{}, 256<<20), AddRequest{Name: "refused"}); !errors.As(err, &e) || e.Code != CodeConflict {
+			t.Fatalf("%v", err)
+		}
+	}
+}
