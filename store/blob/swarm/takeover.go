@@ -40,7 +40,7 @@ func (p *Plan) worst(s, v *source, now time.Time) (best theft) {
 	fast, least := s.pace(now), p.cfg.Target.Seconds()/32
 	if fast <= 0 {
 		// Nobody knows yet: it may try its hand at what takes long.
-		fast, least = max(slow, float64(p.cfg.Min)/p.cfg.Target.Seconds()), p.cfg.Target.Seconds()/2
+		fast, least = 2*max(slow, float64(p.cfg.Min)/p.cfg.Target.Seconds()), p.cfg.Target.Seconds()/4
 	}
 	own := float64(s.before())
 	ahead := float64(0)

@@ -1,0 +1,146 @@
+package sha
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// ways are the ways to hash that this processor has.
+func ways(t testing.TB) map[string]func([][32]byte, [][]byte) {
+	all := map[string]func([][32]byte, [][]byte){"chosen": Sum, "one by one": each}
+	if !canWide() {
+		t.Log("no AVX-512 here: the wide unit is not tried")
+		return all
+	}
+	for _, least := range []float64{0, 2, 5.5, 16} {
+		all[fmt.Sprint("wide from ", least)] = func(sums [][32]byte, blocks [][]byte) {
+			if len(blocks) > 0 {
+				sum(sums, blocks, least)
+			}
+		}
+	}
+	return all
+}
+
+func check(t *testing.T, name string, hash func([][32]byte, [][]byte), blocks [][]byte) {
+	t.Helper()
+	sums := make([][32]byte, len(blocks)+1)
+	hash(sums, blocks)
+	for i, b := range blocks {
+		if want := sha256.Sum256(b); sums[i] != want {
+			t.Fatalf("%s: block %d of %d, %d bytes: %x, not %x", name, i, len(blocks), len(b), sums[i], want)
+		}
+	}
+	if sums[len(blocks)] != ([32]byte{}) {
+		t.Fatalf("%s: written past the blocks", name)
+	}
+}
+
+func TestEveryLengthOfALane(t *testing.T) {
+	t.Parallel()
+	noise := make([]byte, 300)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
+	for name, hash := range ways(t) {
+		for size := range len(noise) + 1 {
+			for _, count := range []int{1, 15, 16, 17} {
+				blocks := make([][]byte, count)
+				for i := range blocks {
+					blocks[i] = noise[(i*7)%(len(noise)-size+1):][:size]
+				}
+				check(t, name, hash, blocks)
+			}
+		}
+	}
+}
+
+func TestAnyLengthsTogether(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	noise := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(noise)
+	ways := ways(t)
+	for range 200 {
+		limit := 1 << r.IntN(18)
+		blocks := make([][]byte, r.IntN(70))
+		for i := range blocks {
+			n := r.IntN(limit)
+			from := r.IntN(len(noise) - n)
+			blocks[i] = noise[from : from+n : from+n]
+		}
+		for name, hash := range ways {
+			check(t, name, hash, blocks)
+		}
+	}
+}
+
+func TestBigBlocks(t *testing.T) {
+	t.Parallel()
+	noise := make([]byte, 1<<20+33)
+	_, _ = rand.NewChaCha8([32]byte{3}).Read(noise)
+	blocks := make([][]byte, 33)
+	for i := range blocks {
+		blocks[i] = noise[i : i+1<<20]
+	}
+	for name, hash := range ways(t) {
+		check(t, name, hash, blocks)
+		check(t, name, hash, append(blocks[:20:20], noise[:5], nil))
+	}
+}
+
+func TestSumsTooShort(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic though there is no place for a sum")
+		}
+	}()
+	Sum(make([][32]byte, 1, 1), make([][]byte, 2))
+}
+
+func TestLanes(t *testing.T) {
+	t.Parallel()
+	t.Logf("lanes %d, wide from %.1f blocks on", Lanes(), atLeast())
+	if n := Lanes(); n != 1 && n != width {
+		t.Errorf("%d lanes", n)
+	}
+	if !canWide() && Lanes() != 1 {
+		t.Error("lanes without the unit for them")
+	}
+}
+
+// FuzzSum cuts the bytes into blocks where the cuts say.
+func FuzzSum(f *testing.F) {
+	f.Add([]byte("abc"), []byte{1, 1, 1})
+	f.Add(make([]byte, 400), []byte{55, 56, 63, 64, 65, 0, 119, 120})
+	f.Fuzz(func(t *testing.T, data, cuts []byte) {
+		var blocks [][]byte
+		for _, cut := range cuts {
+			n := min(int(cut)*int(cut), len(data))
+			blocks = append(blocks, data[:n])
+			data = data[n/2:]
+		}
+		for name, hash := range ways(t) {
+			check(t, name, hash, blocks)
+		}
+	})
+}
+
+func BenchmarkSum(b *testing.B) {
+	for name, hash := range ways(b) {
+		for _, size := range []int{10 << 10, 1 << 20} {
+			b.Run(fmt.Sprintf("%s/%dKiB", name, size>>10), func(b *testing.B) {
+				blocks := make([][]byte, width)
+				for i := range blocks {
+					blocks[i] = make([]byte, size)
+				}
+				sums := make([][32]byte, width)
+				b.SetBytes(int64(size * width))
+				for b.Loop() {
+					hash(sums, blocks)
+				}
+			})
+		}
+	}
+}
