@@ -1,132 +1,134 @@
 package image
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"infernet.tech/infernet/exec"
 )
 
-// Media types of Docker's own, which say the same as those of OCI.
-const (
-	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
-	dockerIndex    = "application/vnd.docker.distribution.manifest.list.v2+json"
-)
-
-// Layout is an image in a layout folder, its manifest and config verified. Its
-// layers are verified while they are read.
+// Layout is an image in a layout folder as this machine runs it, its manifest
+// and config verified. Its layers are verified while they are read.
 type Layout struct {
-	Digest   string // of the manifest
-	Manifest ocispec.Manifest
-	Config   ocispec.Image
+	// Digest names the image: that of its index where it has one, else of its
+	// manifest.
+	Digest string
+	// ManifestDigest is that of the one manifest for this machine.
+	ManifestDigest string
+	Manifest       ocispec.Manifest
+	Config         ocispec.Image // without its history
 
-	dir string
-	lim Limits
+	blobs blobs
+	lim   Limits
 }
 
-// Open reads the image of this manifest digest from a layout folder and
-// verifies manifest and config. An empty digest means the one image of the
-// index that runs on Linux on this machine's architecture. Errors wrap
-// exec.ErrImage or exec.ErrImageTooBig.
-func Open(dir, manifest string, lim Limits) (*Layout, error) {
-	l := &Layout{dir: dir, Digest: manifest, lim: lim.WithDefaults(DefaultLimits())}
-	if manifest == "" {
-		raw, err := l.readFile(filepath.Join(dir, ocispec.ImageIndexFile))
-		if err != nil {
-			return nil, err
-		}
-		if l.Digest, err = l.resolve(raw, 0); err != nil {
+// Open reads the image of this digest from a layout folder and verifies its
+// manifest and config. Of an index it takes the manifest for Linux on this
+// machine's processor; a manifest is taken as it is. An empty digest means the
+// one image that the folder's index.json names. Errors wrap exec.ErrImage or
+// exec.ErrImageTooBig, and ErrPlatform or ErrSeveral.
+func Open(dir, digest string, lim Limits) (*Layout, error) {
+	lim = lim.WithDefaults(DefaultLimits())
+	b := blobs{dir: dir}
+	if digest == "" {
+		var err error
+		if digest, err = b.only(lim); err != nil {
 			return nil, err
 		}
 	}
-	if err := l.readManifest(); err != nil {
+	manifest, err := b.forMachine(digest, thisMachine(), lim)
+	if err != nil {
+		return nil, err
+	}
+	return b.open(digest, manifest, lim)
+}
+
+// forMachine returns the digest of the manifest that a machine takes.
+func (b blobs) forMachine(digest string, machine ocispec.Platform, lim Limits) (string, error) {
+	doc, err := b.document(digest, lim)
+	if err != nil || !doc.index {
+		return digest, err
+	}
+	all, err := b.children(doc, lim, 0)
+	if err != nil {
+		return "", err
+	}
+	return choose(all, machine)
+}
+
+// open reads one manifest and its config, and refuses what can be refused
+// before a layer is read.
+func (b blobs) open(image, manifest string, lim Limits) (*Layout, error) {
+	l := &Layout{Digest: image, ManifestDigest: manifest, blobs: b, lim: lim}
+	doc, err := b.document(manifest, lim)
+	if err != nil {
+		return nil, err
+	}
+	if doc.index {
+		return nil, bad("an index where a manifest should be")
+	}
+	l.Manifest = doc.manifest()
+	if l.Config, err = b.config(l.Manifest.Config, lim); err != nil {
 		return nil, err
 	}
 	return l, l.check()
 }
 
-// resolve finds the manifest an index means; an index may hold indexes.
-func (l *Layout) resolve(raw []byte, depth int) (string, error) {
-	var index ocispec.Index
-	if err := json.Unmarshal(raw, &index); err != nil {
-		return "", bad("index: %v", err)
-	}
-	var found []ocispec.Descriptor
-	for _, d := range index.Manifests {
-		if runsHere(d.Platform) {
-			found = append(found, d)
-		}
-	}
-	if len(found) != 1 {
-		return "", bad("index names %d images for linux/%s, not one", len(found), runtime.GOARCH)
-	}
-	d := found[0]
-	switch d.MediaType {
-	case ocispec.MediaTypeImageIndex, dockerIndex:
-		if depth >= 2 {
-			return "", bad("index within index within index")
-		}
-		inner, err := l.readBlob(d.Digest.String())
-		if err != nil {
-			return "", err
-		}
-		return l.resolve(inner, depth+1)
-	case ocispec.MediaTypeImageManifest, dockerManifest, "":
-		return d.Digest.String(), nil
-	}
-	return "", bad("index names a %.80q", d.MediaType)
-}
-
-// runsHere also refuses "unknown/unknown", the mark of attestations.
-func runsHere(p *ocispec.Platform) bool {
-	return p == nil || p.OS == "linux" && p.Architecture == runtime.GOARCH
-}
-
-func (l *Layout) readManifest() error {
-	raw, err := l.readBlob(l.Digest)
+// top reads the folder's index.json, which no digest covers.
+func (b blobs) top(lim Limits) (document, error) {
+	name, err := b.follow(ocispec.ImageIndexFile)
 	if err != nil {
-		return err
+		return document{}, err
 	}
-	if err := json.Unmarshal(raw, &l.Manifest); err != nil {
-		return bad("manifest: %v", err)
+	raw, err := readFile(filepath.Join(b.dir, filepath.FromSlash(name)), lim.ManifestBytes)
+	if err != nil {
+		return document{}, err
 	}
-	if raw, err = l.readBlob(l.Manifest.Config.Digest.String()); err != nil {
-		return err
+	doc, err := parseDocument(raw)
+	if err == nil && !doc.index {
+		err = bad("index.json is no index")
 	}
-	if err := json.Unmarshal(raw, &l.Config); err != nil {
-		return bad("config: %v", err)
-	}
-	return nil
+	doc.raw = raw
+	return doc, err
 }
 
-// check refuses what can be refused before a layer is read.
+func (b blobs) document(digest string, lim Limits) (document, error) {
+	raw, err := b.read(digest, lim.ManifestBytes)
+	if err != nil {
+		return document{}, err
+	}
+	doc, err := parseDocument(raw)
+	doc.raw = raw
+	return doc, err
+}
+
+func (b blobs) config(d ocispec.Descriptor, lim Limits) (ocispec.Image, error) {
+	raw, err := b.read(d.Digest.String(), lim.ManifestBytes)
+	if err != nil {
+		return ocispec.Image{}, err
+	}
+	return parseConfig(raw)
+}
+
 func (l *Layout) check() error {
 	layers := l.Manifest.Layers
 	switch {
-	case l.Manifest.SchemaVersion != 2:
-		return bad("manifest schema %d", l.Manifest.SchemaVersion)
 	case len(layers) > l.lim.Layers:
 		return fmt.Errorf("%w: %d layers, at most %d", exec.ErrImageTooBig, len(layers), l.lim.Layers)
 	case len(layers) == 0:
 		return bad("no layers")
+	case !l.isLinux():
+		return errors.Join(bad("made for %.40q", l.Config.OS), ErrPlatform)
 	case len(l.Config.RootFS.DiffIDs) != len(layers):
 		return bad("%d layers, %d diff ids", len(layers), len(l.Config.RootFS.DiffIDs))
-	case l.Config.OS != "" && l.Config.OS != "linux":
-		return bad("made for %.40q", l.Config.OS)
 	}
 	var total int64
 	for _, d := range layers {
 		if foreign(d) {
-			return bad("layer %s is foreign: its bytes are elsewhere", d.Digest)
+			return fmt.Errorf("%w: layer %.80s is foreign: %w", exec.ErrImage, d.Digest, errElsewhere)
 		}
 		if d.Size < 0 || d.Size > l.lim.CompressedBytes-total {
 			return fmt.Errorf("%w: layers of more than %d bytes", exec.ErrImageTooBig, l.lim.CompressedBytes)
@@ -136,70 +138,4 @@ func (l *Layout) check() error {
 	return nil
 }
 
-func foreign(d ocispec.Descriptor) bool {
-	return len(d.URLs) > 0 || strings.Contains(d.MediaType, "foreign") || strings.Contains(d.MediaType, "nondistributable")
-}
-
-// blobPath is where a blob lies. The digest is checked first, because it
-// becomes a file name.
-func (l *Layout) blobPath(d string) (string, error) {
-	dg := digest.Digest(d)
-	if dg.Algorithm() != digest.SHA256 || dg.Validate() != nil {
-		return "", bad("digest %.80q", d)
-	}
-	return filepath.Join(l.dir, ocispec.ImageBlobsDir, "sha256", dg.Encoded()), nil
-}
-
-// readBlob reads a small blob and verifies it.
-func (l *Layout) readBlob(d string) ([]byte, error) {
-	path, err := l.blobPath(d)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := l.readFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if got := digest.FromBytes(raw).String(); got != d {
-		return nil, bad("blob %s has digest %s", d, got)
-	}
-	return raw, nil
-}
-
-func (l *Layout) readFile(path string) ([]byte, error) {
-	f, err := openRegular(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(f, l.lim.ManifestBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", exec.ErrImage, err)
-	}
-	if n > l.lim.ManifestBytes {
-		return nil, fmt.Errorf("%w: %s beyond %d bytes", exec.ErrImageTooBig, filepath.Base(path), l.lim.ManifestBytes)
-	}
-	return buf.Bytes(), nil
-}
-
-// openRegular opens plain files only: a link or a FIFO in a stranger's layout
-// must not lead elsewhere or block.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Lstat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", exec.ErrImage, err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", exec.ErrImage, err)
-	}
-	return f, nil
-}
-
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", exec.ErrImage, fmt.Sprintf(format, args...))
-}
+func (l *Layout) isLinux() bool { return l.Config.OS == "" || l.Config.OS == "linux" }

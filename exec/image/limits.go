@@ -4,10 +4,11 @@ package image
 // the default.
 type Limits struct {
 	ManifestBytes   int64 // of the index, the manifest and the config, each
-	Layers          int
-	CompressedBytes int64 // of all layers as they lie in the layout
-	Bytes           int64 // of all layers, uncompressed
-	Entries         int   // files, folders and links of all layers
+	Layers          int   // of one manifest
+	Manifests       int   // below an index: one for each platform, and attestations
+	CompressedBytes int64 // of all layers as they lie in the layout, of all platforms together
+	Bytes           int64 // of all layers of one manifest, uncompressed
+	Entries         int   // files, folders and links of all layers of one manifest
 	Ratio           int64 // uncompressed bytes to those of the layers as they lie, beyond the first 16 MiB
 }
 
@@ -15,7 +16,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		ManifestBytes:   4 << 20,
-		Layers:          64,
+		Layers:          128, // Docker's own limit is 127
+		Manifests:       64,
 		CompressedBytes: 20 << 30,
 		Bytes:           60 << 30,
 		Entries:         1_000_000,
@@ -27,6 +29,7 @@ func DefaultLimits() Limits {
 func (l Limits) WithDefaults(d Limits) Limits {
 	l.ManifestBytes = orDefault(l.ManifestBytes, d.ManifestBytes)
 	l.Layers = orDefault(l.Layers, d.Layers)
+	l.Manifests = orDefault(l.Manifests, d.Manifests)
 	l.CompressedBytes = orDefault(l.CompressedBytes, d.CompressedBytes)
 	l.Bytes = orDefault(l.Bytes, d.Bytes)
 	l.Entries = orDefault(l.Entries, d.Entries)

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"errors"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -10,25 +11,27 @@ import (
 	"strings"
 )
 
-// Whiteouts as of the OCI layer specification.
-const (
-	whiteoutPrefix = ".wh."
-	whiteoutOpaque = ".wh..wh..opq"
-)
-
 // maxLinks bounds the symbolic links followed for one name, as Linux does.
 const maxLinks = 40
 
 // tree applies the entries of one layer to a folder. All file operations go
-// through os.Root, which cannot leave the folder whatever links lie in it.
+// through os.Root, which cannot leave the folder whatever links lie in it. It
+// remembers names by their hashes: a million long names would be a bomb.
 type tree struct {
-	root *os.Root
-	mine map[string]bool // names of this layer, which its whiteouts spare
+	root   *os.Root
+	seed   maphash.Seed
+	mine   map[uint64]bool // names of this layer, which its whiteouts spare
+	hidden map[uint64]bool // names whose lower layers are hidden already
 }
 
-func newTree(root *os.Root) *tree { return &tree{root: root, mine: map[string]bool{}} }
+func newTree(root *os.Root) *tree {
+	return &tree{root: root, seed: maphash.MakeSeed(), mine: map[uint64]bool{}, hidden: map[uint64]bool{}}
+}
 
 func (t *tree) put(h *tar.Header, content io.Reader) error {
+	if err := checkEntry(h); err != nil {
+		return err
+	}
 	name, err := t.locate(h.Name)
 	if err != nil {
 		return err
@@ -41,17 +44,14 @@ func (t *tree) put(h *tar.Header, content io.Reader) error {
 		return t.clear(path.Clean(dir))
 	}
 	if hidden, ok := strings.CutPrefix(base, whiteoutPrefix); ok {
-		if hidden == "" || hidden == "." || hidden == ".." {
-			return bad("whiteout %.80q", base)
-		}
-		return t.remove(path.Join(dir, hidden))
+		return t.hide(path.Join(dir, hidden))
 	}
 	if dir != "" {
 		if err := t.root.MkdirAll(path.Clean(dir), 0o755); err != nil {
 			return err
 		}
 	}
-	t.mine[name] = true
+	t.mine[t.sum(name)] = true
 	return t.write(name, h, content)
 }
 
@@ -72,10 +72,8 @@ func (t *tree) write(name string, h *tar.Header, content io.Reader) error {
 			return bad("a link to itself")
 		}
 		return t.replace(name, func() error { return t.root.Link(target, name) })
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader:
-		return nil // no device of a stranger's choosing exists in a sandbox
 	}
-	return bad("entry type %q", h.Typeflag)
+	return nil // no device of a stranger's choosing exists in a sandbox
 }
 
 func (t *tree) mkdir(name string, h *tar.Header) error {
@@ -127,45 +125,88 @@ func readable(m fs.FileMode) fs.FileMode {
 	return own | pass>>3 | pass>>6
 }
 
-// remove hides a name of a lower layer.
-func (t *tree) remove(name string) error {
-	if t.mine[name] {
+func (t *tree) sum(name string) uint64 { return maphash.String(t.seed, name) }
+
+// hide takes away what lower layers have put under a name. Once is enough for
+// a layer: it adds nothing to those below.
+func (t *tree) hide(name string) error {
+	if t.hidden[t.sum(name)] {
 		return nil
 	}
-	return t.root.RemoveAll(name)
+	t.hidden[t.sum(name)] = true
+	return t.remove(name)
 }
 
 // clear hides all that lower layers have put into a folder.
 func (t *tree) clear(dir string) error {
-	d, err := t.root.Open(dir)
+	key := t.sum(dir + "/")
+	if t.hidden[key] {
+		return nil
+	}
+	t.hidden[key] = true
+	info, err := t.root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.removeBelow(dir)
+	return err
+}
+
+// remove removes a name of lower layers, and of a folder what is not this
+// layer's.
+func (t *tree) remove(name string) error {
+	info, err := t.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
+	if !info.IsDir() {
+		if t.mine[t.sum(name)] {
+			return nil
+		}
+		return t.root.Remove(name)
+	}
+	left, err := t.removeBelow(name)
+	if err != nil || left || t.mine[t.sum(name)] {
 		return err
 	}
+	return t.root.Remove(name)
+}
+
+// removeBelow tells whether anything stayed in the folder.
+func (t *tree) removeBelow(dir string) (left bool, err error) {
+	d, err := t.root.Open(dir)
+	if err != nil {
+		return false, err
+	}
+	names, err := d.Readdirnames(-1)
+	d.Close()
+	if err != nil {
+		return false, err
+	}
 	for _, n := range names {
-		if err := t.remove(path.Join(dir, n)); err != nil {
-			return err
+		n = path.Join(dir, n)
+		if err := t.remove(n); err != nil {
+			return false, err
+		}
+		if _, err := t.root.Lstat(n); err == nil {
+			left = true
 		}
 	}
-	return nil
+	return left, nil
 }
 
 // locate turns an entry's name into a path with no link among its folders. An
 // absolute link means the image's root. A name that climbs out is refused.
 func (t *tree) locate(name string) (string, error) {
-	if len(name) > 4096 || strings.ContainsRune(name, 0) {
-		return "", bad("name of %d bytes", len(name))
-	}
-	clean := path.Clean(strings.TrimLeft(name, "/"))
-	if clean == ".." || strings.HasPrefix(clean, "../") || name == "" {
-		return "", bad("name %.200q leads out of the image", name)
+	clean, err := cleanName(name)
+	if err != nil {
+		return "", err
 	}
 	todo := strings.Split(clean, "/")
 	done, links := ".", 0

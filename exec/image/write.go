@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -79,14 +81,10 @@ func (w layoutWriter) finish(config ocispec.Image, layers []ocispec.Descriptor, 
 	if err != nil {
 		return "", err
 	}
-	return w.finishManifest(cd, layers, name)
-}
-
-func (w layoutWriter) finishManifest(config ocispec.Descriptor, layers []ocispec.Descriptor, name string) (string, error) {
 	md, err := w.json(ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
-		Config:    config,
+		Config:    cd,
 		Layers:    layers,
 	})
 	if err != nil {
@@ -95,14 +93,15 @@ func (w layoutWriter) finishManifest(config ocispec.Descriptor, layers []ocispec
 	return md.Digest.String(), w.index(md, name)
 }
 
-func (w layoutWriter) index(manifest ocispec.Descriptor, name string) error {
+// index closes the layout: the one image in it is root.
+func (w layoutWriter) index(root ocispec.Descriptor, name string) error {
 	if name != "" {
-		manifest.Annotations = map[string]string{ocispec.AnnotationRefName: name}
+		root.Annotations = map[string]string{ocispec.AnnotationRefName: name}
 	}
 	index, err := json.Marshal(ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageIndex,
-		Manifests: []ocispec.Descriptor{manifest},
+		Manifests: []ocispec.Descriptor{root},
 	})
 	if err != nil {
 		return err
@@ -119,6 +118,10 @@ func (w layoutWriter) json(mediaType string, v any) (ocispec.Descriptor, error) 
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
+	return w.bytes(mediaType, raw)
+}
+
+func (w layoutWriter) bytes(mediaType string, raw []byte) (ocispec.Descriptor, error) {
 	return w.blob(mediaType, func(out io.Writer) error {
 		_, err := out.Write(raw)
 		return err
@@ -263,6 +266,17 @@ func emptyDir(dir string) error {
 		return fmt.Errorf("image: folder %s is not empty", dir)
 	}
 	return nil
+}
+
+// clearDir empties a folder of ours as well as it can after a failure.
+func clearDir(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	for _, e := range entries {
+		os.RemoveAll(filepath.Join(dir, e.Name()))
+	}
 }
 
 func orElse(s, def string) string {
