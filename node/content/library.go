@@ -131,7 +131,7 @@ func (l *Library) GC(ctx context.Context, dryRun bool, inUse []string) (blob.GCR
 			defer release()
 		}
 	}
-	report, err := l.blobs.GC(ctx, dryRun)
+	report, err := l.blobs.GC(ctx, blob.GCOptions{DryRun: dryRun})
 	if err != nil || dryRun {
 		return report, err
 	}

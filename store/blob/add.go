@@ -76,16 +76,26 @@ func (s *Store) addCopy(ctx context.Context, r io.Reader, pin bool) (Info, func(
 
 // keep publishes a built file, unless the store has it already.
 func (s *Store) keep(b *builder, root cid.Cid, tmp *os.File, pin bool) (Info, error) {
-	rec := record{Size: b.size, Blocks: b.blocks(), Pinned: pin}
-	if old, err := s.record(root); err == nil && s.usable(root) {
-		rec.Ref, rec.ModTime = old.Ref, old.ModTime
+	if s.usable(root) {
 		_ = tmp.Close()
-	} else {
-		if err := publish(tmp, s.ownPath(root), s.filesDir()); err != nil {
+		return s.again(root, pin)
+	}
+	if err := s.publish(tmp, root); err != nil {
+		return Info{}, err
+	}
+	return s.keepRecord(b, root, record{Size: b.size, Blocks: b.blocks(), Pinned: pin})
+}
+
+// again is for content that was added and is here already. It stays where it
+// is: what the store has is safer than a reference, and needs no second copy.
+func (s *Store) again(root cid.Cid, pin bool) (Info, error) {
+	s.used(root)
+	if pin {
+		if err := s.Pin(root.String()); err != nil {
 			return Info{}, err
 		}
 	}
-	return s.keepRecord(b, root, rec)
+	return s.Stat(root.String())
 }
 
 func (s *Store) keepRecord(b *builder, root cid.Cid, rec record) (Info, error) {
@@ -107,7 +117,7 @@ func (s *Store) addReference(ctx context.Context, f *os.File, pin bool) (Info, e
 	if err != nil {
 		return Info{}, err
 	}
-	before, err := f.Stat()
+	before, size, err := settled(ctx, f)
 	if err != nil {
 		return Info{}, err
 	}
@@ -115,19 +125,14 @@ func (s *Store) addReference(ctx context.Context, f *os.File, pin bool) (Info, e
 	if err != nil {
 		return Info{}, err
 	}
-	after, err := os.Stat(abs)
-	if err != nil {
-		return Info{}, err
-	}
-	if !after.ModTime().Equal(before.ModTime()) || uint64(after.Size()) != b.size {
+	if err := before.same(f, uint64(size)); err != nil || b.size != uint64(size) {
 		return Info{}, fmt.Errorf("%w while it was read: %s", ErrChanged, abs)
 	}
-	rec := record{Size: b.size, Blocks: b.blocks(), Pinned: pin, Ref: abs, ModTime: after.ModTime().UnixNano()}
 	defer s.use(root.cid)()
-	if old, err := s.record(root.cid); err == nil && old.Ref == "" && s.usable(root.cid) {
-		rec.Ref, rec.ModTime = "", 0 // the store's own copy is the safer one
+	if old, err := s.record(root.cid); err == nil && old.Ref != abs && s.usable(root.cid) {
+		return s.again(root.cid, pin)
 	}
-	return s.keepRecord(b, root.cid, rec)
+	return s.keepRecord(b, root.cid, record{Size: b.size, Blocks: b.blocks(), Pinned: pin, Ref: abs, stamp: before})
 }
 
 // build reads r to its end, copies it to tmp unless that is nil, and makes the

@@ -20,3 +20,15 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// allocated is what a file, which may have holes, takes on the disk.
+func allocated(path string) (int64, error) {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return 0, err
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		return min(st.Size(), sys.Blocks*512), nil
+	}
+	return st.Size(), nil
+}

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/windows"
 )
@@ -13,3 +14,12 @@ func diskFull(err error) bool {
 
 // syncDir does nothing: Windows cannot sync a folder, NTFS journals renames.
 func syncDir(string) error { return nil }
+
+// allocated is what a file takes on the disk; holes count here.
+func allocated(path string) (int64, error) {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}

@@ -89,7 +89,7 @@ func (e *exporter) file(ctx context.Context, c cid.Cid, r record, path string) e
 	}
 	defer f.Close()
 	// A file in place has other names than the store's, so it is not linked.
-	if e.lim.Link && r.Ref == "" && os.Link(f.f.Name(), path) == nil {
+	if e.lim.Link && f.f.Name() == e.s.ownPath(c) && os.Link(f.f.Name(), path) == nil {
 		return nil
 	}
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

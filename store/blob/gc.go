@@ -1,222 +1,225 @@
 package blob
 
 import (
+	"bytes"
+	"container/heap"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/ipfs/go-cid"
-
-	"infernet.tech/infernet/store"
 )
 
-// Remove takes c out of the store; a file referenced in place stays where it
-// is. The files of a folder stay until GC. Errors: ErrInUse when c is open,
-// held, being fetched or an entry of a folder here; ErrNotHave; ErrCID.
-func (s *Store) Remove(c string) error {
-	id, err := parseCID(c)
-	if err != nil {
-		return err
-	}
-	if _, err := s.record(id); err != nil {
-		return err
-	}
-	parent, err := s.parent(id)
-	if err != nil {
-		return err
-	}
-	if parent.Defined() {
-		return fmt.Errorf("%w: %s is an entry of folder %s", ErrInUse, id, parent)
-	}
-	return s.erase(id)
+// GCOptions says how much GC removes.
+type GCOptions struct {
+	// DryRun only tells what would be removed.
+	DryRun bool
+	// Target ends the collection when no more than so many bytes are left,
+	// what was used longest ago having gone first; 0 removes all that nothing
+	// needs.
+	Target uint64
 }
 
-// parent finds a folder that lists c.
-func (s *Store) parent(c cid.Cid) (parent cid.Cid, err error) {
-	err = s.scanCIDs(recordPrefix, func(d cid.Cid, v []byte) error {
-		var r record
-		if err := json.Unmarshal(v, &r); err != nil || !r.Dir || parent.Defined() {
+// GC removes what is not pinned, in use or below such, longest unused first,
+// unfinished fetches included; a folder goes before what is in it. Then it
+// rewrites the packs that hold mostly what is removed.
+func (s *Store) GC(ctx context.Context, opt GCOptions) (GCReport, error) {
+	s.room.making.Lock()
+	defer s.room.making.Unlock()
+	k := &collector{s: s, dry: opt.DryRun, target: opt.Target}
+	err := k.run(ctx)
+	if err == nil && !opt.DryRun {
+		err = s.compact(ctx, opt.Target, opt.Target == 0)
+	}
+	return k.rep, err
+}
+
+// evict makes the store as small as low if it can; it rewrites packs only as
+// far as high demands it. The caller holds room.making.
+func (s *Store) evict(low, high uint64) error {
+	ctx := context.Background() // it ends by itself, and half of it helps nobody
+	k := &collector{s: s, target: max(low, 1)}
+	if err := k.run(ctx); err != nil {
+		return err
+	}
+	return s.compact(ctx, max(high, 1), false)
+}
+
+// batch is how many files are removed at once at most: as long nobody can
+// begin to use anything.
+const batch = 200
+
+// collector is one collection.
+type collector struct {
+	s      *Store
+	dry    bool
+	target uint64
+	rep    GCReport
+	g      *survey
+	left   uint64 // bytes on the store's account
+	queue  byUse
+}
+
+func (k *collector) run(ctx context.Context) (err error) {
+	defer k.s.watchUses()()
+	if k.g, err = k.s.survey(); err != nil {
+		return err
+	}
+	k.left = k.g.total
+	for _, e := range k.g.all {
+		if !e.keep && e.parents == 0 {
+			k.queue = append(k.queue, e)
+		}
+		if err := k.dropExtra(e); err != nil {
 			return err
 		}
-		n, err := s.folder(d)
-		if err != nil {
+	}
+	heap.Init(&k.queue)
+	for len(k.queue) > 0 && (k.target == 0 || k.left > k.target) {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for _, l := range n.links {
-			if l.cid == c {
-				parent = d
-			}
+		if err := k.removeSome(); err != nil {
+			return err
 		}
+	}
+	for _, e := range k.g.all {
+		if e.whole {
+			k.rep.Kept++
+		}
+	}
+	k.rep.Kept -= len(k.rep.Removed)
+	return nil
+}
+
+// removeSome removes the next folder, or the files next in turn.
+func (k *collector) removeSome() error {
+	var some []*surveyed
+	var cids []cid.Cid
+	left := k.left
+	for len(k.queue) > 0 && len(some) < batch && (k.target == 0 || left > k.target) {
+		folder := len(k.queue[0].kids) > 0
+		if folder && len(some) > 0 {
+			break // what is in it takes part in the order once it is gone
+		}
+		e := heap.Pop(&k.queue).(*surveyed)
+		if k.target > 0 && e.whole && k.gain(e) == 0 {
+			continue // to remove it would not help
+		}
+		some, cids = append(some, e), append(cids, e.c)
+		left -= min(left, k.size(e))
+		if folder {
+			break
+		}
+	}
+	if len(some) == 0 {
 		return nil
-	})
-	return parent, err
-}
-
-// erase removes what is not in use: the record first, then the bytes, so that
-// a crash leaves bytes without a record and never the reverse.
-func (s *Store) erase(c cid.Cid) error {
-	s.mu.Lock()
-	defer s.mu.Unlock() // nobody begins to use c meanwhile
-	if s.uses[c] > 0 || s.claims[c] != nil {
-		return fmt.Errorf("%w: %s", ErrInUse, c)
 	}
-	// An unfinished file goes first: on a full disk its room is needed to
-	// write even the deletion of its journal.
-	if err := os.Remove(s.partPath(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	gone := cids
+	if !k.dry {
+		var err error
+		if gone, err = k.s.erase(cids); err != nil {
+			return err
+		}
 	}
-	if err := s.forget(c); err != nil {
-		return space(err)
+	erased := make(map[cid.Cid]bool, len(gone))
+	for _, c := range gone {
+		erased[c] = true
 	}
-	if err := os.Remove(s.ownPath(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, e := range some {
+		if erased[e.c] { // the others were taken into use meanwhile
+			k.removed(e)
+		}
 	}
 	return nil
 }
 
-// GC removes everything that is not pinned, in use or below such, unfinished
-// fetches included. With dryRun it only tells what it would remove.
-func (s *Store) GC(ctx context.Context, dryRun bool) (GCReport, error) {
-	var rep GCReport
-	keep, err := s.mark()
-	if err != nil {
-		return rep, err
+// removed takes note of what is gone; what was in a folder may now go too.
+func (k *collector) removed(e *surveyed) {
+	k.left -= min(k.left, k.size(e))
+	k.rep.Bytes += k.size(e)
+	if e.whole {
+		k.rep.Removed = append(k.rep.Removed, k.s.infoAt(e.c, e.r, e.used))
 	}
-	if err := s.sweep(ctx, keep, dryRun, &rep); err != nil {
-		return rep, err
+	for _, c := range e.kids {
+		kid := k.g.all[c]
+		if kid == nil || kid.keep {
+			continue
+		}
+		if kid.parents--; kid.parents == 0 {
+			heap.Push(&k.queue, kid)
+		}
 	}
-	err = s.scanCIDs(recordPrefix, func(c cid.Cid, v []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if keep[c] {
-			rep.Kept++
-			return nil
-		}
-		var r record
-		if err := json.Unmarshal(v, &r); err != nil {
-			return err
-		}
-		if !dryRun {
-			if err := s.erase(c); errors.Is(err, ErrInUse) {
-				rep.Kept++ // taken into use since the marking
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-		rep.Removed = append(rep.Removed, s.info(c, r))
-		if !r.Dir && r.Ref == "" {
-			rep.Bytes += r.Size
-		}
-		return nil
-	})
-	return rep, err
 }
 
-// mark lists everything reachable from pins and users.
-func (s *Store) mark() (map[cid.Cid]bool, error) {
-	var roots []cid.Cid
-	err := s.scanCIDs(recordPrefix, func(c cid.Cid, v []byte) error {
-		var r record
-		err := json.Unmarshal(v, &r)
-		if r.Pinned {
-			roots = append(roots, c)
+func (k *collector) size(e *surveyed) uint64 { return e.r.stored() }
+
+// gain is what removing e can give back, with all that is below it.
+func (k *collector) gain(e *surveyed) (sum uint64) {
+	seen := map[cid.Cid]bool{}
+	todo := []*surveyed{e}
+	for len(todo) > 0 {
+		e := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if e == nil || e.keep || seen[e.c] {
+			continue
 		}
-		return err
-	})
-	if err != nil {
-		return nil, err
+		seen[e.c] = true
+		if sum += k.size(e); sum > 0 {
+			return sum
+		}
+		for _, c := range e.kids {
+			todo = append(todo, k.g.all[c])
+		}
 	}
-	keep := map[cid.Cid]bool{}
+	return 0
+}
+
+// dropExtra removes files that the record does not need.
+func (k *collector) dropExtra(e *surveyed) error {
+	if len(e.extra) == 0 || k.dry || e.keep {
+		return nil
+	}
+	s := k.s
 	s.mu.Lock()
-	for c := range s.uses {
-		keep[c] = true
-		roots = append(roots, c)
-	}
-	s.mu.Unlock()
-	for _, root := range roots {
-		if keep[root] {
-			if _, err := s.record(root); errors.Is(err, ErrNotHave) {
-				continue // being fetched; it holds what it has met
-			}
-		}
-		err := s.below([]cid.Cid{root}, func(c cid.Cid, _ record) error { keep[c] = true; return nil })
-		if err != nil && !errors.Is(err, ErrNotHave) {
-			return nil, err
-		}
-	}
-	return keep, nil
-}
-
-// sweep removes what has no record: unfinished fetches that nobody continues,
-// their nodes, and files that a crash left without a record.
-func (s *Store) sweep(ctx context.Context, keep map[cid.Cid]bool, dryRun bool, rep *GCReport) error {
-	orphans, err := s.orphans()
-	if err != nil {
-		return err
-	}
-	for c := range orphans {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if keep[c] {
-			continue
-		}
-		if _, err := s.record(c); !errors.Is(err, ErrNotHave) {
-			continue
-		}
-		var bytes uint64
-		for _, path := range []string{s.ownPath(c), s.partPath(c)} {
-			if st, err := os.Stat(path); err == nil {
-				bytes += uint64(st.Size())
-			}
-		}
-		if !dryRun {
-			if err := s.erase(c); errors.Is(err, ErrInUse) {
-				continue
-			} else if err != nil {
-				return err
-			}
-		}
-		rep.Bytes += bytes
-	}
-	return nil
-}
-
-// orphans lists every CID that has nodes, a journal or a file.
-func (s *Store) orphans() (map[cid.Cid]bool, error) {
-	all := map[cid.Cid]bool{}
-	err := s.index.View(func(r store.Reader) error {
-		for _, prefix := range []string{nodePrefix, partialPrefix} {
-			err := r.Scan([]byte(prefix), func(k, _ []byte) error {
-				c, err := castCID(k[1:min(len(k), 1+cidLen)])
-				all[c] = true
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
+	defer s.mu.Unlock()
+	if _, touched := s.touched[e.c]; touched || s.uses[e.c] > 0 || s.claims[e.c] != nil {
 		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	for _, dir := range []string{s.filesDir(), s.tmpDir()} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if c, err := parseCID(strings.TrimSuffix(filepath.Base(e.Name()), ".part")); err == nil {
-				all[c] = true
-			}
-		}
+	var errs []error
+	for _, path := range e.extra {
+		errs = append(errs, remove(path))
 	}
-	return all, nil
+	s.room.recount()
+	return errors.Join(errs...)
+}
+
+// watchUses lets erase know what is taken into use from now on, because a
+// survey does not.
+func (s *Store) watchUses() (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touched = map[cid.Cid]struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.touched = nil
+	}
+}
+
+// byUse is a heap, longest unused first.
+type byUse []*surveyed
+
+func (q byUse) Len() int      { return len(q) }
+func (q byUse) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q byUse) Less(i, j int) bool {
+	if q[i].used != q[j].used {
+		return q[i].used < q[j].used
+	}
+	return bytes.Compare(q[i].c.Bytes(), q[j].c.Bytes()) < 0
+}
+func (q *byUse) Push(x any) { *q = append(*q, x.(*surveyed)) }
+func (q *byUse) Pop() any {
+	x := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return x
 }

@@ -161,7 +161,7 @@ func manyNames(n int) (names []string) {
 // swept checks that GC leaves nothing at all of an unfinished fetch.
 func swept(t *testing.T, s *Store) {
 	t.Helper()
-	if _, err := s.GC(t.Context(), false); err != nil {
+	if _, err := s.GC(t.Context(), GCOptions{DryRun: false}); err != nil {
 		t.Error(err)
 	}
 	clean(t, s)

@@ -10,17 +10,21 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// The index has three kinds of keys, each followed by a CID in binary:
+// The index has these kinds of keys; CID and ROOT are CIDs in binary:
 //
 //	r CID         record of a file or folder that is whole, verified and synced
 //	n ROOT HASH   dag-pb node of the file or folder ROOT
 //	p CID         how far an unfinished fetch of a file is
+//	u CID         when it was used last, if that was after the record
+//	k PACK        how much of a pack needs no looking through at the next Open
 //
 // Leaves have no keys: the nodes list them in the order of the bytes.
 const (
 	recordPrefix  = "r"
 	nodePrefix    = "n"
 	partialPrefix = "p"
+	usedPrefix    = "u"
+	settledPrefix = "k"
 )
 
 // nodesPerUpdate keeps the transactions that write nodes small.
@@ -33,10 +37,34 @@ type record struct {
 	Entries int    `json:"entries,omitempty"`
 	Dir     bool   `json:"dir,omitempty"`
 	Pinned  bool   `json:"pinned,omitempty"`
-	// Ref is the absolute path of a file referenced in place, ModTime its time
-	// of last change then, in nanoseconds since 1970.
-	Ref     string `json:"ref,omitempty"`
-	ModTime int64  `json:"mtime,omitempty"`
+	// At is when the record was made, in nanoseconds since 1970.
+	At int64 `json:"at,omitempty"`
+	// Pack, when set, is the pack in which the bytes begin at Off.
+	Pack string `json:"pack,omitempty"`
+	Off  int64  `json:"off,omitempty"`
+	// Ref is the absolute path of a file referenced in place, stamp what the
+	// file system said of it then.
+	Ref string `json:"ref,omitempty"`
+	stamp
+}
+
+// own is the number of bytes in a plain file of its own in the store.
+func (r record) own() uint64 {
+	if r.elsewhere() {
+		return 0
+	}
+	return r.Size
+}
+
+// elsewhere tells that there is no plain file of its own for it.
+func (r record) elsewhere() bool { return r.Dir || r.Ref != "" || r.Pack != "" }
+
+// stored is the number of bytes on the store's account, packs included.
+func (r record) stored() uint64 {
+	if r.Dir || r.Ref != "" {
+		return 0
+	}
+	return r.Size
 }
 
 // partial is the progress journal of one unfinished file: the first Bytes
@@ -64,6 +92,15 @@ func getJSON[T any](s store.Store, k []byte) (v T, err error) {
 		err = ErrNotHave
 	}
 	return v, err
+}
+
+// getIn reads one small record inside a transaction.
+func getIn(x store.Reader, k []byte, v any) error {
+	raw, err := x.Get(k)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, v)
 }
 
 func setJSON(x store.Txn, k []byte, v any) error {
@@ -117,30 +154,25 @@ func (s *Store) putNodes(root cid.Cid, blocks [][]byte, cids []cid.Cid) error {
 // commit makes c visible. The bytes must be in place and synced. A pin set
 // before stays.
 func (s *Store) commit(c cid.Cid, r record) error {
-	return space(s.index.Update(func(x store.Txn) error {
-		next := r
-		if raw, err := x.Get(key(recordPrefix, c)); err == nil {
-			var old record
-			if json.Unmarshal(raw, &old) == nil {
-				next.Pinned = next.Pinned || old.Pinned
-			}
+	if err := s.fault("commit", c.String()); err != nil {
+		return err
+	}
+	r.At = s.now()
+	var before uint64
+	err := s.index.Update(func(x store.Txn) error {
+		next, old := r, record{}
+		if err := getIn(x, key(recordPrefix, c), &old); err == nil {
+			next.Pinned = next.Pinned || old.Pinned
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		before = old.own()
 		return errors.Join(setJSON(x, key(recordPrefix, c), next), x.Delete(key(partialPrefix, c)))
-	}))
-}
-
-// forget removes every trace of c from the index, its record first, so that a
-// crash between leaves nothing visible.
-func (s *Store) forget(c cid.Cid) error {
-	err := s.index.Update(func(x store.Txn) error {
-		return errors.Join(x.Delete(key(recordPrefix, c)), x.Delete(key(partialPrefix, c)))
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.room.add(int64(r.own()) - int64(before))
 	}
-	return s.deleteNodes(key(nodePrefix, c))
+	return space(err)
 }
 
 // deleteNodes removes all keys under prefix, some at a time.

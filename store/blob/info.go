@@ -62,6 +62,8 @@ type AddOptions struct {
 // GCReport tells what GC removed, or would remove.
 type GCReport struct {
 	Removed []Info
-	Bytes   uint64 // bytes given back to the disk, unfinished fetches included
-	Kept    int    // files and folders that stay
+	// Bytes is what was removed, unfinished fetches included. The disk has the
+	// bytes of packed files back once their packs are rewritten.
+	Bytes uint64
+	Kept  int // files and folders that stay
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 )
@@ -24,35 +25,83 @@ type opened struct {
 
 // openFile opens the bytes of a file. Errors: ErrChanged, ErrCorrupt, ErrIsDir.
 func (s *Store) openFile(c cid.Cid, r record) (*opened, error) {
-	if r.Dir {
+	switch {
+	case r.Dir:
 		return nil, fmt.Errorf("%w: %s", ErrIsDir, c)
+	case r.Pack != "":
+		return s.openPacked(c, r)
+	case r.Ref != "":
+		return openReference(r)
 	}
-	path, wrong := s.ownPath(c), ErrCorrupt
-	if r.Ref != "" {
-		path, wrong = r.Ref, ErrChanged
+	f, st, err := openPlain(s.ownPath(c), ErrCorrupt)
+	if err != nil {
+		return nil, err
 	}
+	if uint64(st.Size()) != r.Size {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrCorrupt, f.Name()), f.Close())
+	}
+	return &opened{f: f, size: int64(r.Size), closed: f.Close}, nil
+}
+
+// openPlain opens a file that must be there, or else the store is wrong.
+func openPlain(path string, wrong error) (*os.File, os.FileInfo, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is gone", wrong, path)
+		return nil, nil, fmt.Errorf("%w: %s is gone", wrong, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("blob: %w", err)
+		return nil, nil, fmt.Errorf("blob: %w", err)
 	}
-	o := &opened{f: f, size: int64(r.Size), closed: f.Close}
-	check := func() error {
-		st, err := f.Stat()
-		if err == nil && (uint64(st.Size()) != r.Size || (r.Ref != "" && st.ModTime().UnixNano() != r.ModTime)) {
-			err = fmt.Errorf("%w: %s", wrong, path)
-		}
-		return err
+	st, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
 	}
-	if err := check(); err != nil {
+	return f, st, nil
+}
+
+// openReference opens a file of the user's, unless it has changed.
+func openReference(r record) (*opened, error) {
+	f, st, err := openPlain(r.Ref, ErrChanged)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrChanged, r.Ref), f.Close())
+	}
+	changed := func() error { return r.same(f, r.Size) }
+	if err := changed(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if r.Ref != "" {
-		o.changed = check
+	return &opened{f: f, size: int64(r.Size), changed: changed, closed: f.Close}, nil
+}
+
+// openPacked opens a file in a pack. If the pack is gone, it was rewritten
+// since r was read, or made a file of its own.
+func (s *Store) openPacked(c cid.Cid, r record) (*opened, error) {
+	for {
+		p, err := s.packs.get(r.Pack)
+		if err == nil {
+			if r.Off+int64(r.Size) > p.length() {
+				return nil, errors.Join(fmt.Errorf("%w: %s is short", ErrCorrupt, p.f.Name()), s.packs.put(p))
+			}
+			closed := sync.OnceValue(func() error { return s.packs.put(p) })
+			return &opened{f: p.f, off: r.Off, size: int64(r.Size), closed: closed}, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("blob: %w", err)
+		}
+		now, err := s.record(c)
+		if err != nil {
+			return nil, err
+		}
+		if now.Pack == "" {
+			return s.openFile(c, now)
+		}
+		if now.Pack == r.Pack {
+			return nil, fmt.Errorf("%w: %s is gone", ErrCorrupt, s.packPath(r.Pack))
+		}
+		r = now
 	}
-	return o, nil
 }
 
 // Size is the number of bytes.

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 
@@ -23,9 +25,18 @@ type Store struct {
 	index store.Store
 	cfg   Config
 
-	mu     sync.Mutex
-	uses   map[cid.Cid]int           // open readers, streams and holds
-	claims map[cid.Cid]chan struct{} // files being fetched; closed when given up
+	mu      sync.Mutex
+	uses    map[cid.Cid]int           // open readers, streams and holds
+	claims  map[cid.Cid]chan struct{} // files being fetched; closed when given up
+	touched map[cid.Cid]struct{}      // what uses had since a collection began; nil outside of one
+
+	packs packs
+	room  room
+	last  lastUses
+	dirs  group // syncs of the folder of files
+	// fault, in tests, is asked before each step that a crash could come
+	// between, and fails it.
+	fault func(step, path string) error
 }
 
 // Open opens the store in dir, which it creates, with its records in index
@@ -37,8 +48,11 @@ func Open(dir string, index store.Store, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("blob: open: %w", err)
 	}
 	s := &Store{dir: dir, index: index, cfg: cfg.withDefaults(),
-		uses: map[cid.Cid]int{}, claims: map[cid.Cid]chan struct{}{}}
-	for _, d := range []string{s.filesDir(), s.tmpDir()} {
+		uses: map[cid.Cid]int{}, claims: map[cid.Cid]chan struct{}{},
+		last:  lastUses{fresh: map[cid.Cid]int64{}},
+		fault: func(string, string) error { return nil }}
+	s.packs = packs{s: s, open: map[string]*pack{}}
+	for _, d := range []string{s.filesDir(), s.tmpDir(), s.packsDir()} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, fmt.Errorf("blob: open: %w", err)
 		}
@@ -52,18 +66,41 @@ func Open(dir string, index store.Store, cfg Config) (*Store, error) {
 			_ = os.Remove(filepath.Join(s.tmpDir(), e.Name()))
 		}
 	}
+	if err := s.recoverPacks(); err != nil {
+		return nil, fmt.Errorf("blob: open: %w", err)
+	}
 	return s, nil
 }
 
-// addPrefix begins the names of temporary files of additions.
-const addPrefix = "add-"
+// Close writes down when what was used last and closes the packs. The store
+// must not be used after it; one that is not closed loses nothing else.
+func (s *Store) Close() error {
+	err := s.writeUses()
+	s.packs.mu.Lock()
+	defer s.packs.mu.Unlock()
+	for id, p := range s.packs.open {
+		delete(s.packs.open, id)
+		if p.gone = true; p.users == 0 {
+			err = errors.Join(err, p.f.Close())
+		}
+	}
+	s.packs.cur = nil
+	return err
+}
+
+// addPrefix begins the names of temporary files of additions, partSuffix ends
+// those of fetches.
+const (
+	addPrefix  = "add-"
+	partSuffix = ".part"
+)
 
 func (s *Store) filesDir() string { return filepath.Join(s.dir, "files") }
 func (s *Store) tmpDir() string   { return filepath.Join(s.dir, "tmp") }
 
 // ownPath is where the bytes of a file lie once whole; partPath until then.
 func (s *Store) ownPath(c cid.Cid) string  { return filepath.Join(s.filesDir(), c.String()) }
-func (s *Store) partPath(c cid.Cid) string { return filepath.Join(s.tmpDir(), c.String()+".part") }
+func (s *Store) partPath(c cid.Cid) string { return filepath.Join(s.tmpDir(), c.String()+partSuffix) }
 
 // Stat describes what is here whole and verified. Errors: ErrNotHave, ErrCID.
 // It does not look whether a referenced file has changed.
@@ -101,24 +138,42 @@ func (s *Store) usable(c cid.Cid) bool {
 // List describes everything here, the files inside of folders included.
 func (s *Store) List() ([]Info, error) {
 	var out []Info
-	err := s.scanCIDs(recordPrefix, func(c cid.Cid, v []byte) error {
-		var r record
-		if err := json.Unmarshal(v, &r); err != nil {
+	err := s.index.View(func(x store.Reader) error {
+		return x.Scan([]byte(recordPrefix), func(k, v []byte) error {
+			var r record
+			c, err := castCID(k[1:])
+			if err == nil {
+				err = json.Unmarshal(v, &r)
+			}
+			if err == nil {
+				out = append(out, s.infoAt(c, r, s.usedAt(x, c, r)))
+			}
 			return err
-		}
-		out = append(out, s.info(c, r))
-		return nil
+		})
 	})
 	return out, err
 }
 
+// info describes c, whose record is r.
 func (s *Store) info(c cid.Cid, r record) Info {
+	at := r.At
+	_ = s.index.View(func(x store.Reader) error { // the time is no reason to fail
+		at = s.usedAt(x, c, r)
+		return nil
+	})
+	return s.infoAt(c, r, at)
+}
+
+func (s *Store) infoAt(c cid.Cid, r record, used int64) Info {
 	i := Info{CID: c.String(), Size: r.Size, Blocks: r.Blocks, Entries: r.Entries, Dir: r.Dir,
-		Pinned: r.Pinned, InPlace: r.Ref != ""}
+		Pinned: r.Pinned, InPlace: r.Ref != "", Packed: r.Pack != ""}
+	if used > 0 { // else the record is of an earlier version
+		i.Used = time.Unix(0, used)
+	}
 	switch {
 	case r.Ref != "":
 		i.Path = r.Ref
-	case !r.Dir:
+	case !r.elsewhere():
 		i.Path = s.ownPath(c)
 	}
 	return i
@@ -164,6 +219,7 @@ func (s *Store) Hold(c string) (release func(), err error) {
 		release()
 		return nil, err
 	}
+	s.used(id)
 	return release, nil
 }
 
@@ -173,6 +229,9 @@ func (s *Store) use(c cid.Cid) (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.uses[c]++
+	if s.touched != nil {
+		s.touched[c] = struct{}{}
+	}
 	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -182,13 +241,15 @@ func (s *Store) use(c cid.Cid) (release func()) {
 	})
 }
 
-// Path returns the plain file with the bytes of c, which stays as it is while
-// c is held. It must not be written to.
+// Path returns a plain file with the bytes of c alone, which stays as it is
+// while c is held. It must not be written to. A packed file becomes one of its
+// own. Errors: ErrNotHave, ErrIsDir, ErrChanged, ErrCorrupt, ErrNoSpace, ErrCID.
 func (s *Store) Path(c string) (string, error) {
 	id, err := parseCID(c)
 	if err != nil {
 		return "", err
 	}
+	defer s.use(id)()
 	r, err := s.record(id)
 	if err != nil {
 		return "", err
@@ -197,7 +258,39 @@ func (s *Store) Path(c string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return f.f.Name(), f.Close()
+	s.used(id)
+	if f.f.Name() == r.Ref || f.f.Name() == s.ownPath(id) {
+		return f.f.Name(), f.Close()
+	}
+	return s.ownPath(id), errors.Join(s.unpack(id, f), f.Close())
+}
+
+// unpack makes a packed file one of its own.
+func (s *Store) unpack(c cid.Cid, f *opened) error {
+	b := make([]byte, f.Size()) // at most packLimit
+	if _, err := io.ReadFull(f, b); err != nil {
+		return err
+	}
+	if sha256.Sum256(b) != digest(c) {
+		return fmt.Errorf("%w: %s", ErrCorrupt, c)
+	}
+	release, err := s.reserve(uint64(len(b)))
+	if err != nil {
+		return err
+	}
+	defer release()
+	tmp, err := os.CreateTemp(s.tmpDir(), addPrefix)
+	if err != nil {
+		return space(err)
+	}
+	defer os.Remove(tmp.Name()) // after publish there is nothing under this name
+	if _, err := tmp.Write(b); err != nil {
+		return errors.Join(space(err), tmp.Close())
+	}
+	if err := s.publish(tmp, c); err != nil {
+		return err
+	}
+	return s.commit(c, record{Size: uint64(len(b)), Blocks: 1})
 }
 
 // Open opens a file for reading; it is in use until closed. Errors:
@@ -212,6 +305,7 @@ func (s *Store) Open(c string) (io.ReadSeekCloser, error) {
 	if err == nil {
 		var f *opened
 		if f, err = s.openFile(id, r); err == nil {
+			s.used(id)
 			return &reader{f, release}, nil
 		}
 	}
@@ -231,4 +325,11 @@ func (r *reader) Seek(off int64, whence int) (int64, error) { return r.f.Seek(of
 func (r *reader) Close() error {
 	r.release()
 	return r.f.Close()
+}
+
+// claimed tells whether somebody is fetching c.
+func (s *Store) claimed(c cid.Cid) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claims[c] != nil
 }

@@ -150,7 +150,7 @@ func TestRemoveAndGC(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dry := range []bool{true, false} {
-		rep, err := s.GC(t.Context(), dry)
+		rep, err := s.GC(t.Context(), GCOptions{DryRun: dry})
 		if err != nil || len(rep.Removed) != 1 || rep.Removed[0].CID != loose.CID || rep.Bytes != loose.Size || rep.Kept != 5 {
 			t.Errorf("dry %v: %+v, %v", dry, rep, err)
 		}
@@ -165,11 +165,11 @@ func TestRemoveAndGC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep, err := s.GC(t.Context(), false); err != nil || len(rep.Removed) > 0 {
+	if rep, err := s.GC(t.Context(), GCOptions{DryRun: false}); err != nil || len(rep.Removed) > 0 {
 		t.Errorf("collected what is held: %+v, %v", rep, err)
 	}
 	release()
-	if _, err := s.GC(t.Context(), false); err != nil {
+	if _, err := s.GC(t.Context(), GCOptions{DryRun: false}); err != nil {
 		t.Error(err)
 	}
 	if all, _ := s.List(); len(all) > 0 {
