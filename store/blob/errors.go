@@ -34,6 +34,8 @@ var (
 	// of this store (leaves that are not raw, links, modes and times, another
 	// hash); it is an ErrDAG too.
 	ErrProfile error = profileError{}
+	// ErrCAR says that a CAR file is malformed or lacks blocks of its roots.
+	ErrCAR = errors.New("blob: malformed or incomplete CAR file")
 	// ErrName says that a directory entry has a name that is not accepted.
 	ErrName = errors.New("blob: unacceptable file name")
 	// ErrFileType says that a path is neither a regular file nor a folder.

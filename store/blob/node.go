@@ -216,6 +216,9 @@ func (n *node) validateFolder() error {
 }
 
 func (n *node) validateFile() error {
+	if len(n.links) == 0 && len(n.sizes) == 0 && n.size == 0 {
+		return fmt.Errorf("%w: empty file that is not a raw leaf", ErrProfile)
+	}
 	if len(n.links) == 0 || len(n.links) != len(n.sizes) {
 		return fmt.Errorf("%w: file node with %d links and %d sizes", ErrDAG, len(n.links), len(n.sizes))
 	}
