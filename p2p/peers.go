@@ -18,6 +18,7 @@ import (
 const (
 	maxRemembered = 64  // addresses of peers saved
 	maxKnown      = 512 // peers kept in mind while running
+	maxTold       = 8   // addresses told of one peer
 )
 
 // PeerInfo is one connected peer.
@@ -193,6 +194,20 @@ func (h *Host) remember() {
 	if err := h.book.Save(list[:min(len(list), maxRemembered)]); err != nil {
 		h.log.Warn("peers not remembered", "err", err)
 	}
+}
+
+// AddrsOf returns full addresses at which a peer may be dialled, as far as is
+// known: a few, or none.
+func (h *Host) AddrsOf(p identity.PubKey) []string {
+	lp := h.Libp2p()
+	id, err := p.PeerID()
+	if lp == nil || err != nil {
+		return nil
+	}
+	if told := fullAddrs(peer.AddrInfo{ID: id, Addrs: lp.Peerstore().Addrs(id)}); len(told) > 0 {
+		return told[:min(len(told), maxTold)]
+	}
+	return h.addrsOf(p)
 }
 
 // addrsOf returns where a peer in mind listens.
