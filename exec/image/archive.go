@@ -54,7 +54,7 @@ func explode(ctx context.Context, tarPath, dir string, lim Limits) (*archive, er
 	a := &archive{blobs: blobs{dir: dir, links: map[string]string{}}, root: root}
 	m := &meter{lim: lim}
 	m.lim.Bytes = lim.CompressedBytes + 16*lim.ManifestBytes
-	m.lim.Entries = 4*lim.Layers*lim.Manifests + 64
+	m.lim.Entries = 4*lim.Layers + 64*lim.Manifests + 64
 	m.addLayer(info.Size())
 	if err := readArchive(newTap(ctx, plain, m.addStream), m, a); err != nil {
 		if errors.Is(err, exec.ErrImageTooBig) || errors.Is(err, exec.ErrImage) || ctx.Err() != nil {
@@ -64,6 +64,8 @@ func explode(ctx context.Context, tarPath, dir string, lim Limits) (*archive, er
 	}
 	return a, nil
 }
+
+func (a *archive) close() {}
 
 // maxMember is the longest name of a file that an image's archive needs.
 const maxMember = 512

@@ -2,9 +2,12 @@ package image
 
 import (
 	"archive/tar"
+	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"infernet.tech/infernet/exec"
 )
 
 // Whiteouts as of the OCI layer specification.
@@ -46,6 +49,7 @@ func checkEntry(h *tar.Header) error {
 const (
 	maxPath = 4096 // bytes of a name, as in Linux
 	maxPart = 255  // bytes of one part of it
+	maxDeep = 128  // folders above it
 )
 
 // cleanName is an entry's name relative to the image's root. A name that climbs
@@ -58,6 +62,9 @@ func cleanName(name string) (string, error) {
 	if clean == ".." || strings.HasPrefix(clean, "../") || name == "" {
 		return "", bad("name %.200q leads out of the image", name)
 	}
+	if strings.Count(clean, "/") > maxDeep {
+		return "", fmt.Errorf("%w: a name with more than %d folders", exec.ErrImageTooBig, maxDeep)
+	}
 	for part := range strings.SplitSeq(clean, "/") {
 		if len(part) > maxPart {
 			return "", bad("name with a part of %d bytes", len(part))
@@ -69,6 +76,8 @@ func cleanName(name string) (string, error) {
 // inspector is a sink that writes nothing and refuses what can be refused by
 // looking at entries one by one.
 type inspector struct{}
+
+func (*inspector) close() {}
 
 func (*inspector) put(h *tar.Header, content io.Reader) error {
 	if err := checkEntry(h); err != nil {

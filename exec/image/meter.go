@@ -1,13 +1,11 @@
 package image
 
 import (
-	"archive/tar"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"hash"
 	"io"
-	"strings"
 
 	"infernet.tech/infernet/exec"
 )
@@ -27,7 +25,6 @@ type meter struct {
 	stream     int64
 	content    int64
 	entries    int
-	steps      int64
 }
 
 // add counts a layer once more that cost this much when it was read.
@@ -36,7 +33,6 @@ func (m *meter) add(cost meter) error {
 	m.stream += cost.stream
 	m.content += cost.content
 	m.entries += cost.entries
-	m.steps += cost.steps
 	return m.check()
 }
 
@@ -44,7 +40,7 @@ func (m *meter) add(cost meter) error {
 func (m *meter) since(before meter) meter {
 	return meter{
 		compressed: m.compressed - before.compressed, stream: m.stream - before.stream,
-		content: m.content - before.content, entries: m.entries - before.entries, steps: m.steps - before.steps,
+		content: m.content - before.content, entries: m.entries - before.entries,
 	}
 }
 
@@ -57,35 +53,19 @@ func (m *meter) addStream(n int64) error {
 	return m.check()
 }
 
-// maxDeep is the most folders in one name.
-const maxDeep = 128
-
-// stepsEach is the work that one entry may cost on average. A name of n
-// folders costs the system n of n steps: many short ones are honest, and so are
-// a few deep ones.
-const stepsEach = 256
-
 // addEntry counts a file before any of it is written.
-func (m *meter) addEntry(h *tar.Header) error {
+func (m *meter) addEntry(size int64) error {
 	m.entries++
-	if h.Size < 0 || h.Size > m.lim.Bytes {
-		return fmt.Errorf("%w: an entry of %d bytes", exec.ErrImageTooBig, h.Size)
+	if size < 0 || size > m.lim.Bytes {
+		return fmt.Errorf("%w: an entry of %d bytes", exec.ErrImageTooBig, size)
 	}
-	deep := int64(strings.Count(h.Name, "/"))
-	if deep > maxDeep {
-		return fmt.Errorf("%w: a name of %d folders", exec.ErrImageTooBig, deep)
-	}
-	m.steps += deep * deep
-	m.content += h.Size
+	m.content += size
 	return m.check()
 }
 
 func (m *meter) check() error {
 	if m.entries > m.lim.Entries {
 		return fmt.Errorf("%w: more than %d entries", exec.ErrImageTooBig, m.lim.Entries)
-	}
-	if m.steps > stepsEach*int64(m.lim.Entries) {
-		return fmt.Errorf("%w: too many deep names", exec.ErrImageTooBig)
 	}
 	n := max(m.stream, m.content)
 	if n > m.lim.Bytes {

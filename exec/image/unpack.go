@@ -19,12 +19,14 @@ func (l *Layout) Unpack(ctx context.Context, dest string) error {
 		return err
 	}
 	defer root.Close()
-	return l.readLayers(ctx, func() sink { return newTree(root) }, nil)
+	steps := stepsEach * int64(l.lim.Entries)
+	return l.readLayers(ctx, func() sink { return newTree(root, &steps) }, nil)
 }
 
 // sink takes the entries of one layer.
 type sink interface {
 	put(h *tar.Header, content io.Reader) error
+	close()
 }
 
 func (l *Layout) readLayer(ctx context.Context, i int, m *meter, to sink) error {
@@ -83,7 +85,7 @@ func readArchive(r io.Reader, m *meter, to sink) error {
 		if err != nil {
 			return err
 		}
-		if err := m.addEntry(h); err != nil {
+		if err := m.addEntry(h.Size); err != nil {
 			return err
 		}
 		if err := to.put(h, tr); err != nil {

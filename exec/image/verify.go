@@ -84,7 +84,9 @@ func (l *Layout) readLayers(ctx context.Context, layerSink func() sink, known ma
 			continue
 		}
 		before := *m
-		err := l.readLayer(ctx, i, m, layerSink())
+		to := layerSink()
+		err := l.readLayer(ctx, i, m, to)
+		to.close()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, exec.ErrImageTooBig) && !errors.Is(err, exec.ErrImage) {
 			err = fmt.Errorf("%w: layer %d: %w", exec.ErrImage, i, err)
 		}
