@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/exectest"
 	"infernet.tech/infernet/exec/exectest/script"
+	"infernet.tech/infernet/exec/image"
 )
 
 func TestImages(t *testing.T) {
@@ -98,5 +100,38 @@ func TestModel(t *testing.T) {
 	}
 	if _, err := r.Start(t.Context(), exec.Task{ID: "model", Image: img, Model: file + "x"}, exec.Streams{}); !errors.Is(err, exec.ErrInvalidTask) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestIndexDigest: an image of several platforms runs by its index's digest.
+func TestIndexDigest(t *testing.T) {
+	needRoot(t)
+	r := start(t, config(t))
+	single := exectest.Layout(t)
+	other := "arm64"
+	if runtime.GOARCH == other {
+		other = "amd64"
+	}
+	img := exectest.Index(t, single, map[string]string{runtime.GOARCH: single.Digest, other: "sha256:" + strings.Repeat("0", 64)})
+	if img.Digest == single.Digest {
+		t.Fatal("the index is the manifest")
+	}
+	var out bytes.Buffer
+	h, err := r.Start(t.Context(), exec.Task{ID: "index", Image: img, Env: []string{script.Model + "=1"}}, exec.Streams{Stdout: &out, Stderr: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Wait(t.Context()); err != nil || !strings.Contains(out.String(), "no such file") {
+		t.Errorf("%q, %v", &out, err)
+	}
+	if err := h.Destroy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if have, err := r.Prepared(); err != nil || !slices.Equal(have, []string{img.Digest}) {
+		t.Errorf("%q, %v", have, err)
+	}
+	absent := exectest.Index(t, single, map[string]string{other: single.Digest})
+	if err := r.Prepare(t.Context(), absent); !errors.Is(err, exec.ErrImage) || !errors.Is(err, image.ErrPlatform) {
+		t.Errorf("an image for another machine: %v", err)
 	}
 }

@@ -1,6 +1,9 @@
 package exectest
 
 import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -42,4 +45,28 @@ func Pack(t testing.TB, program string) exec.Image {
 		t.Fatal(err)
 	}
 	return exec.Image{Digest: digest, Layout: dir}
+}
+
+// Index adds an index to an image's layout that names manifests by processor,
+// whether they are there or not, and returns the image by the index's digest.
+func Index(t testing.TB, img exec.Image, manifests map[string]string) exec.Image {
+	t.Helper()
+	var list []map[string]any
+	for arch, digest := range manifests {
+		list = append(list, map[string]any{
+			"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest,
+			"platform": map[string]string{"os": "linux", "architecture": arch},
+		})
+	}
+	raw, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": list,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(raw))
+	if err := os.WriteFile(filepath.Join(img.Layout, "blobs", "sha256", sum), raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return exec.Image{Digest: "sha256:" + sum, Layout: img.Layout}
 }

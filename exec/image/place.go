@@ -16,7 +16,7 @@ const maxLinks = 40
 // stepsEach is what one entry may cost on average to be found. Walking n
 // folders deep costs the system n of n steps, and honest layers walk once for a
 // folder of files; one that makes it walk for every file would last for hours.
-const stepsEach = 64
+const stepsEach = 16
 
 // place is an open folder below the root. It keeps what its name leads to while
 // nothing on the way is replaced.
