@@ -11,7 +11,8 @@ import (
 )
 
 // makeProfile tells a person how to get content that can be taken in.
-const makeProfile = "made of the same files with `infernet data add`, or with Kubo's `ipfs add --cid-version 1 --raw-leaves --chunker size-1048576 --max-file-links 1024`, it would be"
+const makeProfile = "to make content that can be kept, add the same files with `infernet data add`, or with " +
+	"`ipfs add --cid-version 1 --raw-leaves --chunker size-1048576 --max-file-links 1024`"
 
 // ImportCAR takes in what the roots of a CAR file name: versions 1 and 2, the
 // blocks in any order, other blocks beside them. Every block is verified, and
@@ -72,7 +73,10 @@ func (s *Store) importRoots(ctx context.Context, f *carFile, lim Limits) ([]Info
 
 // foreign adds to an error about content of another making what to do.
 func foreign(root cid.Cid, err error) error {
-	if errors.Is(err, ErrProfile) || errors.Is(err, ErrCID) {
+	switch {
+	case errors.Is(err, ErrProfile):
+		return fmt.Errorf("root %s: %w; %s", root, err, makeProfile)
+	case errors.Is(err, ErrCID):
 		return fmt.Errorf("%w: root %s: %w; %s", ErrProfile, root, err, makeProfile)
 	}
 	return fmt.Errorf("root %s: %w", root, err)
