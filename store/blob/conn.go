@@ -12,67 +12,116 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// window is how many wants are under way on one stream. It hides the round
-// trips of folders with many small files.
-const window = 64
-
 // farewell is how long a peer that has sent everything may take to read the
 // one byte that says so.
 const farewell = 2 * time.Second
 
-// conn is the fetching side's end of one stream. Wants are written by a
+// conn is the fetching side's end of one stream. Frames are written by a
 // goroutine of its own, so that a serving side that is busy writing and a
-// fetching side that is busy wanting do not wait for each other.
+// fetching side that is busy asking do not wait for each other.
 type conn struct {
 	c       io.ReadWriteCloser
-	r       *bufio.Reader
-	wants   chan want
+	r       *bufio.Reader // reads through conn, which grants credit
 	idle    time.Duration
 	timer   *time.Timer
 	stalled atomic.Bool
 	unwatch func() bool
 	writer  sync.WaitGroup
+
+	window        func() uint64 // bytes that may be under way at present
+	read, granted uint64        // of the reading goroutine
+
+	mu     sync.Mutex
+	out    []byte // frames to be written
+	asked  uint64 // questions so far
+	ending bool
+	wake   chan struct{}
 }
 
-func dial(ctx context.Context, src Source, root cid.Cid, idle time.Duration) (*conn, error) {
+// dial opens a stream and says hello. window tells how many bytes may be on
+// their way; it may change its mind.
+func dial(ctx context.Context, src Source, root cid.Cid, idle time.Duration, window func() uint64) (*conn, error) {
 	c, err := src.Open(ctx)
 	if err != nil {
 		return nil, cut(err)
 	}
-	k := &conn{c: c, r: bufio.NewReaderSize(c, 64<<10), wants: make(chan want, window), idle: idle}
+	k := &conn{c: c, idle: idle, window: window, wake: make(chan struct{}, 1)}
+	k.r = bufio.NewReaderSize(k, 64<<10)
+	k.granted = window()
+	k.out = appendHello(nil, root, k.granted)
 	k.timer = time.AfterFunc(idle, func() { k.stalled.Store(true); k.abort() })
 	k.unwatch = context.AfterFunc(ctx, k.abort)
-	k.writer.Go(func() { k.write(root) })
+	k.writer.Go(k.write)
+	k.poke()
 	return k, nil
 }
 
-// write sends the hello and then each want. Wants at hand go out together.
-func (k *conn) write(root cid.Cid) {
-	buf := appendHello(nil, root)
-	for {
-		if _, err := k.c.Write(buf); err != nil {
-			return // the reading side sees the stream end and tells
-		}
-		w, ok := <-k.wants
-		buf = buf[:0]
-		for ok {
-			buf = appendWant(buf, w)
-			select {
-			case w, ok = <-k.wants:
-				continue
-			default:
+// Read implements io.Reader for r alone: what was taken from the stream is
+// granted again.
+func (k *conn) Read(p []byte) (int, error) {
+	n, err := k.c.Read(p)
+	k.read += uint64(n)
+	target := k.window()
+	if ahead := k.granted - k.read; ahead < target && target-ahead >= target/4 {
+		k.granted += target - ahead
+		k.send(func(b []byte) []byte { return appendCredit(b, target-ahead) })
+	}
+	return n, err
+}
+
+// ask sends a question and returns its number.
+func (k *conn) ask(q question) (number uint64) {
+	k.send(func(b []byte) []byte {
+		number = k.asked
+		k.asked++
+		return appendQuestion(b, q)
+	})
+	return number
+}
+
+// trim says that the answer to a question need not go beyond byte to.
+func (k *conn) trim(number, to uint64) {
+	k.send(func(b []byte) []byte { return appendTrim(b, number, to) })
+}
+
+// send hands a frame to the writer. What waits is bounded by the questions
+// that may wait for an answer.
+func (k *conn) send(frame func([]byte) []byte) {
+	k.mu.Lock()
+	k.out = frame(k.out)
+	k.mu.Unlock()
+	k.poke()
+}
+
+func (k *conn) poke() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write sends what is at hand together.
+func (k *conn) write() {
+	var spare []byte
+	for range k.wake {
+		k.mu.Lock()
+		buf, ending := k.out, k.ending
+		k.out = spare[:0]
+		k.mu.Unlock()
+		if len(buf) > 0 {
+			if _, err := k.c.Write(buf); err != nil {
+				return // the reading side sees the stream end and tells
 			}
-			break
 		}
-		if !ok {
-			_, _ = k.c.Write(append(buf, frameDone))
+		if spare = buf; ending {
 			return
 		}
 	}
 }
 
-// alive gives the source another idle time.
+// alive gives the source another idle time; rest says that nothing is due.
 func (k *conn) alive() { k.timer.Reset(k.idle) }
+func (k *conn) rest()  { k.timer.Stop() }
 
 // failure says why reading failed, seen from the whole stream.
 func (k *conn) failure(err error) error {
@@ -85,8 +134,7 @@ func (k *conn) failure(err error) error {
 // end leaves in order; it waits for the writer.
 func (k *conn) end() {
 	k.timer.Reset(min(k.idle, farewell)) // a peer that does not read is cut off
-	close(k.wants)
-	k.writer.Wait()
+	k.finish(true)
 	k.timer.Stop()
 	k.unwatch()
 	_ = k.c.Close()
@@ -97,7 +145,18 @@ func (k *conn) fail() {
 	k.timer.Stop()
 	k.unwatch()
 	k.abort()
-	close(k.wants)
+	k.finish(false)
+}
+
+// finish lets the writer go and waits for it.
+func (k *conn) finish(inOrder bool) {
+	k.mu.Lock()
+	if inOrder {
+		k.out = append(k.out, frameDone)
+	}
+	k.ending = true
+	k.mu.Unlock()
+	k.poke()
 	k.writer.Wait()
 }
 

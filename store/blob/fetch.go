@@ -4,48 +4,59 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
 
-// Fetch brings the file or folder c here from the sources, tried in order, and
-// returns when it is whole, verified and synced. What an earlier fetch, or a
-// source before, brought is not asked for again. Memory stays bounded by a few
-// blocks. Concurrent fetches of the same content share the work.
+const (
+	// tick is how often a fetch tells its progress and looks whether a slow
+	// source is worth taking work from.
+	tick = 100 * time.Millisecond
+	// patience is how long a fetch waits for sources that have nothing for it
+	// any more and may get something, when nobody looks for others.
+	patience = 15 * time.Second
+)
+
+// Fetch brings the file or folder c here from the sources, all at once, and
+// returns when it is whole, verified and synced. Each is asked for as much as
+// it is fast; what is slow near the end is asked of others too. What an earlier
+// fetch brought is not asked for again. Memory stays bounded by Config.Memory
+// for all fetches together. Concurrent fetches of the same content share the
+// work.
 //
 // A failing source is told by a SourceError with ErrBadBlock, ErrProtocol,
-// ErrRefused, ErrNotHave, ErrStalled or ErrCut in it; the next source is then
-// tried, and after the last all are returned under ErrNoSource. What no source
-// can mend is returned at once: ErrTooBig, ErrDAG, ErrName, ErrCID, ErrNoSpace,
-// ErrCorrupt, the error of ctx.
+// ErrRefused, ErrNotHave, ErrStalled or ErrCut in it; the others go on, and
+// after the last all are returned under ErrNoSource. What no source can mend is
+// returned at once: ErrTooBig, ErrDAG, ErrName, ErrCID, ErrNoSpace, ErrCorrupt,
+// the error of ctx.
 func (s *Store) Fetch(ctx context.Context, c string, lim Limits, sources ...Source) (Info, error) {
 	root, err := parseCID(c)
 	if err != nil {
 		return Info{}, err
 	}
-	lim = lim.withDefaults()
-	f := &fetch{s: s, root: root, lim: lim}
+	f := newFetch(s, root, lim.withDefaults())
 	defer f.releaseAll()
 	f.hold(root)
 	if s.usable(root) {
 		return f.result()
 	}
-	var failed []error
 	for _, src := range sources {
-		err := f.from(ctx, src)
-		if err == nil {
-			return f.result()
-		}
-		if ctx.Err() != nil {
-			return Info{}, ctx.Err()
-		}
-		err = &SourceError{Source: src.Name, Err: err}
-		if !anotherMayHelp(err) {
-			return Info{}, err
-		}
-		failed = append(failed, err)
+		f.add(src)
 	}
-	return Info{}, fmt.Errorf("%w: %s: %w", ErrNoSource, root, errors.Join(failed...))
+	if err := f.run(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return Info{}, err
+	}
+	if err := f.finishFolders(ctx, root, 0); err != nil {
+		return Info{}, err
+	}
+	return f.result()
 }
 
 // anotherMayHelp tells the failures of one source from those of the content
@@ -64,35 +75,57 @@ func anotherMayHelp(err error) bool {
 	return false
 }
 
-// fetch is one call of Fetch. One goroutine owns it.
+// fetch is one call of Fetch. Its coordinator, run, decides what has to come;
+// one goroutine for each source asks for it and takes it in; the hasher's
+// goroutines verify and store it. mu guards all fields that change.
 type fetch struct {
 	s    *Store
 	root cid.Cid
 	lim  Limits
-	held map[cid.Cid]func() // releases of everything met, kept from GC
+	wake chan struct{} // pokes the coordinator
+	over chan struct{} // closed when all is here or nothing more is wanted
+	work sync.WaitGroup
+	told sync.Mutex // held while the caller's functions run
 
-	// The rest belongs to the source that is being used.
-	conn     *conn
-	queue    []item // to be looked at
-	asked    []item // wanted, in the order of the answers to come
-	deferred []item // being fetched by somebody else
+	mu       sync.Mutex
+	held     map[cid.Cid]func() // releases of everything met, kept from GC
 	seen     map[cid.Cid]bool
+	fresh    []*item        // to be looked at
+	ready    []*item        // to be asked for
+	asked    map[*item]bool // asked for and not here
+	files    []*item        // of which all nodes are here
+	deferred []*item        // being fetched by somebody else
+	parts    []*filePart
+	storing  int // blocks that came and are being verified and stored
+	left     int // items that are not here
 	entries  int
-	progress Progress
+	total    uint64 // payload bytes known to be needed
+	bytes    uint64 // payload bytes here
+	fetched  uint64 // of those, what came from the sources
+	speed    speedometer
+	moved    time.Time // when something came last
+
+	peers       []*peer
+	queue       []*peer // not begun
+	keys        int
+	started     time.Time
+	discovering bool
+	closed      bool
+	failed      []error
+	err         error // what ends the fetch
+
+	pack packing
 }
 
-// item is a file or folder to fetch.
-type item struct {
-	cid   cid.Cid
-	depth int
-	part  *part // of a file that was begun
-	node  *node // of a folder that is here but whose entries may not be
+func newFetch(s *Store, root cid.Cid, lim Limits) *fetch {
+	f := &fetch{s: s, root: root, lim: lim, wake: make(chan struct{}, 1), over: make(chan struct{}),
+		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, asked: map[*item]bool{}}
+	f.fresh, f.left = []*item{{cid: root}}, 1
+	f.pack.p = s.newPacker()
+	return f
 }
 
 func (f *fetch) hold(c cid.Cid) {
-	if f.held == nil {
-		f.held = map[cid.Cid]func(){}
-	}
 	if f.held[c] == nil {
 		f.held[c] = f.s.use(c)
 	}
@@ -114,187 +147,156 @@ func (f *fetch) result() (Info, error) {
 	if err := f.lim.check(r.Size, r.Entries); err != nil {
 		return Info{}, fmt.Errorf("%w: %d bytes, %d entries", err, r.Size, r.Entries)
 	}
-	f.progress.Complete = true
-	f.progress.Bytes, f.progress.Total = r.Size, r.Size
-	f.report()
+	f.s.used(f.root)
+	f.bytes, f.total = r.Size, r.Size
+	f.report(time.Now(), true)
 	return f.s.info(f.root, r), nil
 }
 
-func (f *fetch) report() {
-	if f.lim.OnProgress != nil {
-		f.lim.OnProgress(f.progress)
+// run coordinates until everything is here or nothing helps.
+func (f *fetch) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	f.moved = time.Now()
+	f.discover(ctx)
+	err := f.coordinate(ctx)
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	close(f.over)
+	if err != nil {
+		cancel()
+	}
+	// In order: the sources, whose blocks end up in the parts and the pack.
+	f.waitPeers()
+	cancel()
+	f.work.Wait()
+	return f.wrapUp(err)
+}
+
+func (f *fetch) coordinate(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		if err := f.prepare(ctx); err != nil {
+			return err
+		}
+		if err := f.flushLast(); err != nil {
+			return err
+		}
+		now := time.Now()
+		f.startSources(ctx, now)
+		if done, err := f.verdict(now); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.wake:
+		case <-f.awaited():
+		case now := <-ticker.C:
+			f.report(now, false)
+			f.wakePeers()
+		}
 	}
 }
 
-// from fetches all that is missing from one source.
-func (f *fetch) from(ctx context.Context, src Source) error {
-	k, err := dial(ctx, src, f.root, f.s.cfg.IdleTimeout)
-	if err != nil {
-		return err
+// awaited is closed when somebody else has given up, or finished, the first of
+// what is deferred. It is waited for only when nothing of ours is claimed, so
+// that waiting cannot go in circles.
+func (f *fetch) awaited() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.deferred) == 0 || f.left > len(f.deferred) {
+		return nil
 	}
-	f.conn, f.seen, f.entries = k, map[cid.Cid]bool{f.root: true}, 0
-	f.queue, f.asked, f.deferred = []item{{cid: f.root}}, nil, nil
-	f.progress = Progress{Sources: []SourceProgress{{Name: src.Name, State: StateActive}}}
-	err = readStatus(k.r)
+	return f.s.claimEnd(f.deferred[0].cid)
+}
+
+// verdict tells whether the fetch is done, or why it cannot be.
+func (f *fetch) verdict(now time.Time) (done bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.err != nil:
+		return false, f.err
+	case f.left == 0:
+		return true, nil
+	case f.left == len(f.deferred):
+		f.moved = now
+		return false, nil
+	}
+	alive, busy := len(f.queue), f.finishing()
+	for _, p := range f.peers {
+		if p.state == StateActive || p.state == StateIdle {
+			alive++
+			busy = busy || p.state == StateActive
+		}
+	}
+	if f.discovering || busy {
+		f.moved = now
+		return false, nil
+	}
+	if alive > 0 && now.Sub(f.moved) < patience {
+		return false, nil
+	}
+	if alive > 0 {
+		f.failed = append(f.failed, fmt.Errorf("%w: the sources have no more of it", ErrNotHave))
+	}
+	return false, fmt.Errorf("%w: %s: %w", ErrNoSource, f.root, errors.Join(f.failed...))
+}
+
+// finishing tells that something is being stored that needs no source; the
+// lock is held.
+func (f *fetch) finishing() bool {
+	if f.storing > 0 {
+		return true
+	}
+	for _, fp := range f.parts {
+		if fp.finishing {
+			return true
+		}
+	}
+	return false
+}
+
+// stop ends the fetch with what no source can mend.
+func (f *fetch) stop(err error) {
+	f.mu.Lock()
+	if f.err == nil {
+		f.err = err
+	}
+	f.mu.Unlock()
+	f.poke()
+}
+
+func (f *fetch) poke() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wrapUp leaves what is here for another fetch to go on with.
+func (f *fetch) wrapUp(err error) error {
+	if e := f.flush(); err == nil {
+		err = e
+	}
+	for _, it := range f.pack.items {
+		f.abandon(it)
+	}
+	_ = f.pack.p.close()
+	for _, fp := range f.parts {
+		_ = fp.part.leave()
+		fp.release()
+		f.abandon(fp.it)
+	}
+	for _, list := range [][]*item{f.ready, f.files, slices.Collect(maps.Keys(f.asked))} {
+		for _, it := range list {
+			f.abandon(it)
+		}
+	}
 	if err == nil {
-		err = f.loop(ctx)
+		err = f.err
 	}
-	if err != nil {
-		k.fail()
-		f.abandon()
-		return k.failure(err)
-	}
-	k.end()
-	return f.finishFolders(ctx, f.root, 0)
-}
-
-// abandon gives up what was asked for and has not come.
-func (f *fetch) abandon() {
-	for _, it := range f.asked {
-		if it.part != nil {
-			_ = it.part.close()
-		}
-		f.s.unclaim(it.cid)
-	}
-	f.asked = nil
-}
-
-func (f *fetch) loop(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := f.ask(ctx); err != nil {
-			return err
-		}
-		switch {
-		case len(f.asked) > 0:
-			it := f.asked[0]
-			err := f.receive(ctx, &it)
-			if it.part != nil {
-				err = errors.Join(err, it.part.close())
-			}
-			f.asked = f.asked[1:]
-			f.s.unclaim(it.cid)
-			if err != nil {
-				return err
-			}
-		case len(f.deferred) > 0:
-			// Nothing of ours is claimed now, so waiting cannot go in circles.
-			it := f.deferred[0]
-			f.deferred = f.deferred[1:]
-			f.conn.timer.Stop()
-			if err := f.s.awaitClaim(ctx, it.cid); err != nil {
-				return err
-			}
-			f.conn.alive()
-			f.queue = append(f.queue, it)
-		default:
-			return nil
-		}
-	}
-	return ctx.Err()
-}
-
-// ask sends wants while the window has room.
-func (f *fetch) ask(ctx context.Context) error {
-	for len(f.queue) > 0 && len(f.asked) < window {
-		it := f.queue[0]
-		f.queue = f.queue[1:]
-		f.hold(it.cid)
-		if f.s.usable(it.cid) {
-			if err := f.already(it.cid); err != nil {
-				return err
-			}
-			continue
-		}
-		if !f.s.claim(it.cid) {
-			f.deferred = append(f.deferred, it)
-			continue
-		}
-		if f.s.usable(it.cid) { // finished by another fetch just before our claim
-			f.s.unclaim(it.cid)
-			f.queue = append(f.queue, it)
-			continue
-		}
-		if err := f.prepare(ctx, &it); err != nil {
-			f.s.unclaim(it.cid)
-			return err
-		}
-		f.asked = append(f.asked, it)
-	}
-	return nil
-}
-
-// already counts content that is whole.
-func (f *fetch) already(c cid.Cid) error {
-	r, err := f.s.record(c)
-	if err != nil {
-		return err
-	}
-	f.entries += r.Entries
-	f.progress.Bytes += r.Size
-	return f.grow(r.Size)
-}
-
-// grow counts payload that belongs to the whole and holds it to the limits
-// before any of it is asked for or stored.
-func (f *fetch) grow(size uint64) error {
-	f.progress.Total += size
-	if err := f.lim.check(f.progress.Total, f.entries); err != nil || f.progress.Total < size {
-		return fmt.Errorf("%w: %d bytes of at most %d, %d entries of at most %d",
-			ErrTooBig, f.progress.Total, f.lim.Bytes, f.entries, f.lim.Entries)
-	}
-	f.report()
-	return nil
-}
-
-// prepare finds out how much of an item is here and sends the want for the
-// rest.
-func (f *fetch) prepare(ctx context.Context, it *item) error {
-	w := want{cid: it.cid}
-	if !isRaw(it.cid) {
-		block, err := f.s.node(it.cid, it.cid)
-		if err == nil {
-			if it.node, err = decodeNode(block); err != nil {
-				return err
-			}
-		} else if !errors.Is(err, ErrNotHave) {
-			return err
-		}
-	}
-	if it.node != nil && it.node.dir {
-		w.skip = 1
-		f.conn.wants <- w
-		return f.expand(it.node, it.depth)
-	}
-	if it.node != nil {
-		it.node = nil
-		var err error
-		if it.part, err = f.s.openPart(ctx, it.cid); err != nil {
-			return err
-		}
-		w.skip = it.part.held
-		f.progress.Bytes += it.part.bytes
-		if err := f.grow(it.part.total); err != nil {
-			return errors.Join(err, it.part.drop())
-		}
-	}
-	f.conn.wants <- w // as many places as the window
-	return nil
-}
-
-// expand queues the entries of a folder.
-func (f *fetch) expand(n *node, depth int) error {
-	if depth >= f.lim.Depth && len(n.links) > 0 {
-		return fmt.Errorf("%w: folders deeper than %d", ErrTooBig, f.lim.Depth)
-	}
-	f.entries += len(n.links)
-	if err := f.grow(0); err != nil {
-		return err
-	}
-	for _, l := range n.links {
-		if !f.seen[l.cid] {
-			f.seen[l.cid] = true
-			f.queue = append(f.queue, item{cid: l.cid, depth: depth + 1})
-		}
-	}
-	return nil
+	return err
 }

@@ -185,17 +185,34 @@ func TestFetchCancelled(t *testing.T) {
 	from, to := newStore(t), newStore(t)
 	want := mustAdd(t, from, noise(4, 8<<20))
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := to.Fetch(ctx, want.CID, Limits{OnProgress: func(p Progress) {
-		if p.Fetched >= 2<<20 {
-			cancel()
-		}
-	}}, serving(t, from))
+	src := serving(t, from)
+	open := src.Open
+	src.Open = func(ctx context.Context) (io.ReadWriteCloser, error) {
+		c, err := open(ctx)
+		return &cancelling{c, 2 << 20, cancel}, err
+	}
+	_, err := to.Fetch(ctx, want.CID, Limits{}, src)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(to.claims)+len(to.uses) > 0 || to.Has(want.CID) {
 		t.Error("left in use")
 	}
+}
+
+// cancelling gives up once so many bytes were read.
+type cancelling struct {
+	io.ReadWriteCloser
+	left   int
+	cancel func()
+}
+
+func (c *cancelling) Read(p []byte) (int, error) {
+	n, err := c.ReadWriteCloser.Read(p)
+	if c.left -= n; c.left < 0 {
+		c.cancel()
+	}
+	return n, err
 }
 
 func TestFetchStalled(t *testing.T) {
@@ -241,14 +258,14 @@ func TestServePolicy(t *testing.T) {
 		r, _ := parseCID(root)
 		w, _ := parseCID(wanted)
 		var out bytes.Buffer
-		in := bytes.NewReader(append(appendWant(appendHello(nil, r), want{cid: w}), frameDone))
+		in := bytes.NewReader(append(appendQuestion(appendHello(nil, r, 1<<20), question{cid: w, to: wholeRange}), frameDone))
 		err := from.ServeStream(t.Context(), struct {
 			io.Reader
 			io.Writer
 		}{in, &out}, allow)
 		return out.String(), err
 	}
-	if out, err := ask(public.CID, public.CID); err != nil || out != "\x00\x00\x07public" {
+	if out, err := ask(public.CID, public.CID); err != nil || out != "\x00\x00\x07public\x00\x00" {
 		t.Errorf("%q, %v", out, err)
 	}
 	if out, err := ask(secret.CID, secret.CID); !errors.Is(err, ErrRefused) || out != string(rune(statusRefused)) {

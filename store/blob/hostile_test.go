@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,14 +18,20 @@ import (
 )
 
 // frames encodes what an agreeable server would send: the answer to the hello,
-// one status, then the blocks.
-func frames(blocks ...[]byte) []byte {
-	out := []byte{statusOK, statusOK}
+// one status, then the blocks. The answer has no end.
+func frames(blocks ...[]byte) []byte { return open([]byte{statusOK}, blocks...) }
+
+// open appends an answer without an end.
+func open(out []byte, blocks ...[]byte) []byte {
+	out = append(out, statusOK)
 	for _, b := range blocks {
 		out = append(binary.AppendUvarint(out, uint64(len(b))+1), b...)
 	}
 	return out
 }
+
+// whole appends an answer with its end.
+func whole(out []byte, blocks ...[]byte) []byte { return append(open(out, blocks...), 0, endAll) }
 
 func nodeCID(b []byte) cid.Cid { return makeCID(cid.DagProtobuf, sha256.Sum256(b)) }
 func leafCID(b []byte) cid.Cid { return makeCID(cid.Raw, sha256.Sum256(b)) }
@@ -65,13 +72,8 @@ func TestHostileSources(t *testing.T) {
 	}
 	thousand := fileNode(1024, leaf, repeat(1, 1024)...)
 	million := fileNode(1<<20, nodeCID(thousand), repeat(1024, 1024)...)
-	bomb := [][]byte{million}
-	for range 2 {
-		bomb = append(bomb, thousand)
-		for range 1024 {
-			bomb = append(bomb, one)
-		}
-	}
+	bomb := [][]byte{million, thousand, thousand}
+	nodes := slices.Clip(whole([]byte{statusOK}, two)) // what comes before the leaves
 	huge := fileNode(1<<60, leaf, 1<<60)
 	hugeNode := fileNode(1<<60, nodeCID(two), 1<<60)
 	overflow := fileNode(1, nodeCID(two), math.MaxUint64, 2)
@@ -85,13 +87,20 @@ func TestHostileSources(t *testing.T) {
 		"unknown status":   {leaf, []byte{99}, ErrProtocol},
 		"refused":          {leaf, []byte{statusRefused}, ErrRefused},
 		"not there":        {leaf, []byte{statusOK, statusNotHave}, ErrNotHave},
-		"gave up":          {leaf, []byte{statusOK, statusOK, 0}, ErrNotHave},
+		"gave up":          {leaf, []byte{statusOK, statusOK, 0, endShort}, ErrNotHave},
+		"ends too early":   {leaf, []byte{statusOK, statusOK, 0, endAll}, ErrProtocol},
+		"unknown end":      {leaf, []byte{statusOK, statusOK, 0, 9}, ErrProtocol},
+		"nodes end early":  {nodeCID(two), []byte{statusOK, statusOK, 0, endAll}, ErrProtocol},
+		"leaves end early": {nodeCID(two), whole(nodes, one), ErrProtocol},
+		"part of an ask":   {leaf, []byte{statusOK, statusPart}, ErrProtocol},
+		"endless map":      {leaf, append([]byte{statusPart}, binary.AppendUvarint(nil, math.MaxUint64)...), ErrProtocol},
+		"map overflows":    {leaf, append([]byte{statusPart, 1}, bytes.Repeat(binary.AppendUvarint(nil, math.MaxUint64), 2)...), ErrProtocol},
 		"bad leaf":         {leaf, frames([]byte("y")), ErrBadBlock},
 		"bad node":         {nodeCID(two), frames(thousand), ErrBadBlock},
-		"bad second leaf":  {nodeCID(two), frames(two, one, []byte("y")), ErrBadBlock},
-		"short block":      {nodeCID(two), frames(two, nil), ErrBadBlock},
-		"long block":       {nodeCID(two), frames(two, []byte("xx")), ErrBadBlock},
-		"cut block":        {nodeCID(two), frames(two, one), ErrCut},
+		"bad second leaf":  {nodeCID(two), open(nodes, one, []byte("y")), ErrBadBlock},
+		"short block":      {nodeCID(two), open(nodes, nil), ErrBadBlock},
+		"long block":       {nodeCID(two), open(nodes, []byte("xx")), ErrBadBlock},
+		"cut block":        {nodeCID(two), open(nodes, one), ErrCut},
 		"length 2^63":      {leaf, append([]byte{0, 0}, binary.AppendUvarint(nil, 1<<63)...), ErrBadBlock},
 		"length 2^64-1":    {nodeCID(two), append([]byte{0, 0}, binary.AppendUvarint(nil, math.MaxUint64)...), ErrBadBlock},
 		"endless varint":   {leaf, append([]byte{0, 0}, bytes.Repeat([]byte{0xff}, 1000)...), ErrCut},
@@ -217,13 +226,16 @@ func TestBadBlockKeepsTheGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := [][]byte{root}
+	var blocks [][]byte
 	all, _ := io.ReadAll(noise(5, 12<<20))
 	for i := range 8 {
 		blocks = append(blocks, all[i<<20:(i+1)<<20])
 	}
-	lie := append(blocks, make([]byte, 1<<20))
-	_, err = to.Fetch(t.Context(), want.CID, Limits{}, saying("liar", frames(lie...)...))
+	// Asked for in fours, as the first requests of a source are.
+	lies := whole([]byte{statusOK}, root)
+	lies = whole(whole(lies, blocks[:4]...), blocks[4:]...)
+	lies = open(lies, make([]byte, 1<<20))
+	_, err = to.Fetch(t.Context(), want.CID, Limits{}, saying("liar", lies...))
 	if !errors.Is(err, ErrBadBlock) {
 		t.Fatal(err)
 	}
@@ -240,8 +252,11 @@ func TestBadBlockKeepsTheGood(t *testing.T) {
 func FuzzFetch(f *testing.F) {
 	two := fileNode(2, leafCID([]byte("x")), 1, 1)
 	dir := dirNode(nodeCID(two), "a", "b")
-	f.Add(frames(two, []byte("x"), []byte("x")), uint8(0))
-	f.Add(append(frames(dir), frames(two, []byte("x"), []byte("x"))[1:]...), uint8(1))
+	ok := []byte{statusOK}
+	f.Add(whole(whole(ok, two), []byte("x"), []byte("x")), uint8(0))
+	f.Add(whole(whole(whole(ok, dir), two), []byte("x"), []byte("x")), uint8(1))
+	f.Add(whole(ok, []byte("x")), uint8(2))
+	f.Add(append(appendMap([]byte{statusPart}, []Span{{1, 2}}), 0, statusPart, 1, 0, 1, 0), uint8(0))
 	f.Add([]byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, uint8(0))
 	f.Fuzz(func(t *testing.T, data []byte, which uint8) {
 		to := newStore(t)
@@ -265,7 +280,10 @@ func FuzzServe(f *testing.F) {
 	}
 	for _, i := range []Info{file, tree} {
 		c, _ := parseCID(i.CID)
-		f.Add(append(appendWant(appendWant(appendHello(nil, c), want{cid: c}), want{cid: c, skip: math.MaxUint64}), frameDone))
+		b := appendQuestion(appendHello(nil, c, 1<<30), question{cid: c, to: wholeRange})
+		b = appendTrim(appendCredit(b, 1<<20), 0, 1<<20)
+		b = appendQuestion(appendQuestion(b, question{cid: c, have: true}), question{cid: c, from: 5, to: math.MaxUint64, levels: 9, nodes: true})
+		f.Add(append(b, frameDone))
 	}
 	f.Add([]byte{wireVersion})
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -67,12 +67,6 @@ func (r record) stored() uint64 {
 	return r.Size
 }
 
-// partial is the progress journal of one unfinished file: the first Bytes
-// bytes of its temporary file are verified and synced.
-type partial struct {
-	Bytes uint64 `json:"bytes"`
-}
-
 func key(prefix string, c cid.Cid) []byte { return append([]byte(prefix), c.KeyString()...) }
 
 func nodeKey(root, c cid.Cid) []byte {

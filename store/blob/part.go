@@ -1,12 +1,12 @@
 package blob
 
 import (
-	"context"
-	"crypto/sha256"
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 
@@ -14,185 +14,172 @@ import (
 )
 
 // checkpoint is how many bytes are received between two entries of the
-// journal. After a crash of the program, what lies behind the last entry is
+// journal. After a crash of the program, what the journal does not promise is
 // hashed again from the disk; after a power cut it may have to come again.
 const checkpoint = 64 << 20
 
-// part is a file on its way in. It is used by one goroutine.
-type part struct {
-	s       *Store
-	root    cid.Cid
-	w       *walker
-	f       *os.File // nil until the first leaf
-	held    uint64   // blocks here, a prefix of the walk
-	bytes   uint64   // payload of those
-	synced  uint64   // bytes the journal promises
-	pending step     // the first block that is missing
-	whole   bool     // nothing is missing
-	total   uint64   // payload bytes of the file, once known
-	known   bool
+// partial is the journal of one unfinished file: a map of the payload bytes of
+// its temporary file that are verified and synced.
+type partial struct {
+	Map []byte `json:"map"`
 }
 
-// openPart continues what an earlier fetch of root left, or begins anew. The
-// caller has claimed root.
-func (s *Store) openPart(ctx context.Context, root cid.Cid) (*part, error) {
-	p := &part{s: s, root: root, w: newWalker(root)}
-	j, err := getJSON[partial](s.index, key(partialPrefix, root))
-	switch {
-	case err == nil:
-		if p.f, err = os.OpenFile(s.partPath(root), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-			return nil, space(err)
+// bytes returns the spans of the journal within a file of so many bytes. A
+// journal that cannot be read promises nothing.
+func (j partial) bytes(size uint64) []Span {
+	spans, err := readMap(bufio.NewReader(bytes.NewReader(j.Map)))
+	if err != nil {
+		return nil
+	}
+	for i := range spans {
+		if spans[i].To > size {
+			spans[i].To = size
+			if spans[i].From >= size {
+				return spans[:i]
+			}
+			return spans[:i+1]
 		}
-		p.synced = j.Bytes
-	case !errors.Is(err, ErrNotHave):
-		return nil, err
 	}
-	if err := p.resume(ctx); err != nil {
-		return nil, errors.Join(err, p.close())
+	return spans
+}
+
+// part is a file of several blocks on its way in. Its leaves come in any order
+// and from several goroutines; each is written in its place once verified.
+type part struct {
+	s      *Store
+	root   cid.Cid
+	table  *leafTable
+	blocks uint64 // of the whole DAG
+	f      *os.File
+
+	mu       sync.Mutex
+	taken    bitmap // verified, and written or being written
+	have     bitmap // verified and written
+	bytes    uint64 // payload of have
+	unsynced uint64 // payload written since the journal was
+	saving   bool
+	saves    sync.WaitGroup
+	saveErr  error
+}
+
+// start opens the temporary file and finds out which leaves it has already.
+// The caller has claimed the root and has all nodes in the index.
+func (s *Store) startPart(root cid.Cid, table *leafTable, blocks uint64) (*part, error) {
+	p := &part{s: s, root: root, table: table, blocks: blocks,
+		taken: newBitmap(table.count), have: newBitmap(table.count)}
+	var err error
+	if p.f, err = os.OpenFile(s.partPath(root), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, space(err)
 	}
+	s.mu.Lock()
+	s.parts[root] = p
+	s.mu.Unlock()
 	return p, nil
 }
 
-// resume walks as far as the blocks are here: nodes in the index, leaves below
-// the journal's mark by its word, leaves after it by their hash.
-func (p *part) resume(ctx context.Context) error {
-	size := uint64(0)
-	if p.f != nil {
-		st, err := p.f.Stat()
-		if err != nil {
-			return err
+// held tells what of the file is here now.
+func (p *part) held() *held {
+	p.mu.Lock()
+	have := append(bitmap{}, p.have...)
+	p.mu.Unlock()
+	h := &held{size: p.table.size}
+	_ = have.runs(p.table.count, func(from, to uint64) error {
+		a, err1 := p.table.begin(from)
+		b, err2 := p.table.begin(to)
+		if err1 == nil && err2 == nil {
+			h.spans = append(h.spans, Span{a, b})
 		}
-		size = uint64(st.Size())
-	}
-	p.synced = min(p.synced, size)
-	var buf []byte
-	for ctx.Err() == nil {
-		st, more, err := p.w.next()
-		if err != nil {
-			return err
-		}
-		if !more {
-			p.whole = true
-			return nil
-		}
-		p.pending = st
-		here := false
-		switch {
-		case !isRaw(st.cid):
-			here, err = p.resumeNode(st)
-		case st.offset+st.size <= p.synced && !st.root:
-			here = true
-		case st.offset+st.size <= size && !st.root:
-			buf = grow(buf, int(st.size))
-			_, err = p.f.ReadAt(buf, int64(st.offset))
-			here = sha256.Sum256(buf) == digest(st.cid)
-		}
-		if err != nil {
-			return err
-		}
-		if !here {
-			return nil
-		}
-		p.count(st)
-	}
-	return ctx.Err()
-}
-
-func (p *part) resumeNode(st step) (bool, error) {
-	block, err := p.s.node(p.root, st.cid)
-	if errors.Is(err, ErrNotHave) {
-		return false, nil
-	}
-	if err == nil {
-		_, err = p.open(st, block)
-	}
-	return err == nil, err
-}
-
-// open enters a verified node and learns the size of the file from its root.
-func (p *part) open(st step, block []byte) (*node, error) {
-	n, err := p.w.open(block)
-	if err == nil && st.root && !n.dir {
-		p.total, p.known = n.size, true
-	}
-	return n, err
-}
-
-// count takes note of a block that is here.
-func (p *part) count(st step) {
-	p.held++
-	if isRaw(st.cid) {
-		p.bytes += st.size
-	}
-}
-
-// create makes the temporary file, journalled before it exists.
-func (p *part) create() error {
-	if p.f != nil {
 		return nil
-	}
-	if err := p.mark(); err != nil {
-		return err
-	}
-	var err error
-	p.f, err = os.OpenFile(p.s.partPath(p.root), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	return space(err)
+	})
+	return h
 }
 
-// write puts a verified leaf in its place; safe for several goroutines.
-func (p *part) write(st step, b []byte) error {
-	if _, err := p.f.WriteAt(b, int64(st.offset)); err != nil {
+// take says that the caller may write leaf i; false when it is here already.
+func (p *part) take(i uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken.has(i) {
+		return false
+	}
+	p.taken.set(i)
+	return true
+}
+
+// write puts a verified leaf that was taken in its place.
+func (p *part) write(i uint64, st step, b []byte) error {
+	_, err := p.f.WriteAt(b, int64(st.offset))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.taken.clear(i)
 		return space(fmt.Errorf("blob: %w", err))
 	}
-	return nil
-}
-
-// advance is called for each leaf in order, after it was written.
-func (p *part) advance(st step) error {
-	p.bytes += st.size
-	if p.bytes-p.synced < checkpoint {
-		return nil
+	p.note(i, st)
+	p.unsynced += st.size
+	if p.unsynced >= checkpoint && !p.saving {
+		p.unsynced = 0
+		p.saving = true
+		p.saves.Go(p.checkpoint)
 	}
-	return p.save()
+	return p.saveErr
 }
 
-// save makes everything up to p.bytes part of the journal's promise.
+// note counts a leaf that is here; the lock is held.
+func (p *part) note(i uint64, st step) {
+	p.taken.set(i)
+	p.have.set(i)
+	p.bytes += st.size
+}
+
+func (p *part) checkpoint() {
+	err := p.save()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.saving = false
+	if p.saveErr == nil {
+		p.saveErr = err
+	}
+}
+
+// save makes everything that is here part of the journal's promise.
 func (p *part) save() error {
+	spans := p.held().spans // before the sync: later ones are not promised
 	if err := p.f.Sync(); err != nil {
 		return space(err)
 	}
-	p.synced = p.bytes
-	return p.mark()
-}
-
-func (p *part) mark() error {
 	return space(p.s.index.Update(func(x store.Txn) error {
-		return setJSON(x, key(partialPrefix, p.root), partial{Bytes: p.synced})
+		return setJSON(x, key(partialPrefix, p.root), partial{Map: appendMap(nil, spans)})
 	}))
 }
 
 // finish makes the whole file visible.
 func (p *part) finish() error {
-	if err := p.create(); err != nil { // of a file without bytes
-		return err
-	}
+	p.saves.Wait()
 	if err := publish(p.f, p.s.ownPath(p.root), p.s.filesDir()); err != nil {
 		return err
 	}
 	p.f = nil
-	return p.s.commit(p.root, record{Size: p.bytes, Blocks: int(p.w.blocks)})
+	return p.s.commit(p.root, record{Size: p.table.size, Blocks: int(p.blocks)})
 }
 
-// drop removes all that is here of content that will never be accepted.
-func (p *part) drop() error {
-	err := errors.Join(p.close(), p.s.forget(p.root))
-	if e := os.Remove(p.s.partPath(p.root)); e != nil && !errors.Is(e, os.ErrNotExist) {
-		err = errors.Join(err, e)
+// leave gives the file up for now; another fetch goes on from here. A journal
+// that cannot be written, on a full disk, costs some hashing.
+func (p *part) leave() error {
+	p.saves.Wait()
+	p.mu.Lock()
+	dirty := p.unsynced > 0
+	p.mu.Unlock()
+	if p.f != nil && dirty {
+		_ = p.save()
 	}
-	return err
+	return p.close()
 }
 
+// close ends the use of the temporary file.
 func (p *part) close() error {
+	p.s.mu.Lock()
+	delete(p.s.parts, p.root)
+	p.s.mu.Unlock()
 	if p.f == nil {
 		return nil
 	}
@@ -201,22 +188,26 @@ func (p *part) close() error {
 	return f.Close()
 }
 
+// dropPart removes all that is here of content that will never be accepted.
+func (s *Store) dropPart(c cid.Cid) error {
+	err := s.forget(c)
+	if e := os.Remove(s.partPath(c)); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// missing is how many payload bytes are not here.
+func (p *part) missing() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.table.size - p.bytes
+}
+
 // grow returns a slice of n bytes, in b's array if it fits.
 func grow(b []byte, n int) []byte {
 	if cap(b) < n {
 		return make([]byte, n)
 	}
 	return b[:n]
-}
-
-// readBlock reads n bytes and holds them to the hash in c.
-func readBlock(r io.Reader, c cid.Cid, n int) ([]byte, error) {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, cut(err)
-	}
-	if sha256.Sum256(b) != digest(c) {
-		return nil, fmt.Errorf("%w: %s", ErrBadBlock, c)
-	}
-	return b, nil
 }

@@ -20,7 +20,7 @@ func (s *Store) OpenRemote(ctx context.Context, c string, sources ...Source) (io
 	var failed []error
 	for _, src := range sources {
 		r := &remote{w: newWalker(root)}
-		if r.k, err = dial(ctx, src, root, s.cfg.IdleTimeout); err == nil {
+		if r.k, err = dial(ctx, src, root, s.cfg.IdleTimeout, func() uint64 { return remoteWindow }); err == nil {
 			if err = r.begin(); err == nil {
 				return r, nil
 			}
@@ -38,6 +38,9 @@ func (s *Store) OpenRemote(ctx context.Context, c string, sources ...Source) (io
 	return nil, fmt.Errorf("%w: %s: %w", ErrNoSource, root, errors.Join(failed...))
 }
 
+// remoteWindow is how far a source may run ahead of the reader, in bytes.
+const remoteWindow = 256 << 10
+
 // remote is a file that is read from a peer.
 type remote struct {
 	k      *conn
@@ -49,11 +52,15 @@ type remote struct {
 
 // begin asks for the file and takes in its first block.
 func (r *remote) begin() error {
-	if err := readStatus(r.k.r); err != nil {
+	part, err := readStatus(r.k.r)
+	if err == nil && part {
+		_, err = readMap(r.k.r) // what is missing ends the answer
+	}
+	if err != nil {
 		return r.k.failure(err)
 	}
-	r.k.wants <- want{cid: r.w.root}
-	if err := readStatus(r.k.r); err != nil {
+	r.k.ask(question{cid: r.w.root, to: wholeRange})
+	if _, err := readStatus(r.k.r); err != nil {
 		return r.k.failure(err)
 	}
 	return r.block()
@@ -66,7 +73,7 @@ func (r *remote) block() error {
 		return err
 	}
 	if !more {
-		return io.EOF
+		return r.end()
 	}
 	least, most := uint64(1), uint64(maxNode)
 	switch {
@@ -76,6 +83,9 @@ func (r *remote) block() error {
 		least, most = st.size, st.size
 	}
 	n, err := readLength(r.k.r, least, most)
+	if errors.Is(err, io.EOF) {
+		err = wrongAnswer("answer ends at byte %d", st.offset)
+	}
 	if err != nil {
 		return r.k.failure(err)
 	}
@@ -93,6 +103,12 @@ func (r *remote) block() error {
 		err = ErrIsDir
 	}
 	return err
+}
+
+// end takes in the end of the answer. Its error is io.EOF.
+func (r *remote) end() error {
+	_, err := readLength(r.k.r, 1, 0)
+	return r.k.failure(err)
 }
 
 // Read implements io.Reader.

@@ -18,189 +18,193 @@ const (
 )
 
 // ServeStream is the serving side of /infernet/blob/1 on one stream, until the
-// peer is done. allow decides whether this peer may have a root and all below
-// it; nil allows everything. The stream's own flow control is the only
-// backpressure, its deadlines are the caller's; if rw is an io.Closer it is
-// closed when ctx ends. Errors: ErrProtocol for a peer that breaks the
-// framing, ErrCut, ErrRefused when allow refused, what reading the files says.
+// peer is done. Content that is here only in part is served as far as it goes.
+// allow decides whether this peer may have a root and all below it; nil allows
+// everything. rw should be an io.Closer: it is then closed when ctx ends or the
+// peer breaks the rules; otherwise a goroutine may go on reading rw until the
+// caller closes it. Deadlines are the caller's. Errors: ErrProtocol for a peer
+// that breaks the framing, ErrCut, ErrRefused when allow refused, what reading
+// the files says.
 func (s *Store) ServeStream(ctx context.Context, rw io.ReadWriter, allow func(root string) error) error {
-	if c, ok := rw.(io.Closer); ok {
+	c, closes := rw.(io.Closer)
+	if closes {
 		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	}
-	v := &server{s: s, r: bufio.NewReaderSize(rw, 4<<10), w: bufio.NewWriterSize(rw, serveBuffer)}
-	err := v.run(ctx, allow)
+	r := bufio.NewReaderSize(rw, 4<<10)
+	root, window, err := readHello(r)
+	if err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	in := newInbox(window)
+	defer context.AfterFunc(ctx, func() { in.halt(ctx.Err()) })()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		in.receive(r)
+	}()
+	v := &server{s: s, in: in, out: newOutlet(rw, in), root: root}
+	err = v.run(allow)
+	in.halt(errLeft)
+	if closes {
+		if err != nil {
+			_ = c.Close() // the peer may never say another word
+		}
+		<-ended
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
 }
 
+// errLeft ends an inbox that nobody reads any more.
+var errLeft = errors.New("blob: serving side left")
+
 type server struct {
-	s *Store
-	r *bufio.Reader
-	w *bufio.Writer
-	// opened holds what may be wanted: the root and what folders list.
+	s    *Store
+	in   *inbox
+	out  *outlet
+	root cid.Cid
+	// opened holds what may be asked for: the root and what folders list.
 	opened map[cid.Cid]struct{}
+	nodes  map[cid.Cid]*node // decoded lately, of the file asked for last
+	file   *served           // asked for last
 }
 
-func (v *server) run(ctx context.Context, allow func(string) error) error {
-	root, err := readHello(v.r)
-	if err != nil {
-		return err
-	}
+func (v *server) run(allow func(string) error) error {
 	// Held for the whole stream: what is below the root stays with it.
-	defer v.s.use(root)()
+	defer v.s.use(v.root)()
+	defer v.closeFile()
 	if allow != nil {
-		if err := allow(root.String()); err != nil {
-			return errors.Join(fmt.Errorf("%w: %w", ErrRefused, err), v.status(statusRefused), v.w.Flush())
+		if err := allow(v.root.String()); err != nil {
+			return errors.Join(fmt.Errorf("%w: %w", ErrRefused, err), v.last(statusRefused))
 		}
 	}
-	if !v.s.usable(root) {
-		return errors.Join(v.status(statusNotHave), v.w.Flush())
-	}
-	if err := v.status(statusOK); err != nil {
+	if err := v.tellHave(v.root); err != nil {
+		if errors.Is(err, ErrNotHave) {
+			return v.out.flush()
+		}
 		return err
 	}
-	v.opened = map[cid.Cid]struct{}{root: {}}
-	for ctx.Err() == nil {
-		// Answers wait for company only while more wants are at hand.
-		if v.r.Buffered() == 0 {
-			if err := v.w.Flush(); err != nil {
-				return cut(err)
-			}
-		}
-		w, err := readWant(v.r)
-		if errors.Is(err, io.EOF) {
-			return v.w.Flush()
-		}
-		if err == nil {
-			err = v.answer(ctx, w)
-		}
-		if err != nil {
-			return errors.Join(err, v.w.Flush())
-		}
-	}
-	return ctx.Err()
-}
-
-func (v *server) status(b byte) error { return v.w.WriteByte(b) }
-
-// answer serves one want. A peer that asks outside its root is told so and
-// dropped.
-func (v *server) answer(ctx context.Context, w want) error {
-	if _, ok := v.opened[w.cid]; !ok {
-		return errors.Join(fmt.Errorf("%w: want of %s, not below the root", ErrProtocol, w.cid), v.status(statusBadWant))
-	}
-	r, err := v.s.record(w.cid)
-	if errors.Is(err, ErrNotHave) {
-		return v.status(statusNotHave)
-	}
-	if err != nil {
-		return err
-	}
-	if r.Dir {
-		return v.folder(w)
-	}
-	f, err := v.s.openFile(w.cid, r)
-	if err != nil {
-		return v.status(statusNotHave)
-	}
-	defer f.Close()
-	if err := v.status(statusOK); err != nil {
-		return err
-	}
-	return v.file(ctx, f, r, w)
-}
-
-func (v *server) folder(w want) error {
-	block, err := v.s.node(w.cid, w.cid)
-	if err != nil {
-		return err
-	}
-	n, err := decodeNode(block)
-	if err != nil {
-		return fmt.Errorf("%w: folder %s: %w", ErrCorrupt, w.cid, err)
-	}
-	if len(v.opened)+len(n.links) > maxOpened {
-		return errors.Join(fmt.Errorf("%w: too many entries in one stream", ErrProtocol), v.status(statusRefused))
-	}
-	for _, l := range n.links {
-		v.opened[l.cid] = struct{}{}
-	}
-	if err := v.status(statusOK); err != nil || w.skip > 0 {
-		return err
-	}
-	return v.block(block)
-}
-
-// file sends the blocks after the first w.skip. The bytes go from the file to
-// the stream as they are: whoever receives them verifies them anyway.
-func (v *server) file(ctx context.Context, f *opened, r record, w want) error {
-	walk := newWalker(w.cid)
-	at := uint64(0) // position of f
-	for i := uint64(0); ctx.Err() == nil; i++ {
-		st, more, err := walk.next()
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		if !more {
-			return nil
-		}
-		if isRaw(st.cid) {
-			if st.root {
-				st.size = r.Size
-			}
-			if i < w.skip {
-				continue
-			}
-			if at != st.offset {
-				if _, err := f.Seek(int64(st.offset), io.SeekStart); err != nil {
-					return err
-				}
-			}
-			at = st.offset + st.size
-			if err := v.leaf(f, st.size); err != nil {
+	v.s.used(v.root)
+	v.opened = map[cid.Cid]struct{}{v.root: {}}
+	for {
+		// Answers wait for company only while more questions are at hand.
+		if !v.in.waiting() {
+			if err := v.out.flush(); err != nil {
 				return err
 			}
-			continue
 		}
-		block, err := v.s.node(w.cid, st.cid)
+		q, err := v.in.next()
+		if errors.Is(err, io.EOF) {
+			return v.out.flush()
+		}
 		if err == nil {
-			_, err = walk.open(block)
+			err = v.answer(q)
 		}
 		if err != nil {
 			return err
 		}
-		if i >= w.skip {
-			if err := v.block(block); err != nil {
-				return err
-			}
-		}
+		v.in.answered()
 	}
-	return ctx.Err()
 }
 
+// last sends a status after which nothing follows.
+func (v *server) last(status byte) error {
+	return errors.Join(v.out.write(status), v.out.flush())
+}
+
+// tellHave sends whether c is here whole, in part or not at all; ErrNotHave
+// says that it was the last.
+func (v *server) tellHave(c cid.Cid) error {
+	if v.s.usable(c) {
+		return v.out.write(statusOK)
+	}
+	h, err := v.s.heldPart(c)
+	if errors.Is(err, ErrNotHave) {
+		return errors.Join(err, v.out.write(statusNotHave))
+	}
+	if err != nil {
+		return err
+	}
+	return v.out.write(appendMap([]byte{statusPart}, h.spans)...)
+}
+
+// answer deals with one question. A peer that asks outside its root is told so
+// and dropped.
+func (v *server) answer(q question) error {
+	if _, ok := v.opened[q.cid]; !ok {
+		return errors.Join(fmt.Errorf("%w: ask for %s, not below the root", ErrProtocol, q.cid), v.last(statusBadAsk))
+	}
+	if q.have {
+		if err := v.tellHave(q.cid); !errors.Is(err, ErrNotHave) {
+			return err
+		}
+		return nil
+	}
+	if !isRaw(q.cid) {
+		n, err := v.node(q.cid, q.cid)
+		if errors.Is(err, ErrNotHave) {
+			return v.out.write(statusNotHave)
+		}
+		if err != nil {
+			return err
+		}
+		if n.dir {
+			return v.folder(q)
+		}
+	}
+	if err := v.open(q.cid); err != nil {
+		return v.out.write(statusNotHave)
+	}
+	if err := v.out.write(statusOK); err != nil {
+		return err
+	}
+	return v.blocks(q)
+}
+
+// folder sends the nodes of a folder and lets its entries be asked for.
+func (v *server) folder(q question) error {
+	if err := v.out.write(statusOK); err != nil {
+		return err
+	}
+	walk := newFolderWalk(q.cid)
+	for c, more := walk.next(); more; c, more = walk.next() {
+		block, err := v.s.node(q.cid, c)
+		if errors.Is(err, ErrNotHave) {
+			return v.end(endShort)
+		}
+		if err == nil {
+			err = walk.open(block)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: folder %s: %w", ErrCorrupt, q.cid, err)
+		}
+		if len(v.opened)+len(walk.links()) > maxOpened {
+			return fmt.Errorf("%w: too many entries in one stream", ErrProtocol)
+		}
+		if q.levels > 0 {
+			continue
+		}
+		if err := v.block(block); err != nil {
+			return err
+		}
+	}
+	for _, l := range walk.links() {
+		v.opened[l.cid] = struct{}{}
+	}
+	return v.end(endAll)
+}
+
+func (v *server) end(how byte) error { return v.out.write(0, how) }
+
 func (v *server) length(n uint64) error {
-	_, err := v.w.Write(binary.AppendUvarint(nil, n+1))
-	return err
+	return v.out.write(binary.AppendUvarint(make([]byte, 0, 10), n+1)...)
 }
 
 func (v *server) block(b []byte) error {
 	if err := v.length(uint64(len(b))); err != nil {
-		return cut(err)
+		return err
 	}
-	if _, err := v.w.Write(b); err != nil {
-		return cut(err)
-	}
-	return nil
-}
-
-func (v *server) leaf(f *opened, size uint64) error {
-	if err := v.length(size); err != nil {
-		return cut(err)
-	}
-	if _, err := io.CopyN(v.w, f, int64(size)); err != nil {
-		return cut(err)
-	}
-	return nil
+	return v.out.write(b...)
 }

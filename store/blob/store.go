@@ -30,6 +30,11 @@ type Store struct {
 	claims  map[cid.Cid]chan struct{} // files being fetched; closed when given up
 	touched map[cid.Cid]struct{}      // what uses had since a collection began; nil outside of one
 
+	parts   map[cid.Cid]*part // files of several blocks being fetched
+	streams int               // of all fetches
+	pool    *pool             // buffers of all fetches
+	hasher  *hasher
+
 	packs packs
 	room  room
 	last  lastUses
@@ -49,8 +54,10 @@ func Open(dir string, index store.Store, cfg Config) (*Store, error) {
 	}
 	s := &Store{dir: dir, index: index, cfg: cfg.withDefaults(),
 		uses: map[cid.Cid]int{}, claims: map[cid.Cid]chan struct{}{},
+		parts: map[cid.Cid]*part{},
 		last:  lastUses{fresh: map[cid.Cid]int64{}},
 		fault: func(string, string) error { return nil }}
+	s.pool, s.hasher = newPool(s.cfg.Memory), newHasher(s.cfg.Workers)
 	s.packs = packs{s: s, open: map[string]*pack{}}
 	for _, d := range []string{s.filesDir(), s.tmpDir(), s.packsDir()} {
 		if err := os.MkdirAll(d, 0o755); err != nil {

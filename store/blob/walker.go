@@ -17,6 +17,7 @@ type step struct {
 	size   uint64 // payload bytes below it; unknown (0) for the root
 	offset uint64 // where its payload begins in the file
 	root   bool
+	level  int // nodes above it
 }
 
 // walker lists the blocks of a file DAG in depth-first pre-order. After a step
@@ -24,20 +25,28 @@ type step struct {
 // and verification share it, so that they agree on the order.
 type walker struct {
 	root   cid.Cid
+	from   uint64     // only blocks with payload in from <= x < to, and the root
+	to     uint64     //
+	leaves bool       // false passes over the leaves
+	table  *leafTable // when set, is told of every leaf that is passed
 	begun  bool
 	cur    step
-	stack  []frame
+	stack  []frameOf
 	offset uint64
-	blocks uint64 // steps handed out
+	blocks uint64 // steps handed out or passed
 	max    uint64 // blocks the file may have, known with its root
+	size   uint64 // payload bytes of the file, known with its root
 }
 
-type frame struct {
-	n *node
-	i int
+type frameOf struct {
+	cid cid.Cid
+	n   *node
+	i   int
 }
 
-func newWalker(root cid.Cid) *walker { return &walker{root: root, max: math.MaxUint64} }
+func newWalker(root cid.Cid) *walker {
+	return &walker{root: root, to: math.MaxUint64, leaves: true, max: math.MaxUint64}
+}
 
 // next returns the next block, false after the last. Errors: ErrDAG.
 func (w *walker) next() (step, bool, error) {
@@ -47,46 +56,66 @@ func (w *walker) next() (step, bool, error) {
 		w.cur = step{cid: w.root, root: true}
 		return w.cur, true, nil
 	}
-	for len(w.stack) > 0 && w.stack[len(w.stack)-1].i == len(w.stack[len(w.stack)-1].n.links) {
-		w.stack = w.stack[:len(w.stack)-1]
+	for {
+		for len(w.stack) > 0 && w.stack[len(w.stack)-1].i == len(w.stack[len(w.stack)-1].n.links) {
+			w.stack = w.stack[:len(w.stack)-1]
+		}
+		if len(w.stack) == 0 || w.offset >= w.to {
+			return step{}, false, nil
+		}
+		if w.blocks++; w.blocks > w.max {
+			return step{}, false, fmt.Errorf("%w: more than %d blocks for its size", ErrDAG, w.max)
+		}
+		top := &w.stack[len(w.stack)-1]
+		st := step{cid: top.n.links[top.i].cid, size: top.n.sizes[top.i], offset: w.offset, level: len(w.stack)}
+		top.i++
+		leaf := isRaw(st.cid)
+		if before := st.offset+st.size <= w.from; leaf || before {
+			w.offset += st.size
+			if before {
+				continue
+			}
+		}
+		if leaf && w.table != nil {
+			if err := w.table.add(top.cid, top.i-1, st); err != nil {
+				return st, false, err
+			}
+		}
+		if leaf && !w.leaves {
+			continue
+		}
+		w.cur = st
+		return st, true, nil
 	}
-	if len(w.stack) == 0 {
-		return step{}, false, nil
-	}
-	if w.blocks++; w.blocks > w.max {
-		return step{}, false, fmt.Errorf("%w: more than %d blocks for its size", ErrDAG, w.max)
-	}
-	top := &w.stack[len(w.stack)-1]
-	w.cur = step{cid: top.n.links[top.i].cid, size: top.n.sizes[top.i], offset: w.offset}
-	top.i++
-	if isRaw(w.cur.cid) {
-		w.offset += w.cur.size
-	}
-	return w.cur, true, nil
 }
 
 // open goes into the node that next returned last. block must hash to its CID.
 // It returns the node; a folder is returned only for the root, and not entered.
 func (w *walker) open(block []byte) (*node, error) {
-	n, err := decodeNode(block)
+	n, err := decodeBlock(block)
 	if err != nil {
 		return nil, err
 	}
+	return n, w.enter(w.cur.cid, n)
+}
+
+// enter is open for a node that was decoded before.
+func (w *walker) enter(c cid.Cid, n *node) error {
 	if n.dir {
 		if !w.cur.root {
-			return nil, fmt.Errorf("%w: folder inside a file", ErrDAG)
+			return fmt.Errorf("%w: folder inside a file", ErrDAG)
 		}
-		return n, nil
+		return nil
 	}
 	if w.cur.root {
 		// Chunks under a KiB on average are no importer's, but a bomb's.
-		w.max = n.size/1024 + 64
+		w.max, w.size = n.size/1024+64, n.size
 	} else if n.size != w.cur.size {
-		return nil, fmt.Errorf("%w: node of %d bytes where %d were declared", ErrDAG, n.size, w.cur.size)
+		return fmt.Errorf("%w: node of %d bytes where %d were declared", ErrDAG, n.size, w.cur.size)
 	}
 	if len(w.stack) == maxFileDepth {
-		return nil, fmt.Errorf("%w: deeper than %d levels", ErrDAG, maxFileDepth)
+		return fmt.Errorf("%w: deeper than %d levels", ErrDAG, maxFileDepth)
 	}
-	w.stack = append(w.stack, frame{n: n})
-	return n, nil
+	w.stack = append(w.stack, frameOf{cid: c, n: n})
+	return nil
 }
