@@ -12,18 +12,15 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// Add stores what r yields until EOF. Errors: ErrNoSpace, those of r.
+// Add stores what r yields until EOF. Errors: ErrNoSpace, ErrQuota, those of r.
 func (s *Store) Add(ctx context.Context, r io.Reader) (Info, error) {
-	i, release, err := s.addCopy(ctx, r, false)
-	if err != nil {
-		return Info{}, err
-	}
-	release()
-	return i, nil
+	return s.released(s.addCopy(ctx, r, 0, false))
 }
 
-// AddFile stores a regular file, by copy or by reference. Errors: ErrFileType,
-// ErrChanged when a referenced file changes while it is read, ErrNoSpace.
+// AddFile stores a regular file, by copy or by reference. A copy shares its
+// place on the disk with the file where the file system can do that. Errors:
+// ErrFileType, ErrChanged when a referenced file changes while it is read,
+// ErrNoSpace, ErrQuota.
 func (s *Store) AddFile(ctx context.Context, path string, opt AddOptions) (Info, error) {
 	f, err := openRegular(path)
 	if err != nil {
@@ -31,9 +28,17 @@ func (s *Store) AddFile(ctx context.Context, path string, opt AddOptions) (Info,
 	}
 	defer f.Close()
 	if opt.Reference {
-		return s.addReference(ctx, f, opt.Pin)
+		return s.released(s.addReference(ctx, f, f.Name(), opt.Pin))
 	}
-	i, release, err := s.addCopy(ctx, f, opt.Pin)
+	st, err := f.Stat()
+	if err != nil {
+		return Info{}, err
+	}
+	return s.released(s.addCopy(ctx, f, uint64(st.Size()), opt.Pin))
+}
+
+// released lets go of what was added.
+func (s *Store) released(i Info, release func(), err error) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
@@ -54,17 +59,27 @@ func openRegular(path string) (*os.File, error) {
 }
 
 // addCopy returns with the file held, so that a folder that is being added
-// cannot lose it to GC.
-func (s *Store) addCopy(ctx context.Context, r io.Reader, pin bool) (Info, func(), error) {
+// cannot lose it to GC. size is about what r will yield, 0 when unknown.
+func (s *Store) addCopy(ctx context.Context, r io.Reader, size uint64, pin bool) (Info, func(), error) {
 	tmp, err := os.CreateTemp(s.tmpDir(), addPrefix)
 	if err != nil {
 		return Info{}, nil, space(err)
 	}
 	defer os.Remove(tmp.Name()) // after publish there is nothing under this name
-	b, root, err := s.build(ctx, r, tmp)
+	to := tmp
+	if f, ok := r.(*os.File); ok && size > chunkSize && clone(tmp, f) {
+		r, to = tmp, nil // what is hashed is the copy, which nobody changes
+		release, err := s.reserve(size)
+		if err != nil {
+			return Info{}, nil, errors.Join(err, tmp.Close())
+		}
+		defer release()
+	}
+	b, root, unreserve, err := s.ingest(ctx, r, size, to)
 	if err != nil {
 		return Info{}, nil, errors.Join(err, tmp.Close())
 	}
+	defer unreserve()
 	release := s.use(root.cid)
 	i, err := s.keep(b, root.cid, tmp, pin)
 	if err != nil {
@@ -112,63 +127,33 @@ func (s *Store) keepRecord(b *builder, root cid.Cid, rec record) (Info, error) {
 	return s.Stat(root.String())
 }
 
-func (s *Store) addReference(ctx context.Context, f *os.File, pin bool) (Info, error) {
-	abs, err := filepath.Abs(f.Name())
+// addReference takes in a file that stays under path, and returns with it held.
+func (s *Store) addReference(ctx context.Context, f *os.File, path string, pin bool) (Info, func(), error) {
+	abs, err := filepath.Abs(path)
 	if err != nil {
-		return Info{}, err
+		return Info{}, nil, err
 	}
 	before, size, err := settled(ctx, f)
 	if err != nil {
-		return Info{}, err
+		return Info{}, nil, err
 	}
-	b, root, err := s.build(ctx, f, nil)
+	b, root, _, err := s.ingest(ctx, f, uint64(size), nil)
 	if err != nil {
-		return Info{}, err
+		return Info{}, nil, err
 	}
-	if err := before.same(f, uint64(size)); err != nil || b.size != uint64(size) {
-		return Info{}, fmt.Errorf("%w while it was read: %s", ErrChanged, abs)
+	if err := before.same(f, b.size); err != nil {
+		return Info{}, nil, fmt.Errorf("%w while it was read", err)
 	}
-	defer s.use(root.cid)()
-	if old, err := s.record(root.cid); err == nil && old.Ref != abs && s.usable(root.cid) {
-		return s.again(root.cid, pin)
+	release := s.use(root.cid)
+	var i Info
+	if old, has := s.record(root.cid); has == nil && old.Ref != abs && s.usable(root.cid) {
+		i, err = s.again(root.cid, pin)
+	} else {
+		i, err = s.keepRecord(b, root.cid, record{Size: b.size, Blocks: b.blocks(), Pinned: pin, Ref: abs, stamp: before})
 	}
-	return s.keepRecord(b, root.cid, record{Size: b.size, Blocks: b.blocks(), Pinned: pin, Ref: abs, stamp: before})
-}
-
-// build reads r to its end, copies it to tmp unless that is nil, and makes the
-// DAG with hashing spread over the workers.
-func (s *Store) build(ctx context.Context, r io.Reader, tmp *os.File) (*builder, link, error) {
-	b := &builder{}
-	p := newPipe(ctx, s.cfg.Workers,
-		func(j *job) error { j.sum = sha256.Sum256(j.buf); return nil },
-		func(j *job) error { b.leaf(j.sum, len(j.buf)); return nil })
-	err := feed(p, r, tmp)
-	if err := errors.Join(err, p.wait()); err != nil {
-		return nil, link{}, err
+	if err != nil {
+		release()
+		return Info{}, nil, err
 	}
-	return b, b.finish(), nil
-}
-
-func feed(p *pipe, r io.Reader, tmp *os.File) error {
-	for {
-		buf, err := p.buffer(chunkSize)
-		if err != nil {
-			return err
-		}
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			if tmp != nil {
-				if _, err := tmp.Write(buf[:n]); err != nil {
-					return space(err)
-				}
-			}
-			p.put(buf[:n], step{})
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return i, release, nil
 }

@@ -54,7 +54,7 @@ func TestFileCIDs(t *testing.T) {
 	s := newStore(t)
 	for name, size := range sizes {
 		t.Run(name, func(t *testing.T) {
-			b, root, err := s.build(t.Context(), noise(7, size), nil)
+			b, root, _, err := s.ingest(t.Context(), noise(7, size), 0, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,7 +72,7 @@ func (e *exporter) put(ctx context.Context, c cid.Cid, path string, depth int) e
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return err
 	}
-	for _, l := range n.links {
+	for _, l := range n.links() {
 		// The names were checked when the node was decoded. Two that a case-blind
 		// file system takes for one fail here, because nothing is overwritten.
 		if err := e.put(ctx, l.cid, filepath.Join(path, l.name), depth+1); err != nil {
@@ -100,16 +100,13 @@ func (e *exporter) file(ctx context.Context, c cid.Cid, r record, path string) e
 	return errors.Join(err, out.Close())
 }
 
-// folder returns the decoded node of a folder that is here.
-func (s *Store) folder(c cid.Cid) (*node, error) {
-	block, err := s.node(c, c)
-	if err == nil {
-		var n *node
-		if n, err = decodeNode(block); err == nil && n.dir {
-			return n, nil
-		}
+// folder walks all nodes of a folder that is here. Errors: ErrCorrupt.
+func (s *Store) folder(c cid.Cid) (*folderWalk, error) {
+	w, err := readFolder(c, func(n cid.Cid) ([]byte, error) { return s.node(c, n) })
+	if err != nil {
+		return nil, fmt.Errorf("%w: folder %s: %w", ErrCorrupt, c, err)
 	}
-	return nil, fmt.Errorf("%w: folder %s: %w", ErrCorrupt, c, err)
+	return w, nil
 }
 
 // readFunc is an io.Reader that is one function.

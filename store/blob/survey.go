@@ -3,7 +3,6 @@ package blob
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,11 +185,11 @@ func (s *Store) surveyUnfinished(g *survey) error {
 
 // entries calls fn for each entry of a folder that is here.
 func (s *Store) entries(c cid.Cid, fn func(link)) error {
-	n, err := s.folder(c)
+	w, err := s.folder(c)
 	if err != nil {
-		return fmt.Errorf("folder %s: %w", c, err)
+		return err
 	}
-	for _, l := range n.links {
+	for _, l := range w.links() {
 		fn(l)
 	}
 	return nil

@@ -2,209 +2,245 @@ package blob
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/ipfs/go-cid"
+	"sync"
+	"sync/atomic"
 )
 
 // AddTree stores a folder: regular files and folders, by name, without
-// metadata. Errors: ErrFileType for anything else (links too), ErrName,
-// ErrTooBig past Config.Tree, ErrNoSpace. What was added before an error stays
-// as unpinned files.
-//
-// A folder of so many entries that its node would pass 256 KiB gets a plain
-// node here and a sharded one, with another CID, from IPFS tools; past 1 MiB
-// it is refused with ErrTooBig.
+// metadata. A folder of very many entries is sharded, as IPFS tools do.
+// Errors: ErrFileType for anything else (links too), ErrName, ErrTooBig past
+// Config.Tree, ErrNoSpace, ErrQuota. What was added before an error stays as
+// unpinned files.
 func (s *Store) AddTree(ctx context.Context, dir string) (Info, error) {
-	root, err := os.OpenRoot(dir)
+	return s.AddTreeWith(ctx, dir, AddOptions{})
+}
+
+// AddTreeWith is AddTree with options: pinned, or with the files referenced in
+// place. Errors: as of AddTree, and ErrChanged when a file to be referenced
+// changes while it is read.
+func (s *Store) AddTreeWith(ctx context.Context, dir string, opt AddOptions) (Info, error) {
+	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return Info{}, err
 	}
-	defer root.Close()
-	a := &treeAdder{s: s, lim: s.cfg.Tree}
-	defer func() {
-		for _, release := range a.held {
-			release()
-		}
-	}()
-	top, err := a.dir(ctx, root, 0)
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return Info{}, err
+	}
+	a := &treeAdder{s: s, opt: opt, lim: s.cfg.Tree, packer: s.newPacker()}
+	defer a.releaseAll()
+	top, err := a.add(ctx, root, abs)
 	if err != nil {
 		return Info{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	return s.Stat(top.cid.String())
 }
 
+// treeAdder is one call of AddTree. One goroutine walks the folders; others
+// read the small files; large files are hashed by many, one file at a time.
+// The nodes of folders come last, when all files are visible.
 type treeAdder struct {
 	s       *Store
+	opt     AddOptions
 	lim     Limits
-	bytes   uint64
 	entries int
-	held    []func()
+	jobs    chan smallFiles
+
+	mu     sync.Mutex // guards the rest
+	packer *packer
+	bytes  uint64
+	refs   []located // small files referenced in place, not visible yet
+	held   []func()
 }
 
-// dir adds one folder through its own root handle, so that a link swapped in
-// while it runs leads nowhere outside.
-func (a *treeAdder) dir(ctx context.Context, root *os.Root, depth int) (link, error) {
-	if depth > a.lim.Depth {
-		return link{}, fmt.Errorf("%w: folders deeper than %d", ErrTooBig, a.lim.Depth)
+// dirent is an entry of a folder that is being added.
+type dirent struct {
+	name string
+	dir  *treeDir // of a folder
+	link link     // of a file, once added
+	rec  record   // Size, Blocks and Entries alone
+}
+
+// treeDir is a folder that is being added. Its handle is open until the walk
+// and the readers of its files are done with it.
+type treeDir struct {
+	root    *os.Root
+	path    string
+	entries []dirent
+	users   atomic.Int32
+}
+
+// leave lets go of the handle.
+func (d *treeDir) leave() {
+	if d.users.Add(-1) == 0 {
+		_ = d.root.Close() // nothing was written through it
 	}
-	entries, err := a.read(root)
+}
+
+// add walks the tree and makes everything in it visible, the root last.
+func (a *treeAdder) add(ctx context.Context, root *os.Root, path string) (link, error) {
+	top := &treeDir{root: root, path: path}
+	err := a.files(ctx, top)
+	// Files that were added before an error stay.
+	err = errors.Join(err, a.packer.flush(), a.packer.close(), a.s.commitAll(a.refs))
 	if err != nil {
 		return link{}, err
 	}
-	n := &node{dir: true}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			return link{}, err
-		}
-		if err := checkName(e.Name()); err != nil {
-			return link{}, err
-		}
-		l, err := a.entry(ctx, root, e.Name(), depth)
-		if err != nil {
-			return link{}, fmt.Errorf("%.64q: %w", e.Name(), err)
-		}
-		l.name = e.Name()
-		n.links = append(n.links, l)
+	return a.folders(top)
+}
+
+// walk lists a folder and all below it, through handles of its own, so that a
+// link swapped in meanwhile leads nowhere outside.
+func (a *treeAdder) walk(ctx context.Context, d *treeDir, depth int) error {
+	d.users.Add(1) // beside those that files are handed to
+	defer d.leave()
+	if depth > a.lim.Depth {
+		return fmt.Errorf("%w: folders deeper than %d", ErrTooBig, a.lim.Depth)
 	}
-	return a.keep(n)
+	if err := a.read(d); err != nil {
+		return err
+	}
+	files := smallFiles{dir: d}
+	for i := range d.entries {
+		e := &d.entries[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := a.entry(ctx, d, e, &files, depth)
+		if err != nil {
+			return fmt.Errorf("%.64q: %w", e.name, err)
+		}
+	}
+	return a.hand(ctx, files)
 }
 
 // read lists a folder in byte order, counting before it holds too much.
-func (a *treeAdder) read(root *os.Root) ([]os.DirEntry, error) {
-	f, err := root.Open(".")
+func (a *treeAdder) read(d *treeDir) error {
+	f, err := d.root.Open(".")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	entries, err := f.ReadDir(a.lim.Entries - a.entries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return err
 	}
 	a.entries += len(entries)
-	if err := a.lim.check(a.bytes, a.entries); err != nil {
-		return nil, fmt.Errorf("%w: more than %d entries", err, a.lim.Entries)
+	if err := a.lim.check(0, a.entries); err != nil {
+		return fmt.Errorf("%w: more than %d entries", err, a.lim.Entries)
 	}
-	slices.SortFunc(entries, func(x, y os.DirEntry) int { return strings.Compare(x.Name(), y.Name()) })
-	return entries, nil
+	d.entries = make([]dirent, len(entries))
+	for i, e := range entries {
+		if err := checkName(e.Name()); err != nil {
+			return err
+		}
+		d.entries[i].name = e.Name()
+	}
+	slices.SortFunc(d.entries, func(x, y dirent) int { return strings.Compare(x.name, y.name) })
+	return nil
 }
 
-func (a *treeAdder) entry(ctx context.Context, root *os.Root, name string, depth int) (link, error) {
-	st, err := root.Lstat(name)
+// entry goes into a folder, takes in a large file, and puts a small one with
+// the others.
+func (a *treeAdder) entry(ctx context.Context, d *treeDir, e *dirent, files *smallFiles, depth int) error {
+	st, err := d.root.Lstat(e.name)
 	if err != nil {
-		return link{}, err
+		return err
 	}
 	switch {
 	case st.IsDir():
-		sub, err := root.OpenRoot(name)
+		sub, err := d.root.OpenRoot(e.name)
 		if err != nil {
-			return link{}, err
+			return err
 		}
-		defer sub.Close()
-		return a.dir(ctx, sub, depth+1)
-	case st.Mode().IsRegular():
-		return a.file(ctx, root, name, st)
+		e.dir = &treeDir{root: sub, path: filepath.Join(d.path, e.name)}
+		return a.walk(ctx, e.dir, depth+1)
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("%w: %s", ErrFileType, st.Mode().Type())
+	case st.Size() > packLimit:
+		return a.large(ctx, d, e, st)
 	}
-	return link{}, fmt.Errorf("%w: %s", ErrFileType, st.Mode().Type())
+	files.all = append(files.all, smallFile{e: e, st: st})
+	files.bytes += st.Size()
+	if files.bytes < jobBytes && len(files.all) < jobFiles {
+		return nil
+	}
+	full := *files
+	*files = smallFiles{dir: d}
+	return a.hand(ctx, full)
 }
 
-func (a *treeAdder) file(ctx context.Context, root *os.Root, name string, st os.FileInfo) (link, error) {
-	f, err := root.Open(name)
+// large takes in one file that does not belong into a pack.
+func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, st os.FileInfo) error {
+	f, err := openSame(d.root, e.name, st)
 	if err != nil {
-		return link{}, err
+		return err
 	}
 	defer f.Close()
-	if now, err := f.Stat(); err != nil || !os.SameFile(st, now) {
-		return link{}, errors.Join(ErrFileType, err)
+	a.mu.Lock()
+	left := a.lim.Bytes - a.bytes
+	a.mu.Unlock()
+	var info Info
+	var release func()
+	switch {
+	case a.opt.Reference:
+		info, release, err = a.s.addReference(ctx, f, filepath.Join(d.path, e.name), false)
+	default:
+		// A file that grows while it is read must not pass the limit either.
+		info, release, err = a.s.addCopy(ctx, &capped{f: f, left: left}, uint64(st.Size()), false)
 	}
-	// A file that grows while it is read must not pass the limit either.
-	r := &capped{f: f, left: a.lim.Bytes - a.bytes}
-	info, release, err := a.s.addCopy(ctx, r, false)
 	if err != nil {
-		return link{}, err
+		return err
 	}
+	a.mu.Lock()
 	a.held = append(a.held, release)
-	a.bytes += info.Size
+	a.mu.Unlock()
+	if err := a.count(info.Size); err != nil {
+		return err
+	}
 	c, err := parseCID(info.CID)
 	if err != nil {
-		return link{}, err
+		return err
 	}
 	size, err := a.s.treeSize(c, info.Size)
-	return link{cid: c, tsize: size}, err
+	e.link, e.rec = link{cid: c, tsize: size}, record{Size: info.Size, Blocks: info.Blocks}
+	return err
 }
 
-// keep stores the node of a folder and its record.
-func (a *treeAdder) keep(n *node) (link, error) {
-	block := n.encode()
-	if len(block) > maxNode {
-		return link{}, fmt.Errorf("%w: folder of %d entries", ErrTooBig, len(n.links))
+// count holds the payload so far to the limits.
+func (a *treeAdder) count(n uint64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n > a.lim.Bytes-a.bytes {
+		return fmt.Errorf("%w: more than %d bytes", ErrTooBig, a.lim.Bytes)
 	}
-	c := makeCID(cid.DagProtobuf, sha256.Sum256(block))
-	a.held = append(a.held, a.s.use(c))
-	if err := a.s.putNodes(c, [][]byte{block}, []cid.Cid{c}); err != nil {
-		return link{}, err
-	}
-	rec, err := a.s.dirRecord(n)
+	a.bytes += n
+	return nil
+}
+
+// openSame opens a file, unless another one has its name by now.
+func openSame(root *os.Root, name string, st os.FileInfo) (*os.File, error) {
+	f, err := root.Open(name)
 	if err != nil {
-		return link{}, err
+		return nil, err
 	}
-	size := uint64(len(block))
-	for _, l := range n.links {
-		size += l.tsize
+	if now, err := f.Stat(); err != nil || !os.SameFile(st, now) {
+		return nil, errors.Join(ErrFileType, err, f.Close())
 	}
-	return link{cid: c, tsize: size}, a.s.commit(c, rec)
+	return f, nil
 }
 
-// treeSize is the dag-pb size of a file: its payload and its nodes.
-func (s *Store) treeSize(root cid.Cid, payload uint64) (uint64, error) {
-	if isRaw(root) {
-		return payload, nil
+func (a *treeAdder) releaseAll() {
+	for _, release := range a.held {
+		release()
 	}
-	block, err := s.node(root, root)
-	if err != nil {
-		return 0, err
-	}
-	n, err := decodeNode(block)
-	if err != nil {
-		return 0, err
-	}
-	size := uint64(len(block))
-	for _, l := range n.links {
-		size += l.tsize
-	}
-	return size, nil
-}
-
-// dirRecord sums up a folder whose children are all here. Sums of hostile
-// folders overflow; they stop at the largest number instead.
-func (s *Store) dirRecord(n *node) (record, error) {
-	rec := record{Dir: true, Blocks: 1, Entries: len(n.links)}
-	for _, l := range n.links {
-		child, err := s.record(l.cid)
-		if err != nil {
-			return rec, err
-		}
-		if rec.Size += child.Size; rec.Size < child.Size {
-			rec.Size = math.MaxUint64
-		}
-		rec.Blocks = addInt(rec.Blocks, child.Blocks)
-		rec.Entries = addInt(rec.Entries, child.Entries)
-	}
-	return rec, nil
-}
-
-func addInt(a, b int) int {
-	if a > math.MaxInt-b {
-		return math.MaxInt
-	}
-	return a + b
 }
 
 // capped fails with ErrTooBig instead of reading past its limit.

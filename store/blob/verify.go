@@ -25,10 +25,13 @@ func (s *Store) Verify(ctx context.Context, c string) error {
 		if !r.Dir {
 			return s.verifyFile(ctx, c, r)
 		}
-		block, err := s.node(c, c)
-		if err == nil && sha256.Sum256(block) != digest(c) {
-			err = fmt.Errorf("%w: folder %s", ErrCorrupt, c)
-		}
+		_, err := readFolder(c, func(n cid.Cid) ([]byte, error) {
+			block, err := s.node(c, n)
+			if err == nil && sha256.Sum256(block) != digest(n) {
+				err = fmt.Errorf("%w: node %s of folder %s", ErrCorrupt, n, c)
+			}
+			return block, err
+		})
 		return err
 	})
 }
@@ -57,7 +60,7 @@ func (s *Store) below(roots []cid.Cid, fn func(cid.Cid, record) error) error {
 		if err != nil {
 			return err
 		}
-		for _, l := range n.links {
+		for _, l := range n.links() {
 			roots = append(roots, l.cid)
 		}
 	}
