@@ -33,7 +33,7 @@ input: what its roots stand for is checked block by block and taken in.`,
 			}
 			return a.emit(x, func() {
 				for _, x := range withOthers(x) {
-					a.printf("%s  %s  %s", x.CID, bytesText(x.Size), foreign(x.Path))
+					a.printf("%s  %s  %s", x.CID, bytesText(x.Size), pathText(x.Path))
 				}
 			})
 		},

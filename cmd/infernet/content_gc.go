@@ -89,7 +89,7 @@ func (a *app) showVerified(r api.VerifyReport) {
 	for _, b := range r.Bad {
 		name := namesText(b.Content)
 		if b.InPlace {
-			name += "  " + foreign(b.Path)
+			name += "  " + pathText(b.Path)
 		}
 		a.printf("%s  %s  %s: %s", b.CID, name, foreign(b.Reason), words(b.Detail))
 	}

@@ -37,7 +37,7 @@ func (a *app) addModel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emit(x, func() { a.printf("%s  %s  %s  %s", x.CID, bytesText(x.Size), foreign(x.Name), foreign(x.Path)) })
+			return a.emit(x, func() { a.printf("%s  %s  %s  %s", x.CID, bytesText(x.Size), foreign(x.Name), pathText(x.Path)) })
 		},
 	}
 	c.Flags().StringVar(&req.Name, "name", "", "what jobs call it (default: the file's name)")

@@ -88,12 +88,22 @@ func (s scriptedShelf) List(ctx context.Context, kind api.ContentKind) ([]api.Co
 	}, nil
 }
 
-func (scriptedShelf) Get(_ context.Context, _ api.ContentKind, req api.GetRequest) (api.Content, error) {
+func (scriptedShelf) Get(ctx context.Context, _ api.ContentKind, req api.GetRequest) (api.Content, error) {
 	if strings.HasPrefix(req.Ref, "bafknobody") {
 		return api.Content{}, api.Errorf(api.CodeNoContent, "is a node that has it connected?", "nobody has %s", req.Ref)
 	}
 	if err := fault(req.Ref); err != nil {
 		return api.Content{}, err
+	}
+	if req.Ref == "endless" {
+		for b := uint64(1); ; b = min(b+1, 99) {
+			req.Progress(api.AddProgress{Bytes: b, Total: 100, Speed: 100})
+			select {
+			case <-ctx.Done():
+				return api.Content{}, ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+		}
 	}
 	if req.Local && req.Ref != "here" {
 		return api.Content{}, api.Errorf(api.CodeNoContent, "infernet data get fetches it", "%s is not here", req.Ref)

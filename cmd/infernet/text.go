@@ -50,6 +50,14 @@ func words(s string) string {
 	return s
 }
 
+// pathText is a path of this machine: plain unless it would drive the terminal.
+func pathText(path string) string {
+	if path == "" {
+		return "-"
+	}
+	return words(path)
+}
+
 // short is an npub for people: its head and tail.
 func short(npub string) string {
 	if len(npub) < 20 {
