@@ -82,9 +82,12 @@ func benchTransferCmd(a *app) *cobra.Command {
 	size := "1GiB"
 	c := &cobra.Command{
 		Use: "transfer", Short: "a blob beside a bare libp2p stream and a bare TCP socket",
-		Long: `Send the same file over loopback as a blob, over a bare libp2p stream of the same QUIC
-connection, and over a bare TCP socket. Each way reads the file from disk and ends when
-the copy is written and synced. How fast the disk and the hashing are alone is told too.`,
+		Long: `Send the same file over loopback as a blob, from one host and from four, over bare libp2p
+streams of the same connections, and over a bare TCP socket; add it to a store; do the
+same with many small files and with one file of their bytes. Each way reads from disk
+and ends when the copy is written and synced. How fast the disk and the hashing are
+alone is told too, with the processor time and the memory that each way takes. All take
+turns in one process; an aim that is missed is marked.`,
 		Example: "  infernet bench transfer\n  infernet bench transfer --size 256MiB --json",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -105,24 +108,49 @@ the copy is written and synced. How fast the disk and the hashing are alone is t
 	}
 	f := c.Flags()
 	f.StringVar(&size, "size", size, "how much to send")
+	f.IntVar(&cfg.Files, "files", cfg.Files, "small files, of 10 KiB each; 0 leaves them out")
 	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "each way, after one to warm up")
 	return c
 }
 
 func (a *app) showTransfer(t bench.Transfer) {
 	a.printf("%s", machineText(t.Machine))
-	a.printf("\n%d MiB from file to file, megabytes a second:", t.Bytes>>20)
-	row := func(name string, s bench.Series, of float64) []string {
-		text := ""
-		if of > 0 {
-			text = fmt.Sprintf("%.2f", of)
+	a.printf("\n%d MiB from file to file, megabytes a second (median, least, most), processor seconds a GiB,\nMiB of memory at most:", t.Bytes>>20)
+	rows := make([][]string, 0, len(t.Ways))
+	for _, w := range t.Ways {
+		name := w.Name
+		if w.Bytes != t.Bytes {
+			name += "*"
 		}
-		return []string{name, decimal(s.Median), decimal(s.Min), decimal(s.Max), text}
+		rows = append(rows, []string{
+			name, decimal(w.Speed.Median), decimal(w.Speed.Min), decimal(w.Speed.Max), decimal(w.CPU.Median), decimal(w.Memory.Max), w.What,
+		})
 	}
-	a.table("WAY MEDIAN LEAST MOST BLOB/THIS", [][]string{
-		row("blob", t.Blob, 0), row("libp2p stream", t.Stream, t.OfStream), row("TCP socket", t.TCP, t.OfTCP),
-		row("disk to disk", t.Disk, 0), row("SHA-256 alone", t.Hash, 0),
-	})
+	a.table("WAY MEDIAN LEAST MOST CPU MEMORY WHAT", rows)
+	if t.Files > 0 {
+		a.printf("* %d files of %d bytes, and one file of as many bytes", t.Files, t.FileSize)
+	}
+	a.printf("\nratios of the medians, beside the aim:")
+	rows = rows[:0]
+	for _, r := range t.Ratios {
+		rows = append(rows, []string{r.Name, fmt.Sprintf("%.2f", r.Value), aimText(r), r.What})
+	}
+	a.table("RATIO VALUE AIM WHAT", rows)
+}
+
+// aimText is the aim of a ratio, and whether it was missed.
+func aimText(r bench.Ratio) string {
+	text := "-"
+	switch {
+	case r.AtLeast > 0:
+		text = fmt.Sprintf(">= %g", r.AtLeast)
+	case r.AtMost > 0:
+		text = fmt.Sprintf("<= %g", r.AtMost)
+	}
+	if !r.Met() {
+		text += ", missed"
+	}
+	return text
 }
 
 func machineText(m bench.Machine) string {

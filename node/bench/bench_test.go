@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,19 +71,79 @@ func TestPhases(t *testing.T) {
 
 func TestTransfer(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	got, err := RunTransfer(t.Context(), TransferConfig{Size: 5<<20 + 7, Rounds: 1})
+	got, err := RunTransfer(t.Context(), TransferConfig{Size: 5<<20 + 7, Files: 30, FileSize: 1000, Rounds: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Series{got.Disk, got.Hash, got.TCP, got.Stream, got.Blob} {
-		if s.N != 1 || s.Median <= 0 {
-			t.Errorf("%+v", got)
+	if len(got.Ways) != 15 || len(got.Ratios) < 12 {
+		t.Errorf("%d ways, %d ratios", len(got.Ways), len(got.Ratios))
+	}
+	for _, w := range got.Ways {
+		want := int64(5<<20 + 7)
+		if strings.HasSuffix(w.Name, " one") || strings.HasSuffix(w.Name, " many") {
+			want = 30_000
+		}
+		if w.Speed.N != 1 || w.Speed.Median <= 0 || w.Bytes != want || w.Memory.Min < 0 {
+			t.Errorf("%+v", w)
+		}
+	}
+	for _, r := range got.Ratios {
+		if r.Value < 0 || r.What == "" || r.Value == 0 && r.AtLeast > 0 && r.Met() {
+			t.Errorf("%+v", r)
 		}
 	}
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %q, %v", left, err)
 	}
+}
+
+func TestTransferWithoutSmallFiles(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	got, err := RunTransfer(t.Context(), TransferConfig{Size: 1 << 20, Rounds: 1})
+	if err != nil || len(got.Ways) != 11 {
+		t.Fatalf("%d ways, %v", len(got.Ways), err)
+	}
+	for _, r := range got.Ratios {
+		if strings.Contains(r.Name, "many") {
+			t.Errorf("%+v of what was left out", r)
+		}
+	}
+}
+
+func TestRatios(t *testing.T) {
+	t.Parallel()
+	speed := func(name string, mb float64) Way {
+		return Way{Name: name, Speed: Series{N: 1, Median: mb}, Memory: Series{N: 1, Max: mb}}
+	}
+	got := ratios([]Way{speed(wayBlob, 50), speed(wayStream, 100), speed(wayAddOne, 300), speed(wayAddMany, 200)})
+	want := map[string]struct {
+		value float64
+		met   bool
+	}{"blob / stream": {0.5, false}, "add one / add many": {1.5, true}, "blob, memory": {50, true}}
+	for _, r := range got {
+		if w, ok := want[r.Name]; !ok || r.Value != w.value || r.Met() != w.met {
+			t.Errorf("%+v, met %v", r, r.Met())
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d ratios of %d", len(got), len(want))
+	}
+}
+
+func TestResidentGrowthIsSeen(t *testing.T) {
+	if residentBytes() < 0 {
+		t.Skip("the system does not tell")
+	}
+	stop := watchResident(t.Context())
+	grown := make([]byte, 64<<20)
+	for i := range grown {
+		grown[i] = byte(i)
+	}
+	if grew := stop(); grew < 32<<20 {
+		t.Errorf("%d bytes of %d were seen", grew, len(grown))
+	}
+	runtime.KeepAlive(grown)
 }
 
 func TestTransferStops(t *testing.T) {
@@ -103,6 +165,7 @@ func TestConfigs(t *testing.T) {
 	bad.N = 0
 	for _, err := range []error{
 		bad.Validate(), TransferConfig{Size: 1, Rounds: 1}.Validate(), TransferConfig{Size: 1 << 20}.Validate(),
+		TransferConfig{Size: 1 << 20, Rounds: 1, Files: -1}.Validate(), TransferConfig{Size: 1 << 20, Rounds: 1, Files: 1}.Validate(),
 	} {
 		if !errors.Is(err, ErrConfig) {
 			t.Errorf("got %v", err)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -21,23 +19,35 @@ import (
 // protoBare carries the file and nothing else.
 const protoBare = "/infernet-bench/bare/1"
 
-// pair is two hosts with one QUIC connection between them. The first has the
-// file; the second asks.
+// sourceCount is how many hosts are asked at once in the ways of many sources.
+const sourceCount = 4
+
+// pair is those who have the bytes and one who asks: four hosts reachable by
+// QUIC, one reachable by TCP, each with a store of its own, and a bare socket.
 type pair struct {
-	dir    string
-	source string
-	cid    string
-	a, b   *p2p.Host
-	socket net.Listener
-	db     store.Store
-	stop   context.CancelFunc
-	ended  chan error
-	round  int
+	dir     string
+	bytes   bytesOnDisk
+	cid     string // of the big file
+	many    string // CIDs of the folder and of the one file
+	one     string
+	sources []*p2p.Host // by QUIC
+	tcp     *p2p.Host   // by TCP
+	asks    *p2p.Host
+	socket  net.Listener
+	db      store.Store
+	stop    context.CancelFunc
+	ended   []chan error // of each host that began
+	stores  int          // opened, to give each its own part of the database
 }
 
-func newPair(ctx context.Context, dir, source string) (_ *pair, err error) {
+const (
+	listenQUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+	listenTCP  = "/ip4/127.0.0.1/tcp/0"
+)
+
+func newPair(ctx context.Context, dir string, b bytesOnDisk) (_ *pair, err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &pair{dir: dir, source: source, stop: cancel, ended: make(chan error, 3)}
+	p := &pair{dir: dir, bytes: b, stop: cancel}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -46,154 +56,108 @@ func newPair(ctx context.Context, dir, source string) (_ *pair, err error) {
 	if p.db, err = store.Open(filepath.Join(dir, "db"), slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	blobs, err := blob.Open(filepath.Join(dir, "blobs"), store.Prefix(p.db, "a/"), blob.Config{})
-	if err != nil {
+	for range sourceCount {
+		h, err := p.source(ctx, listenQUIC)
+		if err != nil {
+			return nil, err
+		}
+		p.sources = append(p.sources, h)
+	}
+	if p.tcp, err = p.source(ctx, listenTCP); err != nil {
 		return nil, err
 	}
-	// The bytes stay in the source: they are not on the disk a third time.
-	info, err := blobs.AddFile(ctx, source, blob.AddOptions{Reference: true})
-	if err != nil {
+	if p.asks, err = p.host(ctx, listenQUIC); err != nil {
 		return nil, err
 	}
-	p.cid = info.CID
-	if p.a, err = p.host(ctx); err != nil {
-		return nil, err
-	}
-	if p.b, err = p.host(ctx); err != nil {
-		return nil, err
-	}
-	p.a.Handle(p2p.ProtoBlob, p2p.StreamLimits{}, func(ctx context.Context, s *p2p.Stream) {
-		_ = blobs.ServeStream(ctx, s, nil)
-		_ = s.Close()
-	})
-	p.a.Libp2p().SetStreamHandler(protoBare, func(s network.Stream) { p.serve(ctx, s) })
 	if p.socket, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
 	go p.listen(ctx)
-	return p, p.b.Connect(ctx, p.a.Addrs()[0])
+	for _, h := range append(p.sources[:sourceCount:sourceCount], p.tcp) {
+		if err := p.asks.Connect(ctx, h.Addrs()[0]); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
-// host runs one host on loopback, reachable by QUIC alone.
-func (p *pair) host(ctx context.Context) (*p2p.Host, error) {
+// source is a host that has all the bytes. The first one also has the small
+// files, as copies; the others' stay where they are.
+func (p *pair) source(ctx context.Context, listen string) (*p2p.Host, error) {
+	blobs, err := p.store(filepath.Join(p.dir, fmt.Sprint("blobs", p.stores)))
+	if err != nil {
+		return nil, err
+	}
+	info, err := blobs.AddFile(ctx, p.bytes.big, blob.AddOptions{Reference: true})
+	if err != nil {
+		return nil, err
+	}
+	p.cid = info.CID
+	if p.bytes.many != "" && len(p.sources) == 0 {
+		if info, err = blobs.AddTree(ctx, p.bytes.many); err != nil {
+			return nil, err
+		}
+		p.many = info.CID
+		if info, err = blobs.AddFile(ctx, p.bytes.one, blob.AddOptions{Reference: true}); err != nil {
+			return nil, err
+		}
+		p.one = info.CID
+	}
+	h, err := p.host(ctx, listen)
+	if err != nil {
+		return nil, err
+	}
+	h.Handle(p2p.ProtoBlob, p2p.StreamLimits{}, func(ctx context.Context, s *p2p.Stream) {
+		_ = blobs.ServeStream(ctx, s, nil)
+		_ = s.Close()
+	})
+	h.Libp2p().SetStreamHandler(protoBare, func(s network.Stream) { p.serve(ctx, s) })
+	return h, nil
+}
+
+// store opens one that has nothing yet.
+func (p *pair) store(dir string) (*blob.Store, error) {
+	p.stores++
+	return blob.Open(dir, store.Prefix(p.db, fmt.Sprintf("s%d/", p.stores)), blob.Config{})
+}
+
+// host runs one host on loopback.
+func (p *pair) host(ctx context.Context, listen string) (*p2p.Host, error) {
 	key, err := identity.Generate()
 	if err != nil {
 		return nil, err
 	}
 	cfg := p2p.Default("devnet-bench")
-	cfg.Listen, cfg.MDNS, cfg.NAT = []string{"/ip4/127.0.0.1/udp/0/quic-v1"}, false, false
+	cfg.Listen, cfg.MDNS, cfg.NAT = []string{listen}, false, false
 	h, err := p2p.New(cfg, key, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	done := make(chan error, 1)
-	go func() {
-		err := h.Run(ctx)
-		done <- err
-		p.ended <- err
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
 	select {
 	case <-h.Ready():
+		p.ended = append(p.ended, ended)
 		return h, nil
-	case err := <-done:
-		p.ended <- nil
+	case err := <-ended:
 		return nil, err
 	}
 }
 
-// close ends both hosts.
+// close ends all hosts.
 func (p *pair) close() error {
 	p.stop()
 	var err error
 	if p.socket != nil {
 		err = p.socket.Close()
 	}
-	for _, h := range []*p2p.Host{p.a, p.b} {
-		if h == nil {
-			continue
-		}
-		if e := <-p.ended; e != nil && !errors.Is(e, context.Canceled) {
+	for _, ended := range p.ended {
+		if e := <-ended; e != nil && !errors.Is(e, context.Canceled) {
 			err = errors.Join(err, e)
 		}
 	}
 	if p.db != nil {
 		err = errors.Join(err, p.db.Close())
 	}
-	return err
-}
-
-// listen answers each connection with the file.
-func (p *pair) listen(ctx context.Context) {
-	for {
-		c, err := p.socket.Accept()
-		if err != nil {
-			return // closed
-		}
-		go p.serve(ctx, c)
-	}
-}
-
-func (p *pair) serve(ctx context.Context, w io.WriteCloser) {
-	defer w.Close()
-	f, err := os.Open(p.source)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	_ = pour(ctx, w, f)
-}
-
-func (p *pair) tcp(ctx context.Context, dest string) error {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.socket.Addr().String())
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return p.receive(ctx, c, dest)
-}
-
-func (p *pair) stream(ctx context.Context, dest string) error {
-	s, err := p.b.Libp2p().NewStream(ctx, p.a.Libp2p().ID(), protoBare)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	// libp2p tells the protocol with the first write, or when the side closes.
-	if err := s.CloseWrite(); err != nil {
-		return err
-	}
-	return p.receive(ctx, s, dest)
-}
-
-// receive writes what comes and sees that all of it came.
-func (p *pair) receive(ctx context.Context, r io.ReadCloser, dest string) error {
-	defer context.AfterFunc(ctx, func() { _ = r.Close() })()
-	if err := writeSynced(dest, func(w io.Writer) error { return pour(ctx, w, r) }); err != nil {
-		return err
-	}
-	got, err := os.Stat(dest)
-	if err != nil {
-		return err
-	}
-	want, err := os.Stat(p.source)
-	if err == nil && got.Size() != want.Size() {
-		err = fmt.Errorf("%d of %d bytes came: %w", got.Size(), want.Size(), io.ErrUnexpectedEOF)
-	}
-	return err
-}
-
-// blob fetches into a store that has nothing yet.
-func (p *pair) blob(ctx context.Context, dest string) error {
-	p.round++
-	empty, err := blob.Open(dest, store.Prefix(p.db, fmt.Sprintf("b%d/", p.round)), blob.Config{})
-	if err != nil {
-		return err
-	}
-	_, err = empty.Fetch(ctx, p.cid, blob.Limits{}, blob.Source{
-		Name: "source",
-		Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
-			return p.b.Open(ctx, p.a.ID(), p2p.ProtoBlob)
-		},
-	})
 	return err
 }

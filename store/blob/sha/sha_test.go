@@ -96,7 +96,7 @@ func TestSumsTooShort(t *testing.T) {
 			t.Error("no panic though there is no place for a sum")
 		}
 	}()
-	Sum(make([][32]byte, 1, 1), make([][]byte, 2))
+	Sum(make([][32]byte, 1), make([][]byte, 2))
 }
 
 func TestLanes(t *testing.T) {
