@@ -32,3 +32,6 @@ func allocated(path string) (int64, error) {
 	}
 	return st.Size(), nil
 }
+
+// nonblock keeps the opening of a pipe from blocking.
+const nonblock = syscall.O_NONBLOCK

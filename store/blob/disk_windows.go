@@ -23,3 +23,6 @@ func allocated(path string) (int64, error) {
 	}
 	return st.Size(), nil
 }
+
+// nonblock is for pipes among the files, which there are none of here.
+const nonblock = 0

@@ -43,15 +43,16 @@ func (s *Store) AddTreeWith(ctx context.Context, dir string, opt AddOptions) (In
 	return s.Stat(top.cid.String())
 }
 
-// treeAdder is one call of AddTree. One goroutine walks the folders; others
-// read the small files; large files are hashed by many, one file at a time.
+// treeAdder is one call of AddTree. One goroutine walks the folders, others
+// read the files; large files are hashed by many, one file at a time.
 // The nodes of folders come last, when all files are visible.
 type treeAdder struct {
 	s       *Store
 	opt     AddOptions
 	lim     Limits
 	entries int
-	jobs    chan smallFiles
+	jobs    chan someFiles
+	one     sync.Mutex // held while a large file is taken in
 
 	mu     sync.Mutex // guards the rest
 	packer *packer
@@ -63,9 +64,10 @@ type treeAdder struct {
 // dirent is an entry of a folder that is being added.
 type dirent struct {
 	name string
-	dir  *treeDir // of a folder
-	link link     // of a file, once added
-	rec  record   // Size, Blocks and Entries alone
+	kind os.FileMode // type bits
+	dir  *treeDir    // of a folder
+	link link        // of a file, once added
+	rec  record      // Size, Blocks and Entries alone
 }
 
 // treeDir is a folder that is being added. Its handle is open until the walk
@@ -107,7 +109,7 @@ func (a *treeAdder) walk(ctx context.Context, d *treeDir, depth int) error {
 	if err := a.read(d); err != nil {
 		return err
 	}
-	files := smallFiles{dir: d}
+	files := someFiles{dir: d}
 	for i := range d.entries {
 		e := &d.entries[i]
 		if err := ctx.Err(); err != nil {
@@ -141,60 +143,50 @@ func (a *treeAdder) read(d *treeDir) error {
 		if err := checkName(e.Name()); err != nil {
 			return err
 		}
-		d.entries[i].name = e.Name()
+		d.entries[i].name, d.entries[i].kind = e.Name(), e.Type()
 	}
 	slices.SortFunc(d.entries, func(x, y dirent) int { return strings.Compare(x.name, y.name) })
 	return nil
 }
 
-// entry goes into a folder, takes in a large file, and puts a small one with
-// the others.
-func (a *treeAdder) entry(ctx context.Context, d *treeDir, e *dirent, files *smallFiles, depth int) error {
-	st, err := d.root.Lstat(e.name)
-	if err != nil {
-		return err
-	}
+// entry goes into a folder, or puts a file with the others.
+func (a *treeAdder) entry(ctx context.Context, d *treeDir, e *dirent, files *someFiles, depth int) error {
 	switch {
-	case st.IsDir():
+	case e.kind.IsDir():
 		sub, err := d.root.OpenRoot(e.name)
 		if err != nil {
 			return err
 		}
 		e.dir = &treeDir{root: sub, path: filepath.Join(d.path, e.name)}
 		return a.walk(ctx, e.dir, depth+1)
-	case !st.Mode().IsRegular():
-		return fmt.Errorf("%w: %s", ErrFileType, st.Mode().Type())
-	case st.Size() > packLimit:
-		return a.large(ctx, d, e, st)
+	case !e.kind.IsRegular():
+		return fmt.Errorf("%w: %s", ErrFileType, e.kind)
 	}
-	files.all = append(files.all, smallFile{e: e, st: st})
-	files.bytes += st.Size()
-	if files.bytes < jobBytes && len(files.all) < jobFiles {
+	if files.all = append(files.all, e); len(files.all) < jobFiles {
 		return nil
 	}
 	full := *files
-	*files = smallFiles{dir: d}
+	*files = someFiles{dir: d}
 	return a.hand(ctx, full)
 }
 
-// large takes in one file that does not belong into a pack.
-func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, st os.FileInfo) error {
-	f, err := openSame(d.root, e.name, st)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+// large takes in one file that does not belong into a pack. All cores work on
+// it, so one at a time.
+func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, f *os.File, size int64) error {
+	a.one.Lock()
+	defer a.one.Unlock()
 	a.mu.Lock()
 	left := a.lim.Bytes - a.bytes
 	a.mu.Unlock()
 	var info Info
 	var release func()
+	var err error
 	switch {
 	case a.opt.Reference:
 		info, release, err = a.s.addReference(ctx, f, filepath.Join(d.path, e.name), false)
 	default:
 		// A file that grows while it is read must not pass the limit either.
-		info, release, err = a.s.addCopy(ctx, &capped{f: f, left: left}, uint64(st.Size()), false)
+		info, release, err = a.s.addCopy(ctx, &capped{f: f, left: left}, uint64(size), false)
 	}
 	if err != nil {
 		return err
@@ -209,8 +201,8 @@ func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, st os.File
 	if err != nil {
 		return err
 	}
-	size, err := a.s.treeSize(c, info.Size)
-	e.link, e.rec = link{cid: c, tsize: size}, record{Size: info.Size, Blocks: info.Blocks}
+	tsize, err := a.s.treeSize(c, info.Size)
+	e.link, e.rec = link{cid: c, tsize: tsize}, record{Size: info.Size, Blocks: info.Blocks}
 	return err
 }
 
@@ -225,16 +217,21 @@ func (a *treeAdder) count(n uint64) error {
 	return nil
 }
 
-// openSame opens a file, unless another one has its name by now.
-func openSame(root *os.Root, name string, st os.FileInfo) (*os.File, error) {
-	f, err := root.Open(name)
+// openRegularIn opens a file of a folder and tells its size. What was a file
+// when the folder was listed may be something else by now.
+func openRegularIn(root *os.Root, name string) (*os.File, int64, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if now, err := f.Stat(); err != nil || !os.SameFile(st, now) {
-		return nil, errors.Join(ErrFileType, err, f.Close())
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s", ErrFileType, st.Mode().Type())
 	}
-	return f, nil
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, st.Size(), nil
 }
 
 func (a *treeAdder) releaseAll() {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/ipfs/go-cid"
@@ -16,28 +15,20 @@ import (
 )
 
 const (
-	jobFiles = 32      // small files that one goroutine reads and hashes at once
-	jobBytes = 1 << 20 // or so many bytes of them
+	jobFiles  = 32      // files that one goroutine takes in at once
+	hashBytes = 1 << 20 // bytes of small files that it reads before it hashes them
 )
 
-// smallFiles are files of one folder that are taken in together.
-type smallFiles struct {
-	dir   *treeDir
-	all   []smallFile
-	bytes int64
-}
-
-type smallFile struct {
-	e  *dirent
-	st os.FileInfo
-	// stamp is of a file that is to be referenced in place.
-	stamp stamp
+// someFiles are files of one folder that are taken in together.
+type someFiles struct {
+	dir *treeDir
+	all []*dirent
 }
 
 // files adds all files of a tree.
 func (a *treeAdder) files(ctx context.Context, top *treeDir) error {
 	group, ctx := errgroup.WithContext(ctx)
-	a.jobs = make(chan smallFiles)
+	a.jobs = make(chan someFiles)
 	for range a.s.cfg.Workers {
 		group.Go(func() error {
 			r := &smallReader{a: a}
@@ -58,8 +49,8 @@ func (a *treeAdder) files(ctx context.Context, top *treeDir) error {
 	return group.Wait()
 }
 
-// hand gives small files to whoever is free.
-func (a *treeAdder) hand(ctx context.Context, files smallFiles) error {
+// hand gives some files to whoever is free.
+func (a *treeAdder) hand(ctx context.Context, files someFiles) error {
 	if len(files.all) == 0 {
 		return nil
 	}
@@ -76,95 +67,116 @@ func (a *treeAdder) hand(ctx context.Context, files smallFiles) error {
 // smallReader reads small files, for one goroutine.
 type smallReader struct {
 	a      *treeAdder
+	dir    *treeDir
 	buf    []byte
+	used   int // of buf
+	files  []smallFile
 	blocks [][]byte
 	sums   [][sha256.Size]byte
 }
 
+// smallFile is one whose bytes are in the buffer.
+type smallFile struct {
+	e     *dirent
+	stamp stamp // of one that is to be referenced in place
+}
+
 // take reads, hashes and puts away some files.
-func (r *smallReader) take(ctx context.Context, job smallFiles) error {
-	r.buf, r.blocks = grow(r.buf, int(job.bytes)+len(job.all)), r.blocks[:0]
-	at := 0
-	kept := job.all[:0]
-	for _, f := range job.all {
+func (r *smallReader) take(ctx context.Context, job someFiles) error {
+	r.dir = job.dir
+	for _, e := range job.all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := r.read(ctx, job.dir, &f, r.buf[at:at+int(f.st.Size())+1])
-		if err != nil {
-			return fmt.Errorf("%.64q: %w", f.e.name, err)
+		if err := r.read(ctx, e); err != nil {
+			return fmt.Errorf("%.64q: %w", e.name, err)
 		}
-		if n < 0 {
-			continue // it has grown and was taken in on its own
+		if r.used >= hashBytes {
+			if err := r.put(); err != nil {
+				return err
+			}
 		}
-		r.blocks, kept = append(r.blocks, r.buf[at:at+n]), append(kept, f)
-		at += n
 	}
-	if len(kept) == 0 {
+	return r.put()
+}
+
+// read takes a small file into the buffer, and a large one into the store.
+func (r *smallReader) read(ctx context.Context, e *dirent) error {
+	f, size, err := openRegularIn(r.dir.root, e.name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size > packLimit {
+		return r.a.large(ctx, r.dir, e, f, size)
+	}
+	if r.buf == nil {
+		r.buf = make([]byte, hashBytes+packLimit)
+	}
+	small := smallFile{e: e}
+	if r.a.opt.Reference {
+		if small.stamp, size, err = settled(ctx, f); err != nil {
+			return err
+		}
+		size = min(size, packLimit)
+	}
+	// What is added to it while it is read is left out: as if it had been added
+	// to later.
+	b := r.buf[r.used : r.used+int(size)]
+	n, err := io.ReadFull(f, b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if r.a.opt.Reference {
+		if err := small.stamp.same(f, uint64(n)); err != nil {
+			return fmt.Errorf("%w while it was read", err)
+		}
+	}
+	r.files, r.blocks, r.used = append(r.files, small), append(r.blocks, b[:n]), r.used+n
+	return r.a.count(uint64(n))
+}
+
+// put hashes what was read and gives it to the packer, or to the records of
+// files in place.
+func (r *smallReader) put() error {
+	if len(r.files) == 0 {
 		return nil
 	}
-	if cap(r.sums) < len(kept) {
+	if r.sums == nil {
 		r.sums = make([][sha256.Size]byte, jobFiles)
 	}
-	sha.Sum(r.sums[:len(kept)], r.blocks)
-	return r.put(job.dir, kept)
-}
-
-// read fills b with a file; -1 when the file no longer fits in.
-func (r *smallReader) read(ctx context.Context, d *treeDir, f *smallFile, b []byte) (int, error) {
-	file, err := openSame(d.root, f.e.name, f.st)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	if r.a.opt.Reference {
-		if f.stamp, _, err = settled(ctx, file); err != nil {
-			return 0, err
-		}
-	}
-	n, err := io.ReadFull(file, b)
-	switch {
-	case err == nil:
-		return -1, r.a.large(ctx, d, f.e, f.st)
-	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, err
-	}
-	if r.a.opt.Reference {
-		if err := f.stamp.same(file, uint64(n)); err != nil {
-			return 0, fmt.Errorf("%w while it was read", err)
-		}
-	}
-	return n, r.a.count(uint64(n))
-}
-
-// put gives files that were read and hashed to the packer, or to the records
-// of files in place.
-func (r *smallReader) put(d *treeDir, files []smallFile) error {
-	here := make([]bool, len(files))
-	held := make([]func(), len(files))
-	for i, f := range files {
+	sha.Sum(r.sums[:len(r.blocks)], r.blocks)
+	held := make([]func(), len(r.files))
+	fresh := make([]int, 0, len(r.files))
+	for i, f := range r.files {
 		c := makeCID(cid.Raw, r.sums[i])
 		f.e.link = link{cid: c, tsize: uint64(len(r.blocks[i]))}
 		f.e.rec = record{Size: f.e.link.tsize, Blocks: 1}
 		held[i] = r.a.s.use(c)
-		if here[i] = r.a.s.usable(c); here[i] {
-			r.a.s.used(c)
+		if !r.a.s.usable(c) {
+			fresh = append(fresh, i)
 		}
 	}
-	r.a.mu.Lock()
-	defer r.a.mu.Unlock()
-	r.a.held = append(r.a.held, held...)
-	for i, f := range files {
-		switch {
-		case here[i]:
-		case r.a.opt.Reference:
-			rec := f.e.rec
-			rec.Ref, rec.stamp = filepath.Join(d.path, f.e.name), f.stamp
-			r.a.refs = append(r.a.refs, located{f.e.link.cid, rec})
-		default:
-			if err := r.a.packer.put(f.e.link.cid, r.blocks[i]); err != nil {
-				return fmt.Errorf("%.64q: %w", filepath.Join(d.path, f.e.name), err)
-			}
+	err := r.a.putSmall(r.dir, r.files, r.blocks, fresh, held)
+	r.files, r.blocks, r.used = r.files[:0], r.blocks[:0], 0
+	return err
+}
+
+// putSmall keeps the small files that are not here yet.
+func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fresh []int, held []func()) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = append(a.held, held...)
+	for _, i := range fresh {
+		e := files[i].e
+		if a.opt.Reference {
+			rec := e.rec
+			rec.Ref, rec.stamp = filepath.Join(d.path, e.name), files[i].stamp
+			a.refs = append(a.refs, located{e.link.cid, rec})
+			continue
+		}
+		if err := a.packer.put(e.link.cid, blocks[i]); err != nil {
+			return fmt.Errorf("%.64q: %w", e.name, err)
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ func (a *treeAdder) folders(top *treeDir) (link, error) {
 	if err != nil {
 		return link{}, err
 	}
+	a.s.used(root.cid)
 	if a.opt.Pin {
 		rec.Pinned = true
 		w.records = append(w.records, located{root.cid, rec})
@@ -60,7 +61,6 @@ func (a *treeAdder) folder(d *treeDir, w *nodeWriter) (link, record, error) {
 	rec.Blocks = addInt(rec.Blocks, len(blocks))
 	a.held = append(a.held, a.s.use(root.cid))
 	if a.s.usable(root.cid) {
-		a.s.used(root.cid)
 		return root, rec, nil
 	}
 	w.records = append(w.records, located{root.cid, rec})

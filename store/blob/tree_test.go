@@ -1,0 +1,68 @@
+package blob
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/store"
+)
+
+// TestManySmallFiles adds 10,000 files of 10 KiB and one file of the same
+// bytes.
+func TestManySmallFiles(t *testing.T) {
+	const files, size = 10_000, 10 << 10
+	dir := t.TempDir()
+	block := make([]byte, size)
+	for i := range files {
+		_, _ = noise(uint64(i), size).Read(block)
+		sub := filepath.Join(dir, fmt.Sprint(i%10))
+		if i < 10 {
+			if err := os.Mkdir(sub, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), block, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := filepath.Join(t.TempDir(), "one")
+	f, err := os.Create(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ReadFrom(noise(1, files*size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	index, err := store.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer index.Close()
+	var took [2]time.Duration
+	for round := range 3 {
+		s := openIn(t, t.TempDir(), store.Prefix(index, fmt.Sprint(round)))
+		begun := time.Now()
+		if _, err := s.AddFile(t.Context(), one, AddOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		single := time.Since(begun)
+		begun = time.Now()
+		i, err := s.AddTree(t.Context(), dir)
+		if err != nil || i.Entries != files+10 || i.Size != files*size {
+			t.Fatalf("%+v, %v", i, err)
+		}
+		many := time.Since(begun)
+		begun = time.Now()
+		if _, err := s.AddTree(t.Context(), dir); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("one file %v, many %v (%.2f times), again %v", single, many, many.Seconds()/single.Seconds(), time.Since(begun))
+		took[0], took[1] = single, many
+	}
+}
