@@ -1,0 +1,108 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Mirror is a registry that container tools pull from.
+type Mirror struct {
+	cfg    Config
+	images Images
+	log    *slog.Logger
+
+	turns   chan struct{} // one for each request being answered
+	waiting atomic.Int32
+	known   known
+	checked checked
+	addr    atomic.Value // string, once listening
+	ready   chan struct{}
+}
+
+// New checks the configuration. It opens nothing.
+func New(cfg Config, images Images, log *slog.Logger) (*Mirror, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Mirror{
+		cfg: cfg, images: images, log: log,
+		turns: make(chan struct{}, cfg.Requests), ready: make(chan struct{}),
+	}, nil
+}
+
+// Ready is closed once the mirror answers.
+func (m *Mirror) Ready() <-chan struct{} { return m.ready }
+
+// Addr is the host:port listened on; "" before Ready.
+func (m *Mirror) Addr() string {
+	a, _ := m.addr.Load().(string)
+	return a
+}
+
+// Run serves until ctx ends, then lets running requests finish for a moment.
+// It must be called once.
+func (m *Mirror) Run(ctx context.Context) error {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", m.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("mirror: listen: %w", err)
+	}
+	m.addr.Store(ln.Addr().String())
+	g, gctx := errgroup.WithContext(ctx)
+	srv := &http.Server{
+		Handler:           m,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second, // requests have no bodies
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		BaseContext:       func(net.Listener) context.Context { return gctx },
+		ErrorLog:          slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+	}
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("mirror: serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-gctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+	close(m.ready)
+	return g.Wait()
+}
+
+// turn waits until a request may be answered. It refuses at once when too many
+// wait already.
+func (m *Mirror) turn(ctx context.Context) (done func(), err error) {
+	done = func() { <-m.turns }
+	select {
+	case m.turns <- struct{}{}:
+		return done, nil
+	default:
+	}
+	if m.waiting.Add(1) > int32(4*m.cfg.Requests) {
+		m.waiting.Add(-1)
+		return nil, errBusy
+	}
+	defer m.waiting.Add(-1)
+	select {
+	case m.turns <- struct{}{}:
+		return done, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
