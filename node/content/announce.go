@@ -2,7 +2,12 @@ package content
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
+
+	"infernet.tech/infernet/store"
 )
 
 const (
@@ -27,42 +32,75 @@ func (l *Library) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	wait := time.Duration(0)
 	for {
+		if err := l.announce(); err != nil {
+			l.log.Warn("content not announced", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-l.changed:
-			wait = settle
+		case <-time.After(lookAgain):
 			continue
-		case <-time.After(wait):
+		case <-l.changed:
 		}
-		refs, err := l.Announced()
-		if err == nil {
-			err = l.net.Announce(refs)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(settle):
 		}
-		if err != nil {
-			l.log.Warn("content not announced", "err", err)
-		}
-		wait = lookAgain
 	}
 }
 
-// maxAnnounced bounds what one node announces; what was shared last goes first.
+func (l *Library) announce() error {
+	select {
+	case <-l.changed: // up to here it is seen
+	default:
+	}
+	refs, err := l.Announced()
+	if err != nil {
+		return err
+	}
+	return l.net.Announce(refs)
+}
+
+// maxAnnounced bounds what one node announces; what was shared first gives way.
 const maxAnnounced = 8192
 
-// Announced lists what the network is told: the roots that everybody may have
-// and that are here.
+// Announced lists what the network is told, as refs of holders: the CIDs that
+// everybody may have and that are here, the images they are the layouts of and
+// the names that stand for them.
 func (l *Library) Announced() ([]string, error) {
 	all, err := l.AllShared()
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(all, func(a, b Shared) int { return b.At.Compare(a.At) })
+	here := map[string]bool{}
 	var refs []string
-	for i := len(all) - 1; i >= 0 && len(refs) < maxAnnounced; i-- {
-		if l.Has(all[i].CID) {
-			refs = append(refs, all[i].CID)
+	for _, s := range all {
+		if len(refs) < maxAnnounced && l.Has(s.CID) {
+			here[s.CID] = true
+			refs = append(refs, s.CID)
 		}
 	}
-	return refs, nil
+	err = l.names.View(func(r store.Reader) error {
+		return errors.Join(
+			r.Scan([]byte("digest/"), func(k, _ []byte) error {
+				digest, cid, _ := strings.Cut(string(k[len("digest/"):]), "/")
+				if here[cid] {
+					refs = append(refs, digest)
+				}
+				return nil
+			}),
+			r.Scan([]byte("signed/"), func(k, v []byte) error {
+				n, err := parseSigned(v, string(k[len("signed/"):]))
+				if err == nil && here[n.CID] {
+					refs = append(refs, string(k[len("signed/"):]))
+				}
+				return nil
+			}))
+	})
+	slices.Sort(refs[len(here):])
+	refs = append(refs[:len(here)], slices.Compact(refs[len(here):])...)
+	return refs[:min(len(refs), maxAnnounced)], err
 }

@@ -24,9 +24,9 @@ func (t *transfer) discover(ctx context.Context, add func(blob.Source)) {
 	named := map[identity.PubKey]bool{}
 	anyone := false
 	for {
-		from, wide, patience := t.wanted(named)
+		from, wide, gives, patience := t.wanted(named)
 		if len(from) > 0 || wide && !anyone {
-			q := holders.Query{Ref: t.cid, Ask: from, Anyone: wide && !anyone, Seeding: !t.l.net.Private}
+			q := holders.Query{Ref: t.cid, Ask: from, Anyone: wide && !anyone, Seeding: gives}
 			anyone = anyone || wide
 			if !wide {
 				t.ask(ctx, q, add)
@@ -48,10 +48,12 @@ func (t *transfer) discover(ctx context.Context, add func(blob.Source)) {
 }
 
 // wanted returns the peers that waiters name and that were not named before,
-// whether anyone will do, and how long nothing may come.
-func (t *transfer) wanted(named map[identity.PubKey]bool) (from []identity.PubKey, anyone bool, patience time.Duration) {
+// whether anyone will do, whether others are given of it, and how long nothing
+// may come.
+func (t *transfer) wanted(named map[identity.PubKey]bool) (from []identity.PubKey, anyone, gives bool, patience time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	gives = t.gives()
 	for w := range t.waiting {
 		anyone = anyone || w.o.Anyone
 		patience = max(patience, w.o.Patience)
@@ -62,7 +64,7 @@ func (t *transfer) wanted(named map[identity.PubKey]bool) (from []identity.PubKe
 			}
 		}
 	}
-	return from, anyone, max(patience, time.Millisecond)
+	return from, anyone, gives, max(patience, time.Millisecond)
 }
 
 // stuck tells whether nothing came for too long and nobody delivers.
@@ -89,7 +91,7 @@ func (t *transfer) ask(ctx context.Context, q holders.Query, add func(blob.Sourc
 	// best why it gives nothing.
 	for _, p := range q.Ask {
 		if !told[p] && ctx.Err() == nil {
-			add(t.l.source(t.cid, p, 0))
+			add(t.source(p, 0))
 		}
 	}
 }
@@ -110,7 +112,7 @@ func (t *transfer) found(peer identity.PubKey, a holders.Answer, add func(blob.S
 	}
 	t.moved = time.Now()
 	t.mu.Unlock()
-	add(t.l.source(t.cid, peer, a.Price))
+	add(t.source(peer, a.Price))
 }
 
 // maxDear bounds those remembered for an error's sake.

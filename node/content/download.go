@@ -16,7 +16,15 @@ import (
 // Download brings a model from the hub and takes it in where it lies; progress
 // may be nil. Errors: those of hub and of AddModel. What is no model is removed.
 func (l *Library) Download(ctx context.Context, ref hub.Ref, name string, progress func(hub.Progress)) (Entry, error) {
-	client, err := hub.New(hub.FromEnv(l.hubDir(), os.Getenv))
+	return l.DownloadWith(ctx, ref, ModelOptions{Name: name}, progress)
+}
+
+// DownloadWith is Download with options, of which Reference is set. What came
+// with an access token is private: its terms may not allow to pass it on.
+func (l *Library) DownloadWith(ctx context.Context, ref hub.Ref, o ModelOptions, progress func(hub.Progress)) (Entry, error) {
+	cfg := hub.FromEnv(l.hubDir(), os.Getenv)
+	o.Reference, o.Private = true, o.Private || cfg.Token != ""
+	client, err := hub.New(cfg)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -29,7 +37,7 @@ func (l *Library) Download(ctx context.Context, ref hub.Ref, name string, progre
 	if err != nil {
 		return Entry{}, err
 	}
-	e, err := l.AddModelFile(ctx, f.Path, ModelOptions{Name: name, Reference: true})
+	e, err := l.AddModelFile(ctx, f.Path, o)
 	if errors.Is(err, ErrNotModel) || errors.Is(err, gguf.ErrPickle) {
 		_ = os.Remove(f.Path)
 	}

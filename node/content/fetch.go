@@ -26,6 +26,9 @@ type FetchOptions struct {
 	Anyone bool
 	// MaxPrice is paid at most, in credits per GiB; 0: only what is free.
 	MaxPrice uint64
+	// Private keeps what came from the public from being given to the public
+	// again.
+	Private bool
 	// Patience ends a search for holders after which nothing came for so long;
 	// 0 is 30 s.
 	Patience time.Duration

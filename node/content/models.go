@@ -22,6 +22,7 @@ const maxHeader = 64 << 20
 type ModelOptions struct {
 	Name      string // may be empty
 	Reference bool   // the file stays where and as it is
+	Private   bool   // not given to everybody, as models that a person adds are
 }
 
 // AddModel stores a model file or folder by copy; name may be empty. Errors:
@@ -30,12 +31,17 @@ func (l *Library) AddModel(ctx context.Context, path, name string) (Entry, error
 	return l.AddModelFile(ctx, path, ModelOptions{Name: name})
 }
 
-// AddModelFile is AddModel with options. Folders are always copied.
+// AddModelFile is AddModel with options: what a person adds is given to
+// everybody, unless it is private.
 func (l *Library) AddModelFile(ctx context.Context, path string, o ModelOptions) (Entry, error) {
 	if _, err := gguf.Describe(path, limits()); err != nil {
 		return Entry{}, notModel(err)
 	}
-	return l.takeModel(ctx, path, o)
+	e, err := l.takeModel(ctx, path, o)
+	if err != nil {
+		return e, err
+	}
+	return e, l.shareAdded(e, o.Private)
 }
 
 // addAnyModel is for jobs: an image of one's own may want another format.
@@ -78,7 +84,12 @@ func notModel(err error) error {
 
 // BringModel fetches a model by its CID, looks that it is one, and names it.
 func (l *Library) BringModel(ctx context.Context, cid, name string, max uint64, from ...identity.PubKey) (Entry, error) {
-	info, err := l.Fetch(ctx, cid, max, from...)
+	return l.BringModelWith(ctx, cid, name, FetchOptions{Max: max, From: from, inJob: true})
+}
+
+// BringModelWith is BringModel from whoever o allows.
+func (l *Library) BringModelWith(ctx context.Context, cid, name string, o FetchOptions) (Entry, error) {
+	info, err := l.FetchWith(ctx, cid, o)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -149,5 +160,5 @@ func (l *Library) beginning(ctx context.Context, cid string, from []identity.Pub
 	if err == nil || !errors.Is(err, blob.ErrNotHave) {
 		return r, err
 	}
-	return l.blobs.OpenRemote(ctx, cid, l.sources(cid, from)...)
+	return l.blobs.OpenRemote(ctx, cid, l.remote(cid, from)...)
 }

@@ -47,7 +47,7 @@ func CheckName(name string) error {
 func nameKey(kind Kind, name string) []byte { return []byte("name/" + string(kind) + "/" + name) }
 
 // Name makes a name stand for an entry and pins its blob, so that collection
-// keeps what has a name.
+// keeps what has a name. Of what everybody may have the name is signed and told.
 func (l *Library) Name(e Entry) error {
 	if err := CheckName(e.Name); err != nil {
 		return err
@@ -62,7 +62,18 @@ func (l *Library) Name(e Entry) error {
 	if err := l.blobs.Pin(e.CID); err != nil {
 		return err
 	}
-	return l.names.Update(func(tx store.Txn) error { return tx.Set(nameKey(e.Kind, e.Name), data) })
+	err = l.names.Update(func(tx store.Txn) error {
+		if e.Digest != "" {
+			if err := tx.Set(digestKey(e.Digest, e.CID), nil); err != nil {
+				return err
+			}
+		}
+		return tx.Set(nameKey(e.Kind, e.Name), data)
+	})
+	if err == nil {
+		l.publish(e)
+	}
+	return err
 }
 
 // Lookup finds what a name, or a CID that has one, stands for.
@@ -125,8 +136,8 @@ func (l *Library) Alias(kind Kind, name, ref string) (Entry, error) {
 	return e, l.Name(e)
 }
 
-// Unname takes a name away. The blob loses its pin with its last name and goes
-// at the next collection. It returns what the name stood for. Errors: ErrNoName.
+// Unname takes a name away. With its last name the blob loses its pin, goes at
+// the next collection and is given to nobody any more but whom it was granted. It returns what the name stood for. Errors: ErrNoName.
 func (l *Library) Unname(kind Kind, name string) (Entry, error) {
 	var e Entry
 	err := l.names.Update(func(tx store.Txn) error {
@@ -145,10 +156,13 @@ func (l *Library) Unname(kind Kind, name string) (Entry, error) {
 	if err != nil {
 		return e, err
 	}
+	if err := l.withdraw(e); err != nil {
+		return e, err
+	}
 	for _, k := range []Kind{Data, Model, Image} {
 		if _, err := l.Lookup(k, e.CID); !errors.Is(err, ErrNoName) {
 			return e, err
 		}
 	}
-	return e, l.blobs.Unpin(e.CID)
+	return e, errors.Join(l.blobs.Unpin(e.CID), l.Unshare(e.CID))
 }

@@ -30,7 +30,8 @@ type Delivery interface {
 // Network is what the library needs of the world outside. Every field may be
 // left empty.
 type Network struct {
-	Self     identity.PubKey
+	// Key signs the names of what this node gives to everybody.
+	Key      *identity.Key
 	Holders  Holders
 	Delivery Delivery
 	// Announce tells the network the things that this node gives to everybody:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
@@ -16,11 +17,11 @@ import (
 func (l *Library) Serve(ctx context.Context, s *p2p.Stream) error { return l.serve(ctx, s.Peer(), s) }
 
 func (l *Library) serve(ctx context.Context, peer identity.PubKey, s io.ReadWriter) error {
-	m := &metered{ReadWriter: s}
+	m := newMetered(s)
 	// The function that ends the account is known once the root is.
 	end := func() {}
 	defer func() { end() }()
-	err := l.blobs.ServeStream(ctx, m, func(root string) error {
+	return l.blobs.ServeStream(ctx, m, func(root string) error {
 		granted, public := l.may(peer, root)
 		if !granted && !public {
 			return ErrNotGranted
@@ -32,19 +33,42 @@ func (l *Library) serve(ctx context.Context, peer identity.PubKey, s io.ReadWrit
 		if err != nil {
 			return err
 		}
-		m.ReadWriter, end = rw, done
+		end = done
+		m.become(rw)
 		return nil
 	})
-	return err
 }
 
-// metered is a stream whose reads and writes change hands when it is known
-// what it is for.
-type metered struct{ io.ReadWriter }
+// may tells whether a peer may have a blob, and whether everybody may.
+func (l *Library) may(peer identity.PubKey, cid string) (granted, public bool) {
+	// Both are looked up whatever the first says, and before anything is asked
+	// of the store: the answer to who may not takes the same time either way.
+	granted = l.grants.allows(cid, peer)
+	public = l.Shared(cid)
+	return granted, public || l.seeds(cid)
+}
+
+// metered is a stream that another takes the place of when it is known what it
+// is for, while it is read from.
+type metered struct{ now atomic.Pointer[io.ReadWriter] }
+
+func newMetered(s io.ReadWriter) *metered {
+	m := &metered{}
+	m.become(s)
+	return m
+}
+
+func (m *metered) become(rw io.ReadWriter) { m.now.Store(&rw) }
+
+func (m *metered) Read(p []byte) (int, error)  { return (*m.now.Load()).Read(p) }
+func (m *metered) Write(p []byte) (int, error) { return (*m.now.Load()).Write(p) }
+
+// ReadFrom lets the stream beneath read from a file by itself, where it can.
+func (m *metered) ReadFrom(r io.Reader) (int64, error) { return io.Copy(*m.now.Load(), r) }
 
 // Close ends the stream beneath, where it can be ended.
 func (m *metered) Close() error {
-	if c, ok := m.ReadWriter.(io.Closer); ok {
+	if c, ok := (*m.now.Load()).(io.Closer); ok {
 		return c.Close()
 	}
 	return nil

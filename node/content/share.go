@@ -2,11 +2,12 @@ package content
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
-	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/node/holders"
 	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
 )
 
 // Shared is one thing that this node gives to everybody.
@@ -17,24 +18,49 @@ type Shared struct {
 
 func shareKey(cid string) []byte { return []byte("share/" + cid) }
 
-// Share gives a blob to everybody who asks for it, and says so to the network.
-// It need not be here yet. Sharing twice is no error.
+// Share gives a blob to everybody who asks for it, and says so to the network
+// with all names that it has here. It need not be here yet. Sharing twice is no
+// error. Errors: blob.ErrCID.
 func (l *Library) Share(cid string) error {
 	if l.Shared(cid) {
 		return nil
+	}
+	if form, err := holders.FormOf(cid); err != nil || form != holders.FormCID {
+		return fmt.Errorf("%w: %.80q", blob.ErrCID, cid)
 	}
 	data, err := json.Marshal(Shared{CID: cid, At: time.Now().UTC()})
 	if err != nil {
 		return err
 	}
 	err = l.names.Update(func(tx store.Txn) error { return tx.Set(shareKey(cid), data) })
-	if err == nil {
-		l.touch()
+	if err != nil {
+		return err
 	}
-	return err
+	l.touch()
+	for _, kind := range []Kind{Data, Model, Image} {
+		entries, err := l.Names(kind)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.CID == cid {
+				l.publish(e)
+			}
+		}
+	}
+	return nil
 }
 
-// Unshare takes Share back; who was granted the blob keeps that.
+// shareAdded gives to everybody what a person added, unless it is private.
+func (l *Library) shareAdded(e Entry, private bool) error {
+	if private || l.net.Private {
+		return nil
+	}
+	return l.Share(e.CID)
+}
+
+// Unshare takes Share back; who was granted the blob keeps that, and who
+// fetched it goes on giving it to others.
 func (l *Library) Unshare(cid string) error {
 	err := l.names.Update(func(tx store.Txn) error { return tx.Delete(shareKey(cid)) })
 	if err == nil {
@@ -66,16 +92,4 @@ func (l *Library) AllShared() ([]Shared, error) {
 		})
 	})
 	return all, err
-}
-
-// errIgnore marks a record that is not there.
-func notFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
-
-// may tells whether a peer may have a blob, and whether everybody may.
-func (l *Library) may(peer identity.PubKey, cid string) (granted, public bool) {
-	// Both are looked up whatever the first says, and before anything is asked
-	// of the store: the answer to who may not takes the same time either way.
-	granted = l.grants.allows(cid, peer)
-	public = l.Shared(cid)
-	return granted, public || l.seeds(cid)
 }

@@ -2,11 +2,9 @@ package content
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
-	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/store/blob"
 )
@@ -23,8 +21,9 @@ type transfer struct {
 	mu      sync.Mutex
 	waiting map[*waiter]bool
 	last    blob.Progress
-	moved   time.Time // when something came last, or somebody new was found
-	public  bool      // somebody gives it to everybody
+	flows   map[string]flow // the latest stream of each source
+	moved   time.Time       // when something came last, or somebody new was found
+	public  bool            // somebody gives it to everybody
 	dear    map[identity.PubKey]uint64
 	joined  chan struct{} // capacity 1: somebody new waits
 }
@@ -52,7 +51,7 @@ func (l *Library) join(cid string, o FetchOptions) (w *waiter, mine bool) {
 	t := &transfer{
 		l: l, cid: cid, cancel: cancel, done: make(chan struct{}),
 		waiting: map[*waiter]bool{w: true}, moved: time.Now(),
-		dear: map[identity.PubKey]uint64{}, joined: make(chan struct{}, 1),
+		dear: map[identity.PubKey]uint64{}, flows: map[string]flow{}, joined: make(chan struct{}, 1),
 	}
 	w.t, l.fetches[cid] = t, t
 	go t.run(ctx, o)
@@ -80,12 +79,14 @@ func (t *transfer) run(ctx context.Context, first FetchOptions) {
 	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.l.blame}
 	var sources []blob.Source
 	if first.inJob {
-		sources = t.l.sources(t.cid, first.From)
+		for _, p := range first.From {
+			sources = append(sources, t.source(p, 0))
+		}
 	} else {
 		lim.Discover = t.discover
 	}
 	info, err := t.l.blobs.Fetch(ctx, t.cid, lim, sources...)
-	if err == nil && t.isPublic() && !t.l.net.Private {
+	if err == nil && t.seeds() {
 		if serr := t.l.Share(t.cid); serr != nil {
 			t.l.log.Warn("fetched and not shared", "cid", t.cid, "err", serr)
 		}
@@ -101,28 +102,31 @@ func (t *transfer) run(ctx context.Context, first FetchOptions) {
 
 // wait returns the transfer's outcome, or ctx's error when that is sooner.
 func (w *waiter) wait(ctx context.Context) (blob.Info, error) {
-	defer w.leave()
 	select {
 	case <-ctx.Done():
-		return blob.Info{}, ctx.Err()
+		return blob.Info{}, w.leave(ctx.Err())
 	case <-w.over:
-		return blob.Info{}, errLimit
+		return blob.Info{}, w.leave(errLimit)
 	case <-w.t.done:
-		return w.t.info, w.t.err
+		return w.t.info, w.leave(w.t.err)
 	}
 }
 
-// leave takes a waiter away, and gives the transfer up with the last.
-func (w *waiter) leave() {
+// leave takes a waiter away and returns why. With the last one the transfer is
+// given up, and waited for: nothing of it outlives its callers.
+func (w *waiter) leave(why error) error {
 	w.mu.Lock()
 	w.gone = true
 	w.mu.Unlock()
 	w.t.mu.Lock()
-	defer w.t.mu.Unlock()
 	delete(w.t.waiting, w)
-	if len(w.t.waiting) == 0 {
+	last := len(w.t.waiting) == 0
+	w.t.mu.Unlock()
+	if last {
 		w.t.cancel()
+		<-w.t.done
 	}
+	return why
 }
 
 // progress is called by the store, one call at a time.
@@ -132,6 +136,7 @@ func (t *transfer) progress(p blob.Progress) {
 		t.moved = time.Now()
 	}
 	t.last = p
+	t.verified()
 	all := make([]*waiter, 0, len(t.waiting))
 	for w := range t.waiting {
 		all = append(all, w)
@@ -163,35 +168,23 @@ func (l *Library) seeds(cid string) bool {
 	l.mu.Lock()
 	t := l.fetches[cid]
 	l.mu.Unlock()
-	return t != nil && t.isPublic() && !l.net.Private
+	return t != nil && t.seeds()
 }
 
-func (t *transfer) isPublic() bool {
+// seeds tells whether everybody may have what comes, and one of those who wait
+// would not rather keep it private.
+func (t *transfer) seeds() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.public
+	return t.public && t.gives()
 }
 
-// sources makes sources of peers that granted the blob.
-func (l *Library) sources(cid string, from []identity.PubKey) []blob.Source {
-	var out []blob.Source
-	for _, peer := range from {
-		out = append(out, l.source(cid, peer, 0))
+// gives tells whether what comes is to be given to others. The mutex is held.
+func (t *transfer) gives() bool {
+	for w := range t.waiting {
+		if !w.o.Private && !w.o.inJob && !t.l.net.Private {
+			return true
+		}
 	}
-	return out
-}
-
-// source is a peer that may have a blob, for so many credits per GiB. Its name
-// is the whole npub: a short one could be another's too.
-func (l *Library) source(cid string, peer identity.PubKey, price uint64) blob.Source {
-	return blob.Source{
-		Name: peer.String(),
-		Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
-			s, err := l.peers.Open(ctx, peer, p2p.ProtoBlob)
-			if err != nil || l.net.Delivery == nil {
-				return s, err
-			}
-			return l.net.Delivery.Fetch(peer, cid, price, s), nil
-		},
-	}
+	return false
 }
