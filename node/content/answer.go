@@ -45,13 +45,21 @@ func (l *Library) answerCID(peer identity.PubKey, cid string) holders.Answer {
 	return a
 }
 
-// have tells what of a blob is here.
+// have tells what of a blob is here. Of a folder that is not whole nobody knows
+// how much that is: it is told as one byte.
 func (l *Library) have(cid string) holders.Answer {
-	info, err := l.blobs.Stat(cid)
+	spans, size, whole, err := l.blobs.Have(cid)
 	if err != nil {
 		return holders.Answer{}
 	}
-	return holders.Answer{Held: info.Size, Size: info.Size, Whole: true}
+	a := holders.Answer{Size: size, Whole: whole}
+	for _, s := range spans {
+		a.Held += s.To - s.From
+	}
+	if size == 0 && !whole {
+		a.Held = 1
+	}
+	return a
 }
 
 // answerDigest tells of the best layout of an image, and by which names it goes.

@@ -25,14 +25,17 @@ func (t *transfer) discover(ctx context.Context, add func(blob.Source)) {
 	anyone := false
 	for {
 		from, wide, gives, patience := t.wanted(named)
-		if len(from) > 0 || wide && !anyone {
-			q := holders.Query{Ref: t.cid, Ask: from, Anyone: wide && !anyone, Seeding: gives}
-			anyone = anyone || wide
-			if !wide {
-				t.ask(ctx, q, add)
-			} else {
-				searches.Go(func() { t.ask(ctx, q, add) })
-			}
+		q := holders.Query{Ref: t.cid, Ask: from, Seeding: gives}
+		switch {
+		case len(from) == 0:
+		case wide || anyone:
+			searches.Go(func() { t.ask(ctx, q, add) })
+		default:
+			t.ask(ctx, q, add)
+		}
+		if wide && !anyone {
+			anyone = true
+			searches.Go(func() { t.ask(ctx, holders.Query{Ref: t.cid, Anyone: true, Seeding: gives}, add) })
 		}
 		if !anyone || ctx.Err() != nil || t.stuck(patience) {
 			cancel()
@@ -42,9 +45,37 @@ func (t *transfer) discover(ctx context.Context, add func(blob.Source)) {
 		case <-ctx.Done():
 			return
 		case <-t.joined:
-		case <-time.After(patience / 8):
+		case <-time.After(min(patience/8, backAgain)):
+			t.retry(add)
 		}
 	}
+}
+
+// backAgain is how often sources are told again: the store takes one that it
+// knows only if that was cut off a while ago.
+const backAgain = 5 * time.Second
+
+func (t *transfer) retry(add func(blob.Source)) {
+	t.mu.Lock()
+	all := slices.Clone(t.known)
+	t.mu.Unlock()
+	for _, src := range all {
+		add(src)
+	}
+}
+
+// tell makes a source known to the store.
+func (t *transfer) tell(add func(blob.Source), peer identity.PubKey, price uint64) {
+	src := t.source(peer, price)
+	t.mu.Lock()
+	if i := slices.IndexFunc(t.known, func(s blob.Source) bool { return s.Name == src.Name }); i >= 0 {
+		t.known[i] = src // its price may be another by now
+	} else {
+		t.known = append(t.known, src)
+		t.moved = time.Now()
+	}
+	t.mu.Unlock()
+	add(src)
 }
 
 // wanted returns the peers that waiters name and that were not named before,
@@ -91,7 +122,7 @@ func (t *transfer) ask(ctx context.Context, q holders.Query, add func(blob.Sourc
 	// best why it gives nothing.
 	for _, p := range q.Ask {
 		if !told[p] && ctx.Err() == nil {
-			add(t.source(p, 0))
+			t.tell(add, p, 0)
 		}
 	}
 }
@@ -110,9 +141,9 @@ func (t *transfer) found(peer identity.PubKey, a holders.Answer, add func(blob.S
 		t.mu.Unlock()
 		return
 	}
-	t.moved = time.Now()
+	delete(t.dear, peer)
 	t.mu.Unlock()
-	add(t.source(peer, a.Price))
+	t.tell(add, peer, a.Price)
 }
 
 // maxDear bounds those remembered for an error's sake.

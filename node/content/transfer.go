@@ -25,6 +25,7 @@ type transfer struct {
 	moved   time.Time       // when something came last, or somebody new was found
 	public  bool            // somebody gives it to everybody
 	dear    map[identity.PubKey]uint64
+	known   []blob.Source // those told to the store
 	joined  chan struct{} // capacity 1: somebody new waits
 }
 

@@ -16,7 +16,7 @@ const (
 	// fromTable is how many holders the table is asked for.
 	fromTable = 64
 	// newcomers is how often a search looks for peers newly connected, again how
-	// soon it asks the table, and peers that had nothing, once more.
+	// soon it asks the table, and the same peers, once more.
 	newcomers = 2 * time.Second
 	again     = time.Minute
 )
@@ -24,9 +24,9 @@ const (
 // Find looks for holders of what q names and calls found for each peer that has
 // something to say, one call at a time: those of q.Ask first, then, where
 // q.Anyone allows it, all that are connected, those that they tell of and those
-// in the table, side by side. It goes on, with peers that come later, until ctx
-// ends or found returns false; where q.Once is set, or only q.Ask may be asked,
-// it ends when everybody was asked.
+// in the table, side by side. It goes on, with peers that come later and with the
+// same ones each minute, until ctx ends or found returns false; where q.Once is
+// set, or only q.Ask may be asked, it ends when everybody was asked.
 func (s *Service) Find(ctx context.Context, q Query, found func(identity.PubKey, Answer) bool) {
 	if _, err := FormOf(q.Ref); err != nil {
 		return
@@ -46,7 +46,7 @@ type search struct {
 	s       *Service
 	q       Query
 	found   func(identity.PubKey, Answer) bool
-	asked   map[identity.PubKey]time.Time // when; zero: waiting, or never again
+	asked   map[identity.PubKey]time.Time // when the answer came; zero: not yet
 	waiting []identity.PubKey
 	flying  int // questions under way
 
@@ -114,7 +114,7 @@ func (f *search) widen(ctx context.Context) {
 	}
 	for p, at := range f.asked {
 		if !at.IsZero() && now.Sub(at) > again {
-			delete(f.asked, p) // it had nothing then
+			delete(f.asked, p) // it may have more, or be back
 		}
 	}
 	for _, p := range f.q.Ask {
@@ -166,8 +166,8 @@ func (f *search) send(ctx context.Context) {
 // take looks at an answer; false ends the search.
 func (f *search) take(r result) bool {
 	now := f.s.d.Now()
+	f.asked[r.peer] = now
 	if r.err != nil || !r.answer.Has() {
-		f.asked[r.peer] = now // another time, perhaps
 		f.s.hints.drop(f.q.Ref, r.peer)
 	}
 	if r.err != nil {
