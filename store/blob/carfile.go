@@ -32,7 +32,7 @@ func (m *carImport) file(ctx context.Context, c cid.Cid, size uint64) error {
 	w := newWalker(c)
 	err = m.leaves(ctx, w, tmp)
 	if err == nil {
-		err = publish(tmp, m.s.ownPath(c), m.s.filesDir())
+		err = m.s.publish(tmp, c)
 	} else {
 		err = errors.Join(err, tmp.Close())
 	}

@@ -239,7 +239,7 @@ func (m *carImport) loose(c cid.Cid, b []byte) error {
 	if _, err := tmp.Write(b); err != nil {
 		return errors.Join(err, tmp.Close())
 	}
-	if err := publish(tmp, m.s.ownPath(c), m.s.filesDir()); err != nil {
+	if err := m.s.publish(tmp, c); err != nil {
 		return err
 	}
 	return m.s.commit(c, record{Size: uint64(len(b)), Blocks: 1})

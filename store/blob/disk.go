@@ -18,19 +18,6 @@ func space(err error) error {
 	return err
 }
 
-// publish gives a complete temporary file its final name: the bytes reach the
-// disk before the name does, and the name before any record that promises it.
-func publish(f *os.File, to, dir string) error {
-	err := errors.Join(f.Chmod(0o444), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), to)
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	return space(err)
-}
-
 // syncFile brings what was written to f to the disk.
 func (s *Store) syncFile(f *os.File) error {
 	if err := s.fault("sync", f.Name()); err != nil {

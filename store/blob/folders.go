@@ -114,7 +114,7 @@ func (s *Store) storeBlock(c cid.Cid, b []byte) error {
 	if _, err := out.Write(b); err != nil {
 		return errors.Join(space(err), out.Close(), os.Remove(out.Name()))
 	}
-	if err := publish(out, s.ownPath(c), s.filesDir()); err != nil {
+	if err := s.publish(out, c); err != nil {
 		return errors.Join(err, os.Remove(out.Name()))
 	}
 	return s.commit(c, record{Size: uint64(len(b)), Blocks: 1})

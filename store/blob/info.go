@@ -44,6 +44,7 @@ func (c Config) withDefaults() Config {
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = time.Minute
 	}
+	c.Quota = min(c.Quota, 1<<60)
 	if c.Memory == 0 {
 		c.Memory = 64 << 20
 	}

@@ -55,20 +55,28 @@ func (in *ingest) run(ctx context.Context, size uint64) error {
 	if size > 0 && size < chunkSize {
 		first = int(size) + 1 // one more, to see the end
 	}
-	buf := make([]byte, first)
-	if err := in.step(ctx, buf); err != nil || in.end {
+	buf, err := in.s.pool.get(ctx, first, true)
+	if err != nil {
+		return err
+	}
+	err = in.step(ctx, buf)
+	in.s.pool.put(buf)
+	if err != nil || in.end {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	workers, batch := in.s.spread(size)
-	for range workers {
+	for i := range workers {
 		group.Go(func() error {
-			buf := make([]byte, batch*chunkSize)
-			for {
-				if err := in.step(ctx, buf); err != nil || in.ended() {
-					return err
-				}
+			buf, err := in.s.pool.get(ctx, batch*chunkSize, i == 0)
+			if err != nil {
+				return err
 			}
+			defer in.s.pool.put(buf)
+			for err == nil && !in.ended() {
+				err = in.step(ctx, buf)
+			}
+			return err
 		})
 	}
 	return group.Wait()

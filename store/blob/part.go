@@ -155,7 +155,7 @@ func (p *part) save() error {
 // finish makes the whole file visible.
 func (p *part) finish() error {
 	p.saves.Wait()
-	if err := publish(p.f, p.s.ownPath(p.root), p.s.filesDir()); err != nil {
+	if err := p.s.publish(p.f, p.root); err != nil {
 		return err
 	}
 	p.f = nil
