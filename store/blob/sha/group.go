@@ -11,10 +11,10 @@ const atOnce = 512
 // steps is how many chunks the message has, its padding included.
 func steps(b []byte) int { return (len(b) + 1 + 8 + chunk - 1) / chunk }
 
-// group is up to sixteen messages that go through together.
+// group is messages that go through a unit together.
 type group struct {
-	state [8][width]uint32
-	lanes [width]lane
+	state [8][most]uint32 // each word of all messages
+	lanes [most]lane
 	used  int
 }
 
@@ -39,27 +39,26 @@ func (g *group) put(i int, b []byte) {
 	g.used = i + 1
 }
 
-// run hashes until every message is done, and hands out each sum.
-func (g *group) run(done func(lane int, sum [32]byte)) {
+// run hashes until every message is done.
+func (g *group) run(compress func(state *[8][most]uint32, in *[most]*byte, n int)) {
 	for i, word := range initial {
-		for j := range g.state[i] {
-			g.state[i][j] = word
+		for lane := range g.used {
+			g.state[i][lane] = word
 		}
 	}
-	var finished [width]bool
+	var done [most][8]uint32
 	for left := g.used; left > 0; {
-		var in [width]*byte
+		var in [most]*byte
 		n, some := atOnce, 0
 		for i := range g.used {
-			if finished[i] {
-				continue
-			}
 			l := &g.lanes[i]
 			if len(l.rest) == 0 {
 				l.rest, l.tail = l.tail, nil
 			}
-			in[i], some = &l.rest[0], i
-			n = min(n, len(l.rest)/chunk)
+			if len(l.rest) > 0 {
+				in[i], some = &l.rest[0], i
+				n = min(n, len(l.rest)/chunk)
+			}
 		}
 		// An idle lane goes over the bytes of another, and nobody looks.
 		for i := range in {
@@ -67,17 +66,23 @@ func (g *group) run(done func(lane int, sum [32]byte)) {
 				in[i] = in[some]
 			}
 		}
-		compress16(&g.state, &in, &constants, n)
+		compress(&g.state, &in, n)
 		for i := range g.used {
 			l := &g.lanes[i]
-			if finished[i] {
+			if len(l.rest) == 0 {
 				continue
 			}
 			if l.rest = l.rest[n*chunk:]; len(l.rest) == 0 && len(l.tail) == 0 {
-				finished[i] = true
 				left--
-				done(i, g.sum(i))
+				for word := range done[i] {
+					done[i][word] = g.state[word][i]
+				}
 			}
+		}
+	}
+	for i := range g.used {
+		for word := range done[i] {
+			g.state[word][i] = done[i][word]
 		}
 	}
 }

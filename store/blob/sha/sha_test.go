@@ -4,24 +4,29 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 )
 
 // ways are the ways to hash that this processor has.
 func ways(t testing.TB) map[string]func([][32]byte, [][]byte) {
-	all := map[string]func([][32]byte, [][]byte){"chosen": Sum, "one by one": each}
-	if !canWide() {
-		t.Log("no AVX-512 here: the wide unit is not tried")
-		return all
+	all := map[string]func([][32]byte, [][]byte){"chosen": Sum, "one by one": with(nil)}
+	here := units()
+	if len(here) == 0 {
+		t.Log("no unit for many messages here: none is tried")
 	}
-	for _, least := range []float64{0, 2, 5.5, 16} {
-		all[fmt.Sprint("wide from ", least)] = func(sums [][32]byte, blocks [][]byte) {
-			if len(blocks) > 0 {
-				sum(sums, blocks, least)
-			}
+	for _, u := range here {
+		for _, least := range []float64{0, float64(u.width) / 3, float64(u.width)} {
+			u.atLeast = least
+			all[fmt.Sprintf("%s from %.1f", u.name, least)] = with([]unit{u})
 		}
 	}
 	return all
+}
+
+func with(units []unit) func([][32]byte, [][]byte) {
+	return func(sums [][32]byte, blocks [][]byte) { sum(sums, blocks, units) }
 }
 
 func check(t *testing.T, name string, hash func([][32]byte, [][]byte), blocks [][]byte) {
@@ -40,11 +45,11 @@ func check(t *testing.T, name string, hash func([][32]byte, [][]byte), blocks []
 
 func TestEveryLengthOfALane(t *testing.T) {
 	t.Parallel()
-	noise := make([]byte, 300)
+	noise := make([]byte, (worthIt+3)*chunk)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
 	for name, hash := range ways(t) {
 		for size := range len(noise) + 1 {
-			for _, count := range []int{1, 15, 16, 17} {
+			for _, count := range []int{1, 2, 3, 16, 17} {
 				blocks := make([][]byte, count)
 				for i := range blocks {
 					blocks[i] = noise[(i*7)%(len(noise)-size+1):][:size]
@@ -101,12 +106,44 @@ func TestSumsTooShort(t *testing.T) {
 
 func TestLanes(t *testing.T) {
 	t.Parallel()
-	t.Logf("lanes %d, wide from %.1f blocks on", Lanes(), atLeast())
-	if n := Lanes(); n != 1 && n != width {
-		t.Errorf("%d lanes", n)
+	for _, u := range chosen() {
+		t.Logf("%s, %d lanes, from %.2f on", u.name, u.width, u.atLeast)
+		if u.atLeast <= 0 || u.atLeast > float64(u.width) {
+			t.Errorf("%s from %v of %d lanes on", u.name, u.atLeast, u.width)
+		}
 	}
-	if !canWide() && Lanes() != 1 {
-		t.Error("lanes without the unit for them")
+	if n := Lanes(); n < 1 || n > most || len(units()) == 0 && n != 1 {
+		t.Errorf("%d lanes of %d units", n, len(units()))
+	}
+}
+
+func TestOnlyWhatWinsIsChosen(t *testing.T) {
+	t.Parallel()
+	two, many := unit{name: "two", width: 2}, unit{name: "many", width: 16}
+	for _, c := range []struct {
+		name            string
+		alone, two, all time.Duration
+		want            []string
+	}{
+		{"all as fast", 100, 100, 100, nil},
+		{"both slower", 100, 120, 300, nil},
+		{"the pair twice, the wide as fast", 100, 50, 49, []string{"two"}},
+		{"the wide wins by far", 100, 50, 20, []string{"many", "two"}},
+		{"the pair does not win", 100, 95, 50, []string{"many"}},
+		{"no clock", 0, 0, 0, nil},
+	} {
+		var got []string
+		for _, u := range choose(speeds{alone: c.alone, units: []unit{two, many}, took: []time.Duration{c.two, c.all}}) {
+			if got = append(got, u.name); u.atLeast > float64(u.width) {
+				t.Errorf("%s: %s from %v on", c.name, u.name, u.atLeast)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+	if got := choose(measure(nil)); got != nil {
+		t.Errorf("%v chosen of nothing", got)
 	}
 }
 
@@ -131,12 +168,12 @@ func BenchmarkSum(b *testing.B) {
 	for name, hash := range ways(b) {
 		for _, size := range []int{10 << 10, 1 << 20} {
 			b.Run(fmt.Sprintf("%s/%dKiB", name, size>>10), func(b *testing.B) {
-				blocks := make([][]byte, width)
+				blocks := make([][]byte, most)
 				for i := range blocks {
 					blocks[i] = make([]byte, size)
 				}
-				sums := make([][32]byte, width)
-				b.SetBytes(int64(size * width))
+				sums := make([][32]byte, most)
+				b.SetBytes(int64(size * most))
 				for b.Loop() {
 					hash(sums, blocks)
 				}
