@@ -463,9 +463,9 @@ func FuzzImportCAR(f *testing.F) {
 	f.Add(makeCAR(f, []cid.Cid{leafCID(one), nodeCID(two)}, one, two))
 	sub := chain("name", 256, 2)
 	f.Add(makeCAR(f, []cid.Cid{nodeCID(sub[0])}, sub[0], sub[1], one))
+	to := newStore(f) // one for all: making it is what takes long
 	f.Fuzz(func(t *testing.T, data []byte) {
-		to := newStore(t)
-		got, err := importCAR(t, to, data, Limits{Bytes: 1 << 20, Entries: 100})
+		got, err := to.importCAR(t.Context(), bytes.NewReader(data), int64(len(data)), Limits{Bytes: 1 << 20, Entries: 100}.withDefaults())
 		for _, i := range got {
 			if err := to.ExportCAR(t.Context(), i.CID, io.Discard); err != nil {
 				t.Error(err)
@@ -474,6 +474,7 @@ func FuzzImportCAR(f *testing.F) {
 		if err == nil && len(got) == 0 {
 			t.Error("neither content nor an error")
 		}
+		swept(t, to)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -33,7 +34,11 @@ func (s *Store) ImportCAR(ctx context.Context, path string, lim Limits) ([]Info,
 	if err != nil {
 		return nil, err
 	}
-	f, err := openCAR(file, st.Size())
+	return s.importCAR(ctx, file, st.Size(), lim.withDefaults())
+}
+
+func (s *Store) importCAR(ctx context.Context, r io.ReaderAt, size int64, lim Limits) ([]Info, error) {
+	f, err := openCAR(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +54,6 @@ func (s *Store) ImportCAR(ctx context.Context, path string, lim Limits) ([]Info,
 	if err := f.scan(ctx); err != nil {
 		return nil, err
 	}
-	return s.importRoots(ctx, f, lim.withDefaults())
-}
-
-func (s *Store) importRoots(ctx context.Context, f *carFile, lim Limits) ([]Info, error) {
 	m := &carImport{s: s, f: f, lim: lim, pack: s.newPacker(), seen: map[cid.Cid]bool{}}
 	defer m.releaseAll()
 	var out []Info
