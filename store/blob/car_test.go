@@ -116,7 +116,7 @@ func TestCARThereAndBack(t *testing.T) {
 			if !told.Complete || told.Bytes != told.Total || len(order) > want.Blocks {
 				t.Errorf("%+v, %d blocks", told, len(order))
 			}
-			if err := to.Verify(t.Context(), c); err != nil && name != "shards" {
+			if err := to.Verify(t.Context(), c); err != nil {
 				t.Error(err)
 			}
 			clean(t, to)

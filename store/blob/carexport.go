@@ -121,6 +121,7 @@ func (e *carExport) file(ctx context.Context, c cid.Cid, r record) error {
 	}
 	defer f.Close()
 	w := newWalker(c)
+	_, atOnce := e.s.spread(r.Size)
 	var batch []step
 	var bytes uint64
 	for {
@@ -135,7 +136,7 @@ func (e *carExport) file(ctx context.Context, c cid.Cid, r record) error {
 			if e.first(st.cid) {
 				batch, bytes = append(batch, st), bytes+st.size
 			}
-			if len(batch) < sha.Lanes() && bytes+maxLeaf <= batchBytes {
+			if len(batch) < atOnce && bytes < uint64(atOnce)*chunkSize {
 				continue
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 	"golang.org/x/sync/errgroup"
@@ -13,11 +14,7 @@ import (
 	"infernet.tech/infernet/store/blob/sha"
 )
 
-// batchBytes bounds the leaves that one goroutine reads and hashes at once.
-const batchBytes = 8 << 20
-
-// file brings a file of several blocks. The nodes are read in order, the
-// leaves by several goroutines, which write each at its place.
+// file brings a file of several blocks.
 func (m *carImport) file(ctx context.Context, c cid.Cid, size uint64) error {
 	release, err := m.s.reserve(size)
 	if err != nil {
@@ -28,16 +25,15 @@ func (m *carImport) file(ctx context.Context, c cid.Cid, size uint64) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	w := newWalker(c)
-	err = m.leaves(ctx, w, tmp)
-	if err == nil {
+	defer os.Remove(tmp.Name()) // after publish there is nothing under this name
+	l := &carLeaves{m: m, to: tmp, w: newWalker(c)}
+	if err = l.run(ctx, size); err == nil {
 		err = m.s.publish(tmp, c)
 	} else {
 		err = errors.Join(err, tmp.Close())
 	}
 	if err == nil {
-		err = m.s.commit(c, record{Size: size, Blocks: int(w.blocks)})
+		err = m.s.commit(c, record{Size: size, Blocks: int(l.w.blocks)})
 	}
 	if err != nil {
 		return errors.Join(err, m.s.forget(c))
@@ -45,77 +41,98 @@ func (m *carImport) file(ctx context.Context, c cid.Cid, size uint64) error {
 	return nil
 }
 
-// leaves walks a file and writes its leaves to tmp.
-func (m *carImport) leaves(ctx context.Context, w *walker, tmp *os.File) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(m.s.cfg.Workers)
-	err := func() error {
-		var batch []step
-		var bytes uint64
-		send := func() {
-			steps := batch
-			group.Go(func() error { return m.f.copyLeaves(ctx, steps, tmp) })
-			m.stored(bytes)
-			batch, bytes = nil, 0
-		}
-		for {
-			st, more, err := w.next()
-			if err != nil {
-				return err
-			}
-			if !more {
-				send()
-				return nil
-			}
-			if !isRaw(st.cid) {
-				if err := m.node(ctx, w, st); err != nil {
-					return err
-				}
-				continue
-			}
-			if len(batch) > 0 && (bytes+st.size > batchBytes || len(batch) == sha.Lanes()) {
-				send()
-			}
-			batch, bytes = append(batch, st), bytes+st.size
-		}
-	}()
-	if e := group.Wait(); err == nil || errors.Is(err, context.Canceled) && e != nil {
-		err = e // what stopped the walk counts
-	}
-	return err
+// carLeaves brings the leaves of one file. Each of its workers in turn walks
+// on to the next leaves, and then reads, hashes and writes them while the
+// others walk.
+type carLeaves struct {
+	m     *carImport
+	to    *os.File
+	batch int // leaves at once
+
+	mu    sync.Mutex // held while walking; it guards the rest and m.progress
+	w     *walker
+	ahead step // a leaf that did not fit into the batch before, if its CID is set
+	end   bool
 }
 
-// node takes in an interior node of a file.
-func (m *carImport) node(ctx context.Context, w *walker, st step) error {
+func (l *carLeaves) run(ctx context.Context, size uint64) error {
+	group, ctx := errgroup.WithContext(ctx)
+	workers, batch := l.m.s.spread(size)
+	l.batch = batch
+	for range workers {
+		group.Go(func() error {
+			buf := make([]byte, max(batch*chunkSize, maxLeaf))
+			for {
+				steps, err := l.next(ctx, uint64(len(buf)))
+				if err != nil || len(steps) == 0 {
+					return err
+				}
+				if err := l.copy(steps, buf); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// next returns the leaves that follow, of at most room bytes; none at the end.
+func (l *carLeaves) next(ctx context.Context, room uint64) (steps []step, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(steps) < l.batch && !l.end {
+		st := l.ahead
+		l.ahead = step{}
+		if !st.cid.Defined() {
+			var more bool
+			if st, more, err = l.w.next(); err != nil || !more {
+				l.end = true
+				return steps, err
+			}
+		}
+		if !isRaw(st.cid) {
+			if err := l.node(ctx, st); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if st.size > room {
+			l.ahead = st
+			return steps, nil
+		}
+		room -= st.size
+		steps = append(steps, st)
+	}
+	return steps, ctx.Err()
+}
+
+// node takes in an interior node.
+func (l *carLeaves) node(ctx context.Context, st step) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	block, err := m.f.read(st.cid, maxNode)
+	block, err := l.m.f.read(st.cid, maxNode)
 	if err != nil {
 		return err
 	}
-	n, err := w.open(block)
+	n, err := l.w.open(block)
 	if err == nil && n.dir {
 		err = fmt.Errorf("%w: folder where a file was due", ErrDAG)
 	}
 	if err != nil {
 		return err
 	}
-	return m.s.putNodes(w.root, [][]byte{block}, []cid.Cid{st.cid})
+	return l.m.s.putNodes(l.w.root, [][]byte{block}, []cid.Cid{st.cid})
 }
 
-// copyLeaves verifies leaves that follow each other in a file and writes them.
-func (f *carFile) copyLeaves(ctx context.Context, steps []step, to *os.File) error {
-	if err := ctx.Err(); err != nil || len(steps) == 0 {
-		return err
-	}
-	last := steps[len(steps)-1]
-	at := steps[0].offset
-	all := make([]byte, last.offset+last.size-at)
+// copy verifies leaves that follow each other and writes them in one piece.
+func (l *carLeaves) copy(steps []step, buf []byte) error {
+	at, size := steps[0].offset, uint64(0)
 	blocks, sums := make([][]byte, len(steps)), make([][sha256.Size]byte, len(steps))
 	for i, st := range steps {
-		blocks[i] = all[st.offset-at : st.offset-at+st.size]
-		if err := f.readLeaf(st.cid, blocks[i]); err != nil {
+		blocks[i] = buf[size : size+st.size]
+		size += st.size
+		if err := l.m.f.readLeaf(st.cid, blocks[i]); err != nil {
 			return err
 		}
 	}
@@ -125,6 +142,12 @@ func (f *carFile) copyLeaves(ctx context.Context, steps []step, to *os.File) err
 			return fmt.Errorf("%w: %s", ErrBadBlock, st.cid)
 		}
 	}
-	_, err := to.WriteAt(all, int64(at))
-	return space(err)
+	if _, err := l.to.WriteAt(buf[:size], int64(at)); err != nil {
+		return space(err)
+	}
+	startWriteback(l.to, int64(at), int64(size))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.m.stored(size)
+	return nil
 }

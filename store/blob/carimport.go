@@ -131,7 +131,7 @@ func (m *carImport) take(ctx context.Context, c cid.Cid, depth int) error {
 		return m.already(c)
 	}
 	if isRaw(c) {
-		return m.single(ctx, c)
+		return m.single(ctx, c, depth > 0)
 	}
 	block, err := m.f.read(c, maxNode)
 	if err != nil {
@@ -201,8 +201,9 @@ func (m *carImport) claimed(ctx context.Context, c cid.Cid, bring func() error) 
 	return bring()
 }
 
-// single brings a file of one raw block.
-func (m *carImport) single(ctx context.Context, c cid.Cid) error {
+// single brings a file of one raw block; a small one inside a folder goes into
+// a pack.
+func (m *carImport) single(ctx context.Context, c cid.Cid, inside bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -214,7 +215,7 @@ func (m *carImport) single(ctx context.Context, c cid.Cid) error {
 	if err := m.grow(size); err != nil {
 		return err
 	}
-	if len(b) <= packLimit {
+	if inside && len(b) <= packLimit {
 		err = m.pack.put(c, b)
 	} else {
 		err = m.claimed(ctx, c, func() error { return m.loose(c, b) })
@@ -287,11 +288,10 @@ func (m *carImport) finishFolder(c cid.Cid) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.s.dirRecord(&node{dir: true, links: w.links()})
+	r, err := m.s.folderRecord(w.links(), w.blocks)
 	if err != nil {
 		return err
 	}
-	r.Blocks = addInt(r.Blocks, w.blocks-1)
 	if err := m.lim.check(r.Size, r.Entries); err != nil {
 		return fmt.Errorf("%w: %d bytes, %d entries", err, r.Size, r.Entries)
 	}
