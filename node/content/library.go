@@ -126,14 +126,24 @@ func exists(path string) bool {
 // GC removes what has no name and no pin and is not in use. Live work tells
 // its CIDs; what of them is not here needs no keeping.
 func (l *Library) GC(ctx context.Context, dryRun bool, inUse []string) (blob.GCReport, error) {
+	return l.Collect(ctx, blob.GCOptions{DryRun: dryRun}, inUse)
+}
+
+// Collect is GC with options. What is gone is given to nobody any more.
+func (l *Library) Collect(ctx context.Context, o blob.GCOptions, inUse []string) (blob.GCReport, error) {
 	for _, cid := range inUse {
 		if release, err := l.blobs.Hold(cid); err == nil {
 			defer release()
 		}
 	}
-	report, err := l.blobs.GC(ctx, blob.GCOptions{DryRun: dryRun})
-	if err != nil || dryRun {
+	report, err := l.blobs.GC(ctx, o)
+	if err != nil || o.DryRun {
 		return report, err
+	}
+	for _, gone := range report.Removed {
+		if err := l.Unshare(gone.CID); err != nil {
+			return report, err
+		}
 	}
 	return report, l.sweepHub()
 }
