@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"infernet.tech/infernet/node/api"
@@ -10,15 +12,22 @@ import (
 type mirrorDoc struct {
 	api.Mirror
 	URL   string         `json:"url"`
-	Setup []mirrorClient `json:"setup"`
+	Pull  []mirrorPull   `json:"pull"`
+	Setup []mirrorConfig `json:"setup"`
 }
 
-// mirrorClient is how one program is told of the mirror.
-type mirrorClient struct {
+// mirrorPull is how one program pulls without any setting.
+type mirrorPull struct {
 	Program string `json:"program"`
-	Pull    string `json:"pull"`           // the command, with NAME for the image
-	File    string `json:"file,omitempty"` // to write once, for pulls by another name than the mirror's
-	Text    string `json:"text,omitempty"` // what goes into it
+	Command string `json:"command"` // with NAME for the image
+}
+
+// mirrorConfig makes programs ask the mirror before the registry that a name
+// is of.
+type mirrorConfig struct {
+	Programs string `json:"programs"`
+	File     string `json:"file"`
+	Text     string `json:"text"`
 }
 
 // mirrorImages tells how other programs pull from the network.
@@ -28,8 +37,8 @@ func (a *app) mirrorImages() *cobra.Command {
 		Long: `Print the address of this node's mirror of container images, and how ctr, docker and
 nerdctl are told of it. The mirror answers programs of this machine as a registry does and
 fetches from the network what it is asked for: NAME is NPUB/IMAGE:TAG of whoever published
-it, IMAGE:TAG for images of this node, or either with @sha256:… . It is read-only, and runs
-while the node does.`,
+it, IMAGE:TAG for images of this node, or either with @sha256:… for its tag. It is
+read-only, and runs while the node does: infernet node --mirror HOST:PORT.`,
 		Example: "  infernet image mirror\n  docker pull $(infernet image mirror --json | jq -r .addr)/npub1…/classify:1.2",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,36 +50,39 @@ while the node does.`,
 			if err != nil {
 				return err
 			}
-			doc := mirrorDoc{Mirror: m, URL: "http://" + m.Addr, Setup: mirrorSetup(m.Addr)}
+			doc := newMirrorDoc(m)
 			return a.emit(doc, func() { a.showMirror(doc) })
 		},
 	}
 }
 
-// mirrorSetup needs no settings for pulls by the mirror's own address: all of
-// these programs speak plain HTTP to a loopback address, ctr when it is told to.
-func mirrorSetup(addr string) []mirrorClient {
-	hosts := "server = \"http://" + addr + "\"\n\n[host.\"http://" + addr + "\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
-	return []mirrorClient{
-		{Program: "ctr", Pull: "ctr image pull --plain-http " + addr + "/NAME"},
-		{Program: "docker", Pull: "docker pull " + addr + "/NAME"},
-		{Program: "nerdctl", Pull: "nerdctl pull " + addr + "/NAME"},
-		{Program: "containerd", Pull: "ctr image pull --hosts-dir /etc/containerd/certs.d infernet.local/NAME",
-			File: "/etc/containerd/certs.d/infernet.local/hosts.toml", Text: hosts},
+// newMirrorDoc tells the programs' settings. Docker speaks plain HTTP to a
+// loopback address by itself, the others when they are told to.
+func newMirrorDoc(m api.Mirror) mirrorDoc {
+	url := "http://" + m.Addr
+	return mirrorDoc{
+		Mirror: m, URL: url,
+		Pull: []mirrorPull{
+			{"docker", "docker pull " + m.Addr + "/NAME"},
+			{"nerdctl", "nerdctl --insecure-registry pull " + m.Addr + "/NAME"},
+			{"ctr", "ctr image pull --plain-http " + m.Addr + "/NAME"},
+		},
+		Setup: []mirrorConfig{
+			{"docker", "/etc/docker/daemon.json", "{\"registry-mirrors\": [\"" + url + "\"]}\n"},
+			{"nerdctl, Kubernetes, ctr --hosts-dir /etc/containerd/certs.d", "/etc/containerd/certs.d/_default/hosts.toml",
+				"[host.\"" + url + "\"]\n  capabilities = [\"pull\", \"resolve\"]\n"},
+		},
 	}
 }
 
 func (a *app) showMirror(d mirrorDoc) {
 	a.printf("%s\n", d.URL)
-	for _, c := range d.Setup {
-		if c.File == "" {
-			a.printf("%-8s %s", c.Program, c.Pull)
-		}
+	for _, p := range d.Pull {
+		a.printf("%-8s %s", p.Program, p.Command)
 	}
+	a.printf("\nNAME is NPUB/IMAGE:TAG, or IMAGE:TAG for images of this node (%s).", foreign(d.NPub))
+	a.printf("To have it asked before any other registry, so that NAME alone will do:")
 	for _, c := range d.Setup {
-		if c.File != "" {
-			a.printf("\nby a name of its own, for %s and what builds on it (Kubernetes), in %s:\n\n%s\nthen: %s", c.Program, c.File, c.Text, c.Pull)
-		}
+		a.printf("\n%s: %s\n\n  %s", c.Programs, c.File, strings.ReplaceAll(strings.TrimSpace(c.Text), "\n", "\n  "))
 	}
-	a.printf("\nNAME is NPUB/IMAGE:TAG, or IMAGE:TAG for images of this node (%s)", foreign(d.NPub))
 }
