@@ -14,7 +14,7 @@ import (
 
 // Add stores what r yields until EOF. Errors: ErrNoSpace, ErrQuota, those of r.
 func (s *Store) Add(ctx context.Context, r io.Reader) (Info, error) {
-	return s.released(s.addCopy(ctx, r, 0, false))
+	return s.released(s.addCopy(ctx, r, 0, AddOptions{}))
 }
 
 // AddFile stores a regular file, by copy or by reference. A copy shares its
@@ -28,13 +28,13 @@ func (s *Store) AddFile(ctx context.Context, path string, opt AddOptions) (Info,
 	}
 	defer f.Close()
 	if opt.Reference {
-		return s.released(s.addReference(ctx, f, f.Name(), opt.Pin))
+		return s.released(s.addReference(ctx, f, f.Name(), opt))
 	}
 	st, err := f.Stat()
 	if err != nil {
 		return Info{}, err
 	}
-	return s.released(s.addCopy(ctx, f, uint64(st.Size()), opt.Pin))
+	return s.released(s.addCopy(ctx, f, uint64(st.Size()), opt))
 }
 
 // released lets go of what was added.
@@ -60,7 +60,7 @@ func openRegular(path string) (*os.File, error) {
 
 // addCopy returns with the file held, so that a folder that is being added
 // cannot lose it to GC. size is about what r will yield, 0 when unknown.
-func (s *Store) addCopy(ctx context.Context, r io.Reader, size uint64, pin bool) (Info, func(), error) {
+func (s *Store) addCopy(ctx context.Context, r io.Reader, size uint64, opt AddOptions) (Info, func(), error) {
 	tmp, err := os.CreateTemp(s.tmpDir(), addPrefix)
 	if err != nil {
 		return Info{}, nil, space(err)
@@ -75,13 +75,13 @@ func (s *Store) addCopy(ctx context.Context, r io.Reader, size uint64, pin bool)
 		}
 		defer release()
 	}
-	b, root, unreserve, err := s.ingest(ctx, r, size, to)
+	b, root, unreserve, err := s.ingest(ctx, opt.told(r), size, to)
 	if err != nil {
 		return Info{}, nil, errors.Join(err, tmp.Close())
 	}
 	defer unreserve()
 	release := s.use(root.cid)
-	i, err := s.keep(b, root.cid, tmp, pin)
+	i, err := s.keep(b, root.cid, tmp, opt.Pin)
 	if err != nil {
 		release()
 		return Info{}, nil, errors.Join(err, tmp.Close())
@@ -128,7 +128,7 @@ func (s *Store) keepRecord(b *builder, root cid.Cid, rec record) (Info, error) {
 }
 
 // addReference takes in a file that stays under path, and returns with it held.
-func (s *Store) addReference(ctx context.Context, f *os.File, path string, pin bool) (Info, func(), error) {
+func (s *Store) addReference(ctx context.Context, f *os.File, path string, opt AddOptions) (Info, func(), error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return Info{}, nil, err
@@ -137,7 +137,7 @@ func (s *Store) addReference(ctx context.Context, f *os.File, path string, pin b
 	if err != nil {
 		return Info{}, nil, err
 	}
-	b, root, _, err := s.ingest(ctx, f, uint64(size), nil)
+	b, root, _, err := s.ingest(ctx, opt.told(f), uint64(size), nil)
 	if err != nil {
 		return Info{}, nil, err
 	}
@@ -147,9 +147,9 @@ func (s *Store) addReference(ctx context.Context, f *os.File, path string, pin b
 	release := s.use(root.cid)
 	var i Info
 	if old, has := s.record(root.cid); has == nil && old.Ref != abs && s.usable(root.cid) {
-		i, err = s.again(root.cid, pin)
+		i, err = s.again(root.cid, opt.Pin)
 	} else {
-		i, err = s.keepRecord(b, root.cid, record{Size: b.size, Blocks: b.blocks(), Pinned: pin, Ref: abs, stamp: before})
+		i, err = s.keepRecord(b, root.cid, record{Size: b.size, Blocks: b.blocks(), Pinned: opt.Pin, Ref: abs, stamp: before})
 	}
 	if err != nil {
 		release()

@@ -58,6 +58,9 @@ type AddOptions struct {
 	Reference bool
 	// Pin protects the file from GC.
 	Pin bool
+	// OnRead, when set, is told of each number of bytes that was read, by
+	// several goroutines at once.
+	OnRead func(n int)
 }
 
 // GCReport tells what GC removed, or would remove.

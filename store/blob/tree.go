@@ -183,10 +183,10 @@ func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, f *os.File
 	var err error
 	switch {
 	case a.opt.Reference:
-		info, release, err = a.s.addReference(ctx, f, filepath.Join(d.path, e.name), false)
+		info, release, err = a.s.addReference(ctx, f, filepath.Join(d.path, e.name), AddOptions{OnRead: a.opt.OnRead})
 	default:
 		// A file that grows while it is read must not pass the limit either.
-		info, release, err = a.s.addCopy(ctx, &capped{f: f, left: left}, uint64(size), false)
+		info, release, err = a.s.addCopy(ctx, &capped{f: f, left: left}, uint64(size), AddOptions{OnRead: a.opt.OnRead})
 	}
 	if err != nil {
 		return err

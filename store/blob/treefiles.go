@@ -133,6 +133,7 @@ func (r *smallReader) read(ctx context.Context, e *dirent) error {
 		}
 	}
 	r.files, r.blocks, r.used = append(r.files, small), append(r.blocks, b[:n]), r.used+n
+	r.a.opt.tell(n)
 	return r.a.count(uint64(n))
 }
 
