@@ -7,6 +7,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"infernet.tech/infernet/exec"
@@ -53,8 +54,12 @@ func Index(t testing.TB, img exec.Image, manifests map[string]string) exec.Image
 	t.Helper()
 	var list []map[string]any
 	for arch, digest := range manifests {
+		size := int64(1)
+		if info, err := os.Stat(filepath.Join(img.Layout, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))); err == nil {
+			size = info.Size()
+		}
 		list = append(list, map[string]any{
-			"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest,
+			"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size,
 			"platform": map[string]string{"os": "linux", "architecture": arch},
 		})
 	}

@@ -36,7 +36,7 @@ func Inspect(dir, digest string, lim Limits) (Contents, error) {
 
 func (b blobs) contents(root string, lim Limits) (Contents, error) {
 	s := survey{blobs: b, lim: lim}
-	all, err := s.look(ocispec.Descriptor{Digest: digest.Digest(root)}, 0)
+	all, err := s.look(ocispec.Descriptor{Digest: digest.Digest(root), Size: anySize}, 0)
 	if err != nil {
 		return Contents{}, err
 	}
@@ -61,6 +61,9 @@ func (b blobs) contents(root string, lim Limits) (Contents, error) {
 	return all, nil
 }
 
+// anySize stands for a size that nobody has told.
+const anySize = -1
+
 // survey goes through an image. It counts documents wherever they are named
 // again, or indexes within indexes would multiply.
 type survey struct {
@@ -78,7 +81,7 @@ func (s *survey) look(d ocispec.Descriptor, depth int) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	if size := int64(len(doc.raw)); d.Size != 0 && d.Size != size {
+	if size := int64(len(doc.raw)); d.Size != anySize && d.Size != size {
 		return Contents{}, bad("manifest %s is %d bytes, not %d", d.Digest, size, d.Size)
 	}
 	self := ocispec.Descriptor{MediaType: doc.mediaType(), Digest: d.Digest, Size: int64(len(doc.raw))}
@@ -94,6 +97,9 @@ func (s *survey) look(d ocispec.Descriptor, depth int) (Contents, error) {
 		case ocispec.MediaTypeImageIndex, dockerIndex, ocispec.MediaTypeImageManifest, dockerManifest, "":
 		default:
 			continue // of a kind not known here: the digest holds without it
+		}
+		if c.Size < 0 {
+			return Contents{}, bad("a manifest of %d bytes", c.Size)
 		}
 		part, err := s.look(c, depth+1)
 		if absent(err) {

@@ -83,6 +83,22 @@ func (s *shelf) List(context.Context) (all []mirror.Ref, err error) {
 	return all, nil
 }
 
+func of(images mirror.Images) *shelf {
+	switch v := images.(type) {
+	case *shelf:
+		return v
+	case liars:
+		return v.shelf
+	}
+	return nil
+}
+
+func (s *shelf) holding() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
 // newImage writes an image whose layer is noise of this size.
 func newImage(t testing.TB, size int) exec.Image {
 	t.Helper()
@@ -141,6 +157,11 @@ func run(t testing.TB, images mirror.Images, change func(*mirror.Config)) string
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // after the last request has ended
+		if s := of(images); s != nil && s.holding() != 0 {
+			t.Errorf("%d images are still held", s.holding())
+		}
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()
@@ -154,13 +175,6 @@ func run(t testing.TB, images mirror.Images, change func(*mirror.Config)) string
 	case <-m.Ready():
 	case err := <-ended:
 		t.Fatal(err)
-	}
-	if s, ok := images.(*shelf); ok {
-		t.Cleanup(func() {
-			if s.held != 0 {
-				t.Errorf("%d images are still held", s.held)
-			}
-		})
 	}
 	return m.Addr()
 }
@@ -214,3 +228,5 @@ func (r reply) code() string {
 	}
 	return e.Errors[0].Code
 }
+
+func jsonInto(raw []byte, v any) error { return json.Unmarshal(raw, v) }
