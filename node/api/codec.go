@@ -106,6 +106,9 @@ func classify(err error) *Error {
 		code = CodeTimeout
 	case isDiskFull(err):
 		code = CodeDiskFull
+	case errors.Is(err, context.Canceled):
+		// A caller that left hears nothing of it, so the node ended it.
+		return Errorf(CodeNotReady, "ask again once it runs: infernet node", "the node is stopping")
 	}
 	return &Error{Code: code, Message: err.Error()}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -85,7 +86,14 @@ func (shelf) Add(_ context.Context, kind ContentKind, req AddRequest) (Content, 
 	return Content{CID: "body", Size: uint64(n), Name: req.Name, Shared: req.Share}, err
 }
 func (shelf) List(context.Context, ContentKind) ([]Content, error) { return nil, nil }
-func (shelf) Get(_ context.Context, _ ContentKind, req GetRequest) (Content, error) {
+func (shelf) Get(ctx context.Context, _ ContentKind, req GetRequest) (Content, error) {
+	if req.Ref == "endless" {
+		if req.Progress != nil {
+			req.Progress(AddProgress{Bytes: 1, Total: 2})
+		}
+		<-ctx.Done()
+		return Content{}, fmt.Errorf("fetch: %w", ctx.Err())
+	}
 	if req.Progress != nil {
 		from := []SourceProgress{{State: "active"}, {State: "banned"}, {State: "active"}}
 		req.Progress(AddProgress{Stage: StageFind})

@@ -148,6 +148,27 @@ func TestGetTellsItsProgress(t *testing.T) {
 	}
 }
 
+func TestNodeStopsDuringATransfer(t *testing.T) {
+	t.Parallel()
+	b := &backend{}
+	c, _ := serve(t, b)
+	_, err := c.Get(t.Context(), Data, GetRequest{Ref: "endless", Progress: func(AddProgress) { b.cancel() }})
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeNotReady || e.Hint == "" {
+		t.Errorf("with progress: %v", err)
+	}
+	b = &backend{}
+	c, _ = serve(t, b)
+	done := make(chan error, 1)
+	go func() { _, err := c.Get(t.Context(), Data, GetRequest{Ref: "endless"}); done <- err }()
+	if _, err := c.Get(t.Context(), Data, GetRequest{Ref: "endless", Progress: func(AddProgress) { b.cancel() }}); err == nil {
+		t.Error("it ends well")
+	}
+	if err := <-done; err == nil {
+		t.Error("it ends well without progress")
+	}
+}
+
 func TestTimeLeft(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
