@@ -22,6 +22,11 @@ func ways(t testing.TB) map[string]func([][32]byte, [][]byte) {
 			all[fmt.Sprintf("%s from %.1f", u.name, least)] = with([]unit{u})
 		}
 	}
+	slices.Reverse(here)
+	for i := range here {
+		here[i].atLeast = 0.7 * float64(here[i].width)
+	}
+	all["all, the widest first"] = with(here)
 	return all
 }
 

@@ -8,6 +8,11 @@ import "golang.org/x/sys/cpu"
 //go:noescape
 func compress16(state *[8][16]uint32, in *[16]*byte, k *[64]uint32, n int)
 
+// compress8 takes n chunks of each of the first eight messages.
+//
+//go:noescape
+func compress8(state *[8][16]uint32, in *[16]*byte, k *[64]uint32, n int)
+
 // compress2 takes n chunks of each of two messages. The state of each is the
 // words f, e, b, a and then h, g, d, c, as the instructions want them.
 //
@@ -22,6 +27,9 @@ func units() (out []unit) {
 	if hasSHA() {
 		out = append(out, unit{name: "SHA extensions", width: 2, compress: pair})
 	}
+	if cpu.X86.HasAVX2 {
+		out = append(out, unit{name: "AVX2", width: 8, compress: eight})
+	}
 	// The second of the two has the shuffles of bytes.
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW {
 		out = append(out, unit{name: "AVX-512", width: 16, compress: wide})
@@ -31,6 +39,10 @@ func units() (out []unit) {
 
 func wide(state *[8][most]uint32, in *[most]*byte, n int) {
 	compress16(state, in, &constants, n)
+}
+
+func eight(state *[8][most]uint32, in *[most]*byte, n int) {
+	compress8(state, in, &constants, n)
 }
 
 func pair(state *[8][most]uint32, in *[most]*byte, n int) {
