@@ -14,38 +14,39 @@ import (
 	"infernet.tech/infernet/store/blob"
 )
 
-// discover looks for holders as long as the transfer runs: for those that the
-// waiters name, and for anyone where one of them allows it.
+// discover looks for holders as long as the transfer runs: those that the
+// waiters name, and anyone where one of them allows it, or where who granted it
+// says that everybody may have it.
 func (t *transfer) discover(ctx context.Context, add func(blob.Source)) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var searches sync.WaitGroup
 	defer searches.Wait()
-	named := map[identity.PubKey]bool{}
+	defer cancel()
+	asked := map[identity.PubKey]bool{}
 	anyone := false
 	for {
-		from, wide, gives, patience := t.wanted(named)
-		q := holders.Query{Ref: t.cid, Ask: from, Seeding: gives}
-		switch {
-		case len(from) == 0:
-		case wide || anyone:
+		w := t.wanted(asked)
+		for _, p := range w.granted {
+			t.tell(add, p, 0)
+		}
+		if q := (holders.Query{Ref: t.cid, Ask: slices.Concat(w.granted, w.named), Seeding: w.gives}); len(q.Ask) == 0 {
+		} else if w.anyone || anyone {
 			searches.Go(func() { t.ask(ctx, q, add) })
-		default:
+		} else {
 			t.ask(ctx, q, add)
 		}
-		if wide && !anyone {
+		if !anyone && t.l.net.Holders != nil && (w.anyone || w.job && t.isOpen()) {
 			anyone = true
-			searches.Go(func() { t.ask(ctx, holders.Query{Ref: t.cid, Anyone: true, Seeding: gives}, add) })
+			searches.Go(func() { t.ask(ctx, holders.Query{Ref: t.cid, Anyone: true, Seeding: w.gives}, add) })
 		}
-		if !anyone || ctx.Err() != nil || t.stuck(patience) {
-			cancel()
+		if !anyone || ctx.Err() != nil || t.stuck(w.patience) {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.joined:
-		case <-time.After(min(patience/8, backAgain)):
+		case <-time.After(min(w.patience/8, backAgain)):
 			t.retry(add)
 		}
 	}
@@ -78,24 +79,37 @@ func (t *transfer) tell(add func(blob.Source), peer identity.PubKey, price uint6
 	add(src)
 }
 
-// wanted returns the peers that waiters name and that were not named before,
-// whether anyone will do, whether others are given of it, and how long nothing
-// may come.
-func (t *transfer) wanted(named map[identity.PubKey]bool) (from []identity.PubKey, anyone, gives bool, patience time.Duration) {
+// wants is what those who wait want between them.
+type wants struct {
+	granted []identity.PubKey // peers that granted it in a job, not asked yet
+	named   []identity.PubKey // others that were named and not asked yet
+	anyone  bool              // anyone will do
+	job     bool              // somebody wants it for a job
+	gives   bool              // what comes is given to others
+	// patience is how long nothing may come.
+	patience time.Duration
+}
+
+func (t *transfer) wanted(asked map[identity.PubKey]bool) wants {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	gives = t.gives()
+	out := wants{gives: t.gives(), patience: time.Millisecond}
 	for w := range t.waiting {
-		anyone = anyone || w.o.Anyone
-		patience = max(patience, w.o.Patience)
+		out.anyone = out.anyone || w.o.Anyone
+		out.job = out.job || w.o.inJob
+		out.patience = max(out.patience, w.o.Patience)
 		for _, p := range w.o.From {
-			if !named[p] && !p.IsZero() {
-				named[p] = true
-				from = append(from, p)
+			switch {
+			case asked[p] || p.IsZero():
+			case w.o.inJob:
+				out.granted = append(out.granted, p)
+			default:
+				out.named = append(out.named, p)
 			}
+			asked[p] = true
 		}
 	}
-	return from, anyone, gives, max(patience, time.Millisecond)
+	return out
 }
 
 // stuck tells whether nothing came for too long and nobody delivers.
@@ -129,7 +143,7 @@ func (t *transfer) ask(ctx context.Context, q holders.Query, add func(blob.Sourc
 
 func (t *transfer) found(peer identity.PubKey, a holders.Answer, add func(blob.Source)) {
 	t.mu.Lock()
-	t.public = t.public || a.Public
+	t.origin.open[peer.String()] = a.Public
 	limit := uint64(0)
 	for w := range t.waiting {
 		limit = max(limit, w.o.MaxPrice)

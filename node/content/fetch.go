@@ -14,8 +14,12 @@ import (
 // caller pays. It comes beside blob.ErrNoSource.
 var ErrPrice = errors.New("content: dearer than what is paid at most")
 
-// defaultPatience is how long nothing may come before a search is given up.
-const defaultPatience = 30 * time.Second
+// defaultPatience is how long nothing may come before a search is given up;
+// a job has others to turn to and waits for jobPatience.
+const (
+	defaultPatience = 30 * time.Second
+	jobPatience     = 5 * time.Second
+)
 
 // FetchOptions says from whom a blob may come, and at which price.
 type FetchOptions struct {
@@ -36,7 +40,7 @@ type FetchOptions struct {
 	// has returned.
 	Progress func(blob.Progress)
 
-	inJob bool // the peers of From granted it: nobody is asked for prices
+	inJob bool // the peers of From granted it: they are not asked for prices
 }
 
 func (o FetchOptions) withDefaults() FetchOptions {
@@ -50,10 +54,11 @@ func (o FetchOptions) withDefaults() FetchOptions {
 }
 
 // Fetch makes sure that a blob is here: from the store, else from the peers
-// named, who granted it. It never takes more than max payload bytes. Several
-// calls for one CID share one transfer.
+// named, who granted it, and from anyone who gives it for nothing if one of
+// them says that everybody may have it. It never takes more than max payload
+// bytes. Several calls for one CID share one transfer.
 func (l *Library) Fetch(ctx context.Context, cid string, max uint64, from ...identity.PubKey) (blob.Info, error) {
-	return l.FetchWith(ctx, cid, FetchOptions{Max: max, From: from, inJob: true})
+	return l.FetchWith(ctx, cid, FetchOptions{Max: max, From: from, Patience: jobPatience, inJob: true})
 }
 
 // FetchWith makes sure that a blob is here: from the store, else from the peers

@@ -84,7 +84,7 @@ func notModel(err error) error {
 
 // BringModel fetches a model by its CID, looks that it is one, and names it.
 func (l *Library) BringModel(ctx context.Context, cid, name string, max uint64, from ...identity.PubKey) (Entry, error) {
-	return l.BringModelWith(ctx, cid, name, FetchOptions{Max: max, From: from, inJob: true})
+	return l.BringModelWith(ctx, cid, name, FetchOptions{Max: max, From: from, Patience: jobPatience, inJob: true})
 }
 
 // BringModelWith is BringModel from whoever o allows.

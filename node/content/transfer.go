@@ -23,7 +23,7 @@ type transfer struct {
 	last    blob.Progress
 	flows   map[string]flow // the latest stream of each source
 	moved   time.Time       // when something came last, or somebody new was found
-	public  bool            // somebody gives it to everybody
+	origin  origin
 	dear    map[identity.PubKey]uint64
 	known   []blob.Source // those told to the store
 	joined  chan struct{} // capacity 1: somebody new waits
@@ -53,6 +53,7 @@ func (l *Library) join(cid string, o FetchOptions) (w *waiter, mine bool) {
 		l: l, cid: cid, cancel: cancel, done: make(chan struct{}),
 		waiting: map[*waiter]bool{w: true}, moved: time.Now(),
 		dear: map[identity.PubKey]uint64{}, flows: map[string]flow{}, joined: make(chan struct{}, 1),
+		origin: origin{open: map[string]bool{}},
 	}
 	w.t, l.fetches[cid] = t, t
 	go t.run(ctx, o)
@@ -77,21 +78,20 @@ func (t *transfer) add(w *waiter) bool {
 // run is the transfer's own goroutine; it ends soon after the last waiter left.
 func (t *transfer) run(ctx context.Context, first FetchOptions) {
 	defer t.cancel()
+	t.beginOrigin()
 	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.l.blame}
 	var sources []blob.Source
 	if first.inJob {
 		for _, p := range first.From {
 			sources = append(sources, t.source(p, 0))
 		}
-	} else {
+	}
+	// Who granted it is asked at once; that nobody else is found costs nothing.
+	if !first.inJob || t.l.net.Holders != nil {
 		lim.Discover = t.discover
 	}
 	info, err := t.l.blobs.Fetch(ctx, t.cid, lim, sources...)
-	if err == nil && t.seeds() {
-		if serr := t.l.Share(t.cid); serr != nil {
-			t.l.log.Warn("fetched and not shared", "cid", t.cid, "err", serr)
-		}
-	}
+	t.endOrigin(err)
 	t.info, t.err = info, t.explain(err)
 	t.l.mu.Lock()
 	if t.l.fetches[t.cid] == t {
@@ -143,6 +143,7 @@ func (t *transfer) progress(p blob.Progress) {
 		all = append(all, w)
 	}
 	t.mu.Unlock()
+	t.markOrigin()
 	for _, w := range all {
 		w.tell(p)
 	}
@@ -161,31 +162,4 @@ func (w *waiter) tell(p blob.Progress) {
 	if w.o.Progress != nil {
 		w.o.Progress(p)
 	}
-}
-
-// seeds tells whether a blob is coming from the public right now: what of it is
-// here is given to everybody at once.
-func (l *Library) seeds(cid string) bool {
-	l.mu.Lock()
-	t := l.fetches[cid]
-	l.mu.Unlock()
-	return t != nil && t.seeds()
-}
-
-// seeds tells whether everybody may have what comes, and one of those who wait
-// would not rather keep it private.
-func (t *transfer) seeds() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.public && t.gives()
-}
-
-// gives tells whether what comes is to be given to others. The mutex is held.
-func (t *transfer) gives() bool {
-	for w := range t.waiting {
-		if !w.o.Private && !w.o.inJob && !t.l.net.Private {
-			return true
-		}
-	}
-	return false
 }

@@ -1,0 +1,112 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node/holders"
+	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/store/blob"
+)
+
+// claims says of everything that it is here, for everybody.
+type claims struct{}
+
+func (claims) Answer(identity.PubKey, string) holders.Answer {
+	return holders.Answer{Held: 9, Size: 9, Whole: true, Public: true}
+}
+
+// A stranger that says of confidential content that everybody may have it does
+// not have it published.
+func TestLieThatItIsPublic(t *testing.T) {
+	t.Parallel()
+	owner := start(t, memberOptions{})
+	stranger := start(t, memberOptions{})
+	friend := start(t, memberOptions{}, owner, stranger)
+	data := noise(11, 4<<20)
+	cid := owner.add(data)
+	owner.Grant(cid, friend.id())
+	liar := holders.New(holders.Deps{Host: stranger.host, Local: claims{}})
+	stranger.host.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), liar.Serve)
+	friend.get(cid, data, FetchOptions{From: []identity.PubKey{owner.id()}, Anyone: true})
+	if friend.Shared(cid) {
+		t.Error("confidential content is shared")
+	}
+	// What an earlier transfer left in confidence is not published either, though
+	// the rest comes from the public.
+	other := start(t, memberOptions{}, owner)
+	more := noise(12, 40<<20)
+	cid = owner.add(more)
+	owner.Grant(cid, other.id())
+	other.part(cid, FetchOptions{From: []identity.PubKey{owner.id()}})
+	if err := owner.Share(cid); err != nil {
+		t.Fatal(err)
+	}
+	other.get(cid, more, anyone)
+	if other.Shared(cid) {
+		t.Error("content that came in part in confidence is shared")
+	}
+}
+
+// part fetches some of a blob and breaks off.
+func (m *member) part(cid string, o FetchOptions) {
+	m.t.Helper()
+	ctx, cancel := context.WithCancel(m.t.Context())
+	defer cancel()
+	o.Progress = func(p blob.Progress) {
+		if p.Bytes > 20<<20 {
+			cancel()
+		}
+	}
+	if _, err := m.FetchWith(ctx, cid, o); !errors.Is(err, context.Canceled) {
+		m.t.Fatalf("broken off: %v", err)
+	}
+	if a := m.have(cid); !a.Has() || a.Whole {
+		m.t.Fatalf("here after it was broken off: %+v", a)
+	}
+}
+
+// What came from the public in two parts is given to it again.
+func TestPublicAfterABreak(t *testing.T) {
+	t.Parallel()
+	a := start(t, memberOptions{})
+	b := start(t, memberOptions{}, a)
+	data := noise(13, 40<<20)
+	cid := a.share(data)
+	b.part(cid, anyone)
+	before := a.served.Load()
+	b.get(cid, data, anyone)
+	if got := a.served.Load() - before; got > 24<<20 {
+		t.Errorf("%d bytes came again", got)
+	}
+	if !b.Shared(cid) {
+		t.Error("not shared")
+	}
+}
+
+// A provider that fetches a public model for a job takes it from all who have
+// it; of what is granted to it alone nobody else is asked.
+func TestJobTakesFromAnyone(t *testing.T) {
+	t.Parallel()
+	boss := start(t, memberOptions{wait: 10 * time.Millisecond})
+	other := start(t, memberOptions{}, boss)
+	worker := start(t, memberOptions{}, boss, other)
+	data, secret := noise(14, 48<<20), noise(15, 4<<20)
+	cid, private := boss.share(data), boss.add(secret)
+	other.share(data)
+	other.share(secret)
+	boss.Grant(cid, worker.id())
+	boss.Grant(private, worker.id())
+	for c, max := range map[string]int{cid: len(data), private: len(secret)} {
+		if _, err := worker.Fetch(t.Context(), c, uint64(max), boss.id()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d bytes from the boss, %d from the other", boss.served.Load(), other.served.Load())
+	if !worker.Shared(cid) || worker.Shared(private) {
+		t.Errorf("the public is shared: %v, the private: %v", worker.Shared(cid), worker.Shared(private))
+	}
+}
