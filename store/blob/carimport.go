@@ -94,6 +94,7 @@ type carImport struct {
 	folders  []cid.Cid        // to be made visible, children before parents
 	entries  int
 	progress Progress
+	speed    speedometer
 	told     time.Time // of the last report
 }
 
@@ -183,6 +184,8 @@ func (m *carImport) report(now bool) {
 		return
 	}
 	m.told = time.Now()
+	m.speed.note(m.told, m.progress.Fetched)
+	m.progress.Speed = m.speed.last
 	m.lim.OnProgress(m.progress)
 }
 
