@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -184,23 +185,31 @@ type seen struct {
 
 func (s *Service) sweepServed() error {
 	var list []seen
+	var owe []identity.PubKey
 	err := s.d.Store.View(func(r store.Reader) error {
-		list = nil
+		list, owe = nil, nil
 		return r.Scan([]byte(servedPrefix), func(k, raw []byte) error {
 			peer, err := identity.ParsePubKey(string(bytes.TrimPrefix(k, []byte(servedPrefix))))
 			if err != nil {
 				return nil
 			}
-			var rec struct {
-				Used int64 `json:"used"`
-			}
+			var rec given
 			_ = json.Unmarshal(raw, &rec) // unreadable is old
 			list = append(list, seen{peer, rec.Used})
+			if rec.owes() {
+				owe = append(owe, peer)
+			}
 			return nil
 		})
 	})
 	if err != nil {
 		return err
+	}
+	for _, peer := range owe { // it may have paid and not come back
+		if c, err := s.hold(peer); err == nil {
+			s.seePaid(context.Background(), c)
+			s.release(c)
+		}
 	}
 	slices.SortFunc(list, func(a, b seen) int { return int(min(max(a.used-b.used, -1), 1)) })
 	before := s.d.Now().Add(-s.cfg.Keep).Unix()

@@ -57,7 +57,7 @@ func (s *Service) admit(ctx context.Context, o *outflow, root string) error {
 		c.rec.writeOff()
 	}
 	// A stream that could only wait takes the place of one that could serve.
-	if o.priced && c.rec.Priced.unpaid() >= s.cfg.Window && !c.owes() {
+	if o.priced && c.rec.Priced.unpaid() >= s.cfg.Window && !c.rec.owes() {
 		return fmt.Errorf("%w: %d bytes", ErrUnpaid, c.rec.Priced.unpaid())
 	}
 	c.streams++
@@ -67,16 +67,6 @@ func (s *Service) admit(ctx context.Context, o *outflow, root string) error {
 	c.roots = append(c.roots, root)
 	c.roots = c.roots[max(0, len(c.roots)-maxRoots):]
 	return nil
-}
-
-// owes says whether a delivery waits for its payment.
-func (c *customer) owes() bool {
-	for _, a := range c.rec.Accounts {
-		if a.Owed > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // outflow is one stream to a peer. One goroutine may write while another reads.

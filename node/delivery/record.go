@@ -136,6 +136,11 @@ func (g *given) account(id wire.ID) (account, bool) {
 	return account{}, false
 }
 
+// owes says whether a delivery waits for its payment.
+func (g *given) owes() bool {
+	return slices.ContainsFunc(g.Accounts, func(a account) bool { return a.Owed > 0 })
+}
+
 // spare returns the place of the account that gives way to a new one: the one
 // not used for longest that owes nothing, else one that is not waited for.
 func (g *given) spare() int {

@@ -39,12 +39,14 @@ const (
 // Called again it goes on where it was. The tab's settling is held.
 func (s *Service) settle(ctx context.Context, t *tab) error {
 	o, err := s.open(t)
-	if o == nil || err != nil {
-		return err
+	if o == nil && err == nil {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	err = s.progress(ctx, t, o)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		err = s.progress(ctx, t, o)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
