@@ -3,7 +3,7 @@ package node
 import (
 	"errors"
 	"io/fs"
-	"strings"
+	"regexp"
 
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/node/api"
@@ -32,8 +32,8 @@ var storeWords = []struct {
 	{blob.ErrChanged, api.CodeConflict, "put the file back as it was, or add it again, which gives it another CID"},
 	{blob.ErrCorrupt, api.CodeInternal, "the disk may be failing: infernet data verify tells all that is bad, infernet data get CID fetches it anew"},
 	{blob.ErrInUse, api.CodeConflict, "wait until what uses it has ended"},
-	{blob.ErrRefused, api.CodeRefused, "its owner decides who may have it: infernet data share CID on that node gives it to everybody"},
-	{content.ErrNotGranted, api.CodeRefused, "its owner decides who may have it: infernet data share CID on that node gives it to everybody"},
+	{blob.ErrRefused, api.CodeRefused, "that node does not have it, or does not give it to everybody: its owner can, with infernet data share CID"},
+	{content.ErrNotGranted, api.CodeRefused, "that node does not have it, or does not give it to everybody: its owner can, with infernet data share CID"},
 	{blob.ErrBadBlock, api.CodeNoContent, "who sent wrong bytes is not asked again: name another node with --from"},
 	{blob.ErrProtocol, api.CodeNoContent, "who broke the protocol is not asked again: name another node with --from"},
 	{blob.ErrStalled, api.CodeNoContent, "ask again: it goes on where it was"},
@@ -61,8 +61,10 @@ func storeError(err error) *api.Error {
 	return nil
 }
 
+var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|content|holders|image): `)
+
 // plainWords is an error without the names of our packages: they tell its
 // reader nothing, and a wrapped error has many.
 func plainWords(err error) string {
-	return strings.NewReplacer("blob: ", "", "content: ", "", "holders: ", "", "image: ", "").Replace(err.Error())
+	return packageNames.ReplaceAllString(err.Error(), "$1")
 }

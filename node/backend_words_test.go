@@ -76,9 +76,12 @@ func TestStoreWords(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 			continue
 		}
-		if strings.Contains(e.Message, "blob: ") || e.Message == "" {
+		if strings.Contains(e.Message, "blob: ") || strings.Contains(e.Message, "content: content") || e.Message == "" {
 			t.Errorf("%s: %q", name, e.Message)
 		}
+	}
+	if got, want := plainWords(from(blob.ErrRefused)), "no source has the content: bafy: source npub1x: peer refuses to serve this"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 	if e := storeError(errors.New("something else")); e != nil {
 		t.Errorf("%+v", e)
