@@ -13,13 +13,14 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 )
 
-var testKey = func() *identity.Key {
+// owner is somebody whose names are asked for.
+func owner() identity.PubKey {
 	k, err := identity.FromSecret([32]byte{31: 7})
 	if err != nil {
 		panic(err)
 	}
-	return k
-}()
+	return k.PubKey()
+}
 
 const (
 	ociIndex    = "application/vnd.oci.image.index.v1+json"
@@ -235,7 +236,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
 	own, hub, ghcr, theirs := newImage(t, 1), newImage(t, 2), newImage(t, 3), newImage(t, 4)
-	npub := testKey.PubKey().String()
+	npub := owner().String()
 	s.add(own, "app:v1")
 	s.add(hub, "docker.io/library/tool:v1")
 	s.add(ghcr, "ghcr.io/team/app:v1")
@@ -265,7 +266,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	// With this key as its own the mirror asks for its owner's own names.
-	addr = run(t, s, func(c *mirrorConfig) { c.Self = testKey.PubKey() })
+	addr = run(t, s, func(c *mirrorConfig) { c.Self = owner() })
 	if got := ask(t, "GET", addr, "/v2/"+npub+"/app/manifests/v1"); got.header.Get("Docker-Content-Digest") != own.Digest {
 		t.Errorf("%d %q", got.status, got.body)
 	}

@@ -93,7 +93,7 @@ func TestContainerdsPuller(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
 	index, _ := newIndex(t, 200_000)
-	npub := testKey.PubKey().String()
+	npub := owner().String()
 	s.add(index, "app:v1", "team/app:latest", "ghcr.io/team/tool:v2", npub+"/app:v1")
 	addr := run(t, s, nil)
 	for ref, r := range map[string]remotes.Resolver{

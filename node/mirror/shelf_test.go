@@ -20,6 +20,7 @@ import (
 	"infernet.tech/infernet/exec/exectest"
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/node/mirror"
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // shelf is Images out of layout folders.
@@ -75,8 +76,7 @@ func (s *shelf) ByDigest(ctx context.Context, digest string) (mirror.Image, erro
 
 func (s *shelf) List(context.Context) (all []mirror.Ref, err error) {
 	for n := range s.names {
-		if ref, ok := mirror.ParseRef(testKey.PubKey(), n); ok && !strings.HasPrefix(n, "npub1") {
-			ref.Owner = [32]byte{}
+		if ref, ok := mirror.ParseRef(identity.PubKey{}, n); ok && !strings.HasPrefix(n, "npub1") {
 			all = append(all, ref)
 		}
 	}

@@ -3,83 +3,177 @@ package mirror_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/mirror"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
 )
 
-const someCID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
-
-// cids are CIDs to tell folders apart by; what they hold is the test's word.
-var cids = []string{
-	someCID,
-	"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354",
-	"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
-	"bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi",
-	"bafybeihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku",
+// library is a real one, with no network around it.
+func library(t testing.TB) *content.Library {
+	t.Helper()
+	dir := t.TempDir()
+	db := store.NewMem()
+	blobs, err := blob.Open(filepath.Join(dir, "blobs"), store.Prefix(db, "blob/"), blob.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := blobs.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	layouts := filepath.Join(dir, "layouts")
+	if err := os.Mkdir(layouts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return content.New(blobs, store.Prefix(db, "content/"), nil, layouts, slog.New(slog.DiscardHandler))
 }
 
-// world is a network with folders and what peers say of them.
-type world struct {
-	mu      sync.Mutex
-	folders map[string]exec.Image // by CID
-	own     map[string]mirror.Found
-	said    map[string]mirror.Said // by owner and ref
-	asked   []string
-	fetched []string
-	held    int
+// TestLibrary pulls what a library took in.
+func TestLibrary(t *testing.T) {
+	t.Parallel()
+	lib := library(t)
+	index, _ := newIndex(t, 100_000)
+	single := newImage(t, 10)
+	add := func(img exec.Image, o content.ImageOptions) content.AddedImage {
+		t.Helper()
+		// The top of a folder names the image; newIndex adds an index below it.
+		top := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`,
+			map[bool]string{true: ociIndex, false: ociManifest}[img == index], img.Digest, len(readBlob(t, img, img.Digest)))
+		if err := os.WriteFile(filepath.Join(img.Layout, "index.json"), []byte(top), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		a, err := lib.AddImageFile(t.Context(), img.Layout, o)
+		if err != nil || a.Digest != img.Digest {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		return a
+	}
+	add(index, content.ImageOptions{Name: "team/app:v1"})
+	add(single, content.ImageOptions{Name: "secret", Private: true})
+	held := 0
+	s := mirror.NewSource(mirror.SourceConfig{Hold: func(cid string) (func(), error) {
+		release, err := lib.Blobs().Hold(cid)
+		held++
+		return func() { held--; release() }, err
+	}}, lib)
+	addr := run(t, s, func(c *mirrorConfig) { c.Requests = 1 }) // held is one goroutine's at a time
+	for ref, want := range map[string]exec.Image{
+		"/team/app:v1": index, "/x@" + index.Digest: index, "/secret:latest": single, "/secret@" + single.Digest: single,
+	} {
+		root, got, err := pullAll(t.Context(), plain(), addr+ref)
+		if err != nil || root.Digest.String() != want.Digest || !slices.Contains(got, layer(t, want)) {
+			t.Errorf("%s: %+v, %q, %v", ref, root, got, err)
+		}
+	}
+	if got := ask(t, "GET", addr, "/v2/none/manifests/v1"); got.status != 404 || got.code() != "MANIFEST_UNKNOWN" {
+		t.Errorf("%d %q", got.status, got.body)
+	}
+	if got := ask(t, "GET", addr, "/v2/_catalog"); string(got.body) != `{"repositories":["team/app"]}` {
+		t.Errorf("%d %q", got.status, got.body)
+	}
+	// Requests end one after the other, so this is seen when the last has.
+	if got := ask(t, "GET", addr, "/v2/"); got.status != 200 || held != 0 {
+		t.Errorf("%d, %d are held", got.status, held)
+	}
 }
 
-func newWorld() *world {
-	return &world{folders: map[string]exec.Image{}, own: map[string]mirror.Found{}, said: map[string]mirror.Said{}}
+// asked is a Library that knows a few refs, and remembers what it was asked.
+type asked struct {
+	known map[string]exec.Image
+	refs  []string
+	fails int // holds that fail first
+	held  int
 }
 
-func (w *world) deps() mirror.Deps {
-	return mirror.Deps{
-		Own: func(ref string) (mirror.Found, error) {
-			if f, ok := w.own[ref]; ok {
-				return f, nil
-			}
-			return mirror.Found{}, mirror.ErrUnknown
-		},
-		Public: func() (all []string, err error) {
-			for n := range w.own {
-				all = append(all, n)
-			}
-			return all, nil
-		},
-		Search: func(_ context.Context, owner identity.PubKey, ref string) (mirror.Said, error) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if !owner.IsZero() {
-				ref = owner.Short() + "/" + ref
-			}
-			w.asked = append(w.asked, ref)
-			return w.said[ref], nil
-		},
-		Layout: func(_ context.Context, f mirror.Found) (string, func(), error) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.fetched = append(w.fetched, f.CID)
-			img, ok := w.folders[f.CID]
-			if !ok {
-				return "", nil, errors.New("nobody has it")
-			}
-			w.held++
-			return img.Layout, func() {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				w.held--
-			}, nil
-		},
+func (a *asked) PullImage(_ context.Context, ref string, o content.FetchOptions) (content.Entry, string, error) {
+	a.refs = append(a.refs, ref)
+	if !o.Anyone {
+		return content.Entry{}, "", errors.New("from nobody")
+	}
+	img, ok := a.known[ref]
+	if !ok {
+		return content.Entry{}, "", fmt.Errorf("%w: %s", content.ErrNoName, ref)
+	}
+	return content.Entry{Digest: img.Digest, CID: "cid of " + img.Digest}, img.Layout, nil
+}
+
+func (a *asked) Names(content.Kind) ([]content.Entry, error) {
+	return []content.Entry{
+		{Name: "app:v1", CID: "shared"}, {Name: "app", CID: "shared"}, {Name: "own:v1", CID: "private"}, {Name: "Upper:v1", CID: "shared"},
+	}, nil
+}
+
+func (a *asked) Shared(cid string) bool { return cid == "shared" }
+
+func (a *asked) hold(string) (func(), error) {
+	if a.fails--; a.fails >= 0 {
+		return nil, blob.ErrNotHave
+	}
+	a.held++
+	return func() { a.held-- }, nil
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	self, alice, bob := key(t, 9).PubKey(), key(t, 1).PubKey(), key(t, 2).PubKey()
+	img := exec.Image{Digest: nothing, Layout: "dir"}
+	a := &asked{known: map[string]exec.Image{}}
+	s := mirror.NewSource(mirror.SourceConfig{Self: self, Publishers: []identity.PubKey{alice}, Hold: a.hold}, a)
+	// All that a ref may be, in this order, and nothing else.
+	for _, c := range []struct {
+		ref  mirror.Ref
+		asks []string
+	}{
+		{mirror.Ref{Name: "app", Tag: "v1"}, []string{"app:v1", alice.String() + "/app:v1"}},
+		{mirror.Ref{Name: "app", Tag: "latest"}, []string{"app:latest", "app", alice.String() + "/app:latest"}},
+		{mirror.Ref{Owner: self, Name: "app", Tag: "v1"}, []string{"app:v1"}},
+		{mirror.Ref{Owner: bob, Name: "team/app", Tag: "latest"}, []string{bob.String() + "/team/app:latest"}},
+	} {
+		a.refs = nil
+		if got, err := s.ByName(t.Context(), c.ref); !errors.Is(err, mirror.ErrUnknown) {
+			t.Errorf("%s: %+v, %v", c.ref, got, err)
+		}
+		if !slices.Equal(a.refs, c.asks) {
+			t.Errorf("%s: asked %q", c.ref, a.refs)
+		}
+		last := c.asks[len(c.asks)-1]
+		a.known = map[string]exec.Image{last: img}
+		got, err := s.ByName(t.Context(), c.ref)
+		if err != nil || got.Digest != nothing || got.Dir != "dir" || a.held != 1 {
+			t.Fatalf("%s: %+v, %v", c.ref, got, err)
+		}
+		got.Release()
+		a.known = nil
+	}
+	// What is collected between finding and holding is brought again, once.
+	a.known = map[string]exec.Image{nothing: img}
+	for fails, ok := range []bool{true, true, false} {
+		a.fails = fails
+		got, err := s.ByDigest(t.Context(), nothing)
+		if (err == nil) != ok || !ok && !errors.Is(err, blob.ErrNotHave) {
+			t.Errorf("%d failures: %v", fails, err)
+		}
+		if ok {
+			got.Release()
+		}
+	}
+	if a.held != 0 {
+		t.Errorf("%d are held", a.held)
+	}
+	list, err := s.List(t.Context())
+	if err != nil || !slices.Equal(list, []mirror.Ref{{Name: "app", Tag: "v1"}, {Name: "app", Tag: "latest"}}) {
+		t.Errorf("%v, %v", list, err)
 	}
 }
 
@@ -90,179 +184,4 @@ func key(t testing.TB, n byte) *identity.Key {
 		t.Fatal(err)
 	}
 	return k
-}
-
-func signed(t testing.TB, k *identity.Key, at int64, name, digest, cid string) wire.Event {
-	t.Helper()
-	e, err := wire.Seal(k, wire.ContentName{Name: name, What: wire.WhatImage, Digest: digest, CID: cid, Size: 1, Created: at}, time.Unix(at, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
-func TestSourceByName(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	alice, bob, mallory := key(t, 1), key(t, 2), key(t, 3)
-	mine, old, current := newImage(t, 1), newImage(t, 2), newImage(t, 3)
-	w.folders[cids[0]], w.folders[cids[1]], w.folders[cids[2]] = mine, old, current
-	w.own["mine"] = mirror.Found{Digest: mine.Digest, CID: cids[0]}
-	w.own["app:v1"] = mirror.Found{Digest: mine.Digest, CID: cids[0]}
-	forged := signed(t, alice, 900, "app:v1", mine.Digest, cids[0])
-	forged.Content = "changed"
-	w.said[alice.PubKey().Short()+"/app:v1"] = mirror.Said{
-		Names: []wire.Event{
-			signed(t, alice, 100, "app:v1", old.Digest, cids[1]),
-			signed(t, alice, 200, "app:v1", current.Digest, cids[2]),
-			signed(t, mallory, 300, "app:v1", mine.Digest, cids[0]), // another's word
-			signed(t, alice, 400, "other:v1", mine.Digest, cids[0]), // of another name
-			forged,
-		},
-		CIDs: []string{cids[0]},
-	}
-	w.said[bob.PubKey().Short()+"/tool"] = mirror.Said{Names: []wire.Event{signed(t, bob, 100, "tool", old.Digest, cids[1])}}
-	w.said[mallory.PubKey().Short()+"/evil:v1"] = mirror.Said{Names: []wire.Event{signed(t, mallory, 100, "evil:v1", old.Digest, cids[2])}}
-	s := mirror.NewSource(mirror.SourceConfig{Self: key(t, 9).PubKey(), Publishers: []identity.PubKey{alice.PubKey(), bob.PubKey()}}, w.deps(), slog.New(slog.DiscardHandler))
-	for _, c := range []struct {
-		ref  mirror.Ref
-		want string // digest
-	}{
-		{mirror.Ref{Name: "mine", Tag: "latest"}, mine.Digest},
-		{mirror.Ref{Name: "mine", Tag: "v1"}, ""},
-		{mirror.Ref{Name: "app", Tag: "v1"}, mine.Digest}, // one's own before publishers'
-		{mirror.Ref{Owner: key(t, 9).PubKey(), Name: "app", Tag: "v1"}, mine.Digest},
-		{mirror.Ref{Owner: alice.PubKey(), Name: "app", Tag: "v1"}, current.Digest},
-		{mirror.Ref{Owner: alice.PubKey(), Name: "app", Tag: "v2"}, ""},
-		{mirror.Ref{Owner: alice.PubKey(), Name: "mine", Tag: "latest"}, ""},
-		{mirror.Ref{Name: "tool", Tag: "latest"}, old.Digest}, // a publisher's
-		{mirror.Ref{Name: "evil", Tag: "v1"}, ""},             // nobody's here
-	} {
-		img, err := s.ByName(t.Context(), c.ref)
-		if c.want == "" {
-			if !errors.Is(err, mirror.ErrUnknown) {
-				t.Errorf("%s: %+v, %v", c.ref, img, err)
-			}
-			continue
-		}
-		if err != nil || img.Digest != c.want {
-			t.Errorf("%s: %+v, %v", c.ref, img, err)
-			continue
-		}
-		img.Release()
-	}
-	// A name that its owner gave to a folder without that image.
-	if img, err := s.ByName(t.Context(), mirror.Ref{Owner: mallory.PubKey(), Name: "evil", Tag: "v1"}); !errors.Is(err, exec.ErrImage) {
-		t.Errorf("%+v, %v", img, err)
-	}
-	if w.held != 0 {
-		t.Errorf("%d are held", w.held)
-	}
-	list, err := s.List(t.Context())
-	if err != nil || len(list) != 2 {
-		t.Errorf("%v, %v", list, err)
-	}
-}
-
-func TestSourceByDigest(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	img, wrong := newImage(t, 1), newImage(t, 2)
-	w.folders[cids[0]], w.folders[cids[1]], w.folders[cids[2]] = img, wrong, wrong
-	stranger := key(t, 3)
-	w.said[img.Digest] = mirror.Said{
-		Names: []wire.Event{signed(t, stranger, 100, "x", img.Digest, cids[1]), signed(t, stranger, 100, "y", wrong.Digest, cids[2])},
-		CIDs:  []string{cids[1], cids[3], cids[0], cids[0]},
-	}
-	s := mirror.NewSource(mirror.SourceConfig{}, w.deps(), slog.New(slog.DiscardHandler))
-	// A lie and an absence are passed over, and what was found is remembered.
-	for range 3 {
-		got, err := s.ByDigest(t.Context(), img.Digest)
-		if err != nil || got.Digest != img.Digest || got.Dir != img.Layout {
-			t.Fatalf("%+v, %v", got, err)
-		}
-		got.Release()
-	}
-	if len(w.asked) != 1 || !slices.Equal(w.fetched, []string{cids[1], cids[3], cids[0], cids[0], cids[0]}) {
-		t.Errorf("asked %q, fetched %q", w.asked, w.fetched)
-	}
-	if _, err := s.ByDigest(t.Context(), nothing); !errors.Is(err, mirror.ErrUnknown) {
-		t.Error(err)
-	}
-	// However many folders strangers name, a few are tried.
-	w.fetched = nil
-	w.said[nothing] = mirror.Said{CIDs: append(slices.Clone(cids[1:]), "a", "b", "c")}
-	if _, err := s.ByDigest(t.Context(), nothing); err == nil || len(w.fetched) != 4 {
-		t.Errorf("fetched %q, %v", w.fetched, err)
-	}
-	if w.held != 0 {
-		t.Errorf("%d are held", w.held)
-	}
-}
-
-// TestSourceSearchEnds: a network that does not answer is not waited for.
-func TestSourceSearchEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		deps := newWorld().deps()
-		deps.Search = func(ctx context.Context, _ identity.PubKey, _ string) (mirror.Said, error) {
-			<-ctx.Done()
-			return mirror.Said{}, ctx.Err()
-		}
-		s := mirror.NewSource(mirror.SourceConfig{Search: 10 * time.Second}, deps, slog.New(slog.DiscardHandler))
-		begun := time.Now()
-		if _, err := s.ByDigest(t.Context(), nothing); !errors.Is(err, mirror.ErrUnknown) || time.Since(begun) != 10*time.Second {
-			t.Errorf("%v after %v", err, time.Since(begun))
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := s.ByName(ctx, mirror.Ref{Owner: key(t, 1).PubKey(), Name: "app", Tag: "v1"}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-	})
-}
-
-// TestSourcePulls: so many images are brought at once, and what is here does
-// not wait for them.
-func TestSourcePulls(t *testing.T) {
-	t.Parallel()
-	w := newWorld()
-	here, far := newImage(t, 1), newImage(t, 2)
-	w.folders[cids[0]], w.folders[cids[1]] = here, far
-	w.own["here"], w.own["far"] = mirror.Found{Digest: here.Digest, CID: cids[0]}, mirror.Found{Digest: far.Digest, CID: cids[1]}
-	deps := w.deps()
-	begun, let := make(chan struct{}), make(chan struct{})
-	layout := deps.Layout
-	deps.Layout = func(ctx context.Context, f mirror.Found) (string, func(), error) {
-		if f.CID == cids[1] {
-			begun <- struct{}{}
-			<-let
-		}
-		return layout(ctx, f)
-	}
-	deps.Here = func(cid string) bool { return cid == cids[0] }
-	s := mirror.NewSource(mirror.SourceConfig{Pulls: 1}, deps, slog.New(slog.DiscardHandler))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for range 2 {
-		wg.Go(func() {
-			if img, err := s.ByName(t.Context(), mirror.Ref{Name: "far", Tag: "latest"}); err != nil {
-				t.Error(err)
-			} else {
-				img.Release()
-			}
-		})
-	}
-	<-begun
-	if img, err := s.ByName(t.Context(), mirror.Ref{Name: "here", Tag: "latest"}); err != nil {
-		t.Error(err)
-	} else {
-		img.Release()
-	}
-	select {
-	case <-begun:
-		t.Error("two at once")
-	default:
-	}
-	close(let)
-	<-begun
 }
