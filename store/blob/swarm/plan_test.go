@@ -3,6 +3,7 @@ package swarm
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -102,7 +103,7 @@ func TestSpeedIsTheSumOfTheSpeeds(t *testing.T) {
 		for i := range rapid.IntRange(1, 6).Draw(t, "sources") {
 			p := &peer{
 				name:  fmt.Sprintf("s%d", i),
-				pace:  rapid.Float64Range(5, 300).Draw(t, "pace"),
+				pace:  rapid.Float64Range(5, 120).Draw(t, "pace"),
 				delay: time.Duration(rapid.IntRange(0, 40).Draw(t, "delay")) * time.Millisecond,
 			}
 			sum += p.pace
@@ -246,5 +247,45 @@ func TestSpeedTold(t *testing.T) {
 	}
 	if speed := w.plan.Speed("s", w.now.Add(time.Minute)); speed > 1 {
 		t.Errorf("a source that sent nothing for a minute has %.1f B/s", speed)
+	}
+}
+
+// BenchmarkBlock is what one block of a very large file costs in the plan.
+func BenchmarkBlock(b *testing.B) {
+	const blocks, sources = 10_000_000, 16
+	now := time.Unix(0, 0)
+	p := New(blocks, nil, Config{})
+	queues := make([][]Request, sources)
+	for i := range sources {
+		p.Join(fmt.Sprint(i), nil, now)
+	}
+	for b.Loop() {
+		if p.Finished() {
+			b.StopTimer()
+			p = New(blocks, nil, Config{})
+			for i := range sources {
+				p.Join(fmt.Sprint(i), nil, now)
+				queues[i] = nil
+			}
+			b.StartTimer()
+		}
+		now = now.Add(time.Millisecond)
+		for i, q := range queues {
+			name := strconv.Itoa(i)
+			for len(q) == 0 {
+				r, ok := p.Next(name, now)
+				if !ok {
+					break
+				}
+				q = append(q, r)
+			}
+			if len(q) > 0 {
+				p.Got(name, q[0].From, 1<<20, now)
+				if q[0].From++; q[0].Len() == 0 {
+					q = q[1:]
+				}
+			}
+			queues[i] = q
+		}
 	}
 }
