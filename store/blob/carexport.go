@@ -129,7 +129,8 @@ func (e *carExport) file(ctx context.Context, c cid.Cid, r record) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
-		if more && isRaw(st.cid) {
+		leaf := more && isRaw(st.cid)
+		if leaf {
 			if st.root {
 				st.size = r.Size
 			}
@@ -144,20 +145,25 @@ func (e *carExport) file(ctx context.Context, c cid.Cid, r record) error {
 			return err
 		}
 		batch, bytes = batch[:0], 0
-		if isRaw(st.cid) {
+		if leaf {
 			continue
 		}
-		block, err := e.s.node(c, st.cid)
-		if err == nil {
-			_, err = w.open(block)
-		}
-		if err == nil && e.first(st.cid) {
-			err = e.block(st.cid, block)
-		}
-		if err != nil {
+		if err := e.node(w, st); err != nil {
 			return err
 		}
 	}
+}
+
+// node enters an interior node of a file and writes it.
+func (e *carExport) node(w *walker, st step) error {
+	block, err := e.s.node(w.root, st.cid)
+	if err == nil {
+		_, err = w.open(block)
+	}
+	if err == nil && e.first(st.cid) {
+		err = e.block(st.cid, block)
+	}
+	return err
 }
 
 // leaves reads, verifies and writes some leaves of a file, of so many bytes.

@@ -3,10 +3,11 @@
 //
 // A file becomes UnixFS by the profile unixfs-v1-2025 (CIDv1, sha2-256, raw
 // leaves, 1 MiB chunks, 1024 links a node, balanced tree); a folder becomes a
-// UnixFS directory with sorted names and no metadata. The bytes of a file are
-// one plain file on disk, or stay where the user has them; the index holds the
-// interior nodes of the DAG and one small record per file or folder, and never
-// an entry per leaf.
+// UnixFS directory with sorted names and no metadata, sharded where its node
+// would pass 256 KiB. Both leave and come in as CAR files too. The bytes of a
+// file are one plain file on disk, or part of one that small files share, or
+// stay where the user has them; the index holds the interior nodes of the DAG
+// and one small record per file or folder, and never an entry per leaf.
 //
 // Nothing is visible under its CID before it is whole, verified and synced to
 // disk. The package refuses links, devices, names that would leave a folder,

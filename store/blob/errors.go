@@ -15,7 +15,7 @@ var (
 	// the errors of the sources are wrapped beside it.
 	ErrNoSource = errors.New("blob: no source has the content")
 	// ErrBadBlock says that a source sent bytes that do not hash to the CID
-	// asked for, or of another length. Always inside a SourceError.
+	// asked for, or of another length. Inside a SourceError, but for a CAR file.
 	ErrBadBlock = errors.New("blob: block does not match its CID")
 	// ErrProtocol says that a peer broke the framing of the stream.
 	ErrProtocol = errors.New("blob: malformed stream")
