@@ -138,14 +138,14 @@ func (d *DHT) EachHolder(ctx context.Context, ref string, max int, found func(id
 }
 
 // newSweep starts what keeps content announced, over a table that has members.
-func newSweep(table *kad.IpfsDHT) (*provider.SweepingProvider, error) {
+func newSweep(ctx context.Context, table *kad.IpfsDHT) (*provider.SweepingProvider, error) {
 	return provider.New(
 		provider.WithHost(table.Host()),
 		provider.WithRouter(table),
 		provider.WithMessageSender(table.MessageSender()),
 		provider.WithSelfAddrs(table.FilteredAddrs),
 		provider.WithAddLocalRecord(func(h multihash.Multihash) error {
-			return table.ProviderStore().AddProvider(table.Context(), h, peer.AddrInfo{ID: table.PeerID()})
+			return table.ProviderStore().AddProvider(ctx, h, peer.AddrInfo{ID: table.PeerID()})
 		}),
 		provider.WithReprovideInterval(republish),
 		provider.WithMaxReprovideDelay(republishJitter),
@@ -167,7 +167,7 @@ func (d *DHT) keepContent(ctx context.Context, table *kad.IpfsDHT, joined <-chan
 		case <-time.After(settle):
 		}
 	}
-	sweep, err := newSweep(table)
+	sweep, err := newSweep(ctx, table)
 	if err != nil {
 		return fmt.Errorf("announcing content: %w", err)
 	}

@@ -93,8 +93,8 @@ func (l *Library) Announced() ([]string, error) {
 				return nil
 			}),
 			r.Scan([]byte("signed/"), func(k, v []byte) error {
-				n, err := parseSigned(v, string(k[len("signed/"):]))
-				if err == nil && here[n.CID] {
+				n, gone, err := parseSigned(v, string(k[len("signed/"):]))
+				if err == nil && !gone && here[n.CID] {
 					refs = append(refs, string(k[len("signed/"):]))
 				}
 				return nil

@@ -31,6 +31,7 @@ const maxLearned = 4096
 type signed struct {
 	Event json.RawMessage
 	Own   bool
+	Gone  bool      `json:",omitempty"` // told no more; what follows must be newer
 	At    time.Time // when it came
 }
 
@@ -47,13 +48,20 @@ func nameTag(kind Kind, name string) string {
 	return name
 }
 
-// publish signs the name of an entry that everybody may have. That it cannot be
-// signed takes nothing from the entry.
+// publish signs the name of an entry that everybody may have; of another it
+// takes back what the name stood for before. That it cannot be signed takes
+// nothing from the entry.
 func (l *Library) publish(e Entry) {
-	if l.net.Key == nil || e.Name == "" || e.Stamp != "" || !l.Shared(e.CID) {
+	if l.net.Key == nil || e.Name == "" {
 		return
 	}
-	if err := l.sign(e, time.Now()); err != nil {
+	var err error
+	if l.Shared(e.CID) && e.Stamp == "" {
+		err = l.sign(e, time.Now())
+	} else {
+		err = l.withdraw(e)
+	}
+	if err != nil {
 		l.log.Warn("name not published", "name", e.Name, "err", err)
 	}
 	l.touch()
@@ -64,9 +72,9 @@ func (l *Library) sign(e Entry, now time.Time) error {
 		Name: nameTag(e.Kind, e.Name), What: string(e.Kind), Digest: e.Digest, CID: e.CID, Size: e.Size, Created: now.Unix(),
 	}
 	ref := holders.NameRef(l.net.Key.PubKey(), doc.What, doc.Name)
-	old, err := l.signedName(ref)
+	old, gone, err := l.lastSigned(ref)
 	if err == nil {
-		if o := old.ContentName; o.CID == doc.CID && o.Digest == doc.Digest && o.Size == doc.Size {
+		if o := old.ContentName; !gone && o.CID == doc.CID && o.Digest == doc.Digest && o.Size == doc.Size {
 			return nil
 		}
 		// Of two of one second nobody could tell which is the newer.
@@ -146,31 +154,41 @@ func newer(a, b wire.Event) bool {
 
 // signedName returns the newest document known here of a name. Errors: ErrNoName.
 func (l *Library) signedName(ref string) (Named, error) {
+	n, gone, err := l.lastSigned(ref)
+	if err == nil && gone {
+		return Named{}, fmt.Errorf("%w: %.200q", ErrNoName, ref)
+	}
+	return n, err
+}
+
+// lastSigned is signedName that tells of withdrawn ones too.
+func (l *Library) lastSigned(ref string) (n Named, gone bool, err error) {
 	var data []byte
-	err := l.names.View(func(r store.Reader) (err error) {
+	err = l.names.View(func(r store.Reader) (err error) {
 		data, err = r.Get(signedKey(ref))
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return Named{}, fmt.Errorf("%w: %.200q", ErrNoName, ref)
+		return Named{}, false, fmt.Errorf("%w: %.200q", ErrNoName, ref)
 	}
 	if err != nil {
-		return Named{}, err
+		return Named{}, false, err
 	}
 	return parseSigned(data, ref)
 }
 
 // parseSigned reads a document from the store; it is verified again.
-func parseSigned(data []byte, ref string) (Named, error) {
+func parseSigned(data []byte, ref string) (n Named, gone bool, err error) {
 	var s signed
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Named{}, err
+		return n, false, err
 	}
 	ev, err := wire.Parse(s.Event)
 	if err != nil {
-		return Named{}, err
+		return n, false, err
 	}
-	return checkNamed(ev, ref, time.Now())
+	n, err = checkNamed(ev, ref, time.Now())
+	return n, s.Gone, err
 }
 
 // checkNamed holds a document whose signature is good against the name that was
@@ -194,15 +212,33 @@ func checkNamed(ev wire.Event, ref string, now time.Time) (Named, error) {
 	return Named{ContentName: doc, Author: author, Event: ev}, nil
 }
 
-// withdraw stops telling a name of this node's own. Others who learned it keep
-// it until there is a newer one.
+// withdraw stops telling a name of this node's own, where it is told. Others who
+// learned it keep it until there is a newer one.
 func (l *Library) withdraw(e Entry) error {
 	if l.net.Key == nil {
 		return nil
 	}
 	ref := holders.NameRef(l.net.Key.PubKey(), string(e.Kind), nameTag(e.Kind, e.Name))
+	err := l.names.Update(func(tx store.Txn) error {
+		data, err := tx.Get(signedKey(ref))
+		if err != nil {
+			return err
+		}
+		var s signed
+		if err := json.Unmarshal(data, &s); err != nil {
+			return err
+		}
+		s.Gone = true
+		if data, err = json.Marshal(s); err != nil {
+			return err
+		}
+		return tx.Set(signedKey(ref), data)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
 	l.touch()
-	return l.names.Update(func(tx store.Txn) error { return tx.Delete(signedKey(ref)) })
+	return err
 }
 
 // indexDigest remembers of which image a blob is the layout.

@@ -108,6 +108,16 @@ func TestNewestNameHolds(t *testing.T) {
 	if got := resolve(start(t, memberOptions{}, b)); got != young.Digest {
 		t.Errorf("from who knows it still: %s", got)
 	}
+	// Given again within the same second it is newer all the same; given to what
+	// is private it is told no more.
+	last := author.imageOf("last", ImageOptions{Name: "app:v1"})
+	if got := resolve(b); got != last.Digest {
+		t.Errorf("given again: %s, want %s", got, last.Digest)
+	}
+	author.imageOf("hidden", ImageOptions{Name: "app:v1", Private: true})
+	if _, err := start(t, memberOptions{}, author).ResolveName(t.Context(), author.id(), Image, "app:v1"); !errors.Is(err, ErrNoName) {
+		t.Errorf("given to what is private: %v", err)
+	}
 }
 
 // A layout that is not of the digest asked for is passed over.

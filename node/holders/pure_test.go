@@ -161,6 +161,21 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+func FuzzFormOf(f *testing.F) {
+	f.Add(anyCID)
+	f.Add(anyDigest)
+	f.Add("npub1/image/x:y")
+	f.Fuzz(func(t *testing.T, ref string) {
+		form, err := FormOf(ref)
+		if (err == nil) == (form == 0) && err == nil {
+			t.Errorf("%q has no form and no error", ref)
+		}
+		if err == nil && len(ref) > maxRef {
+			t.Errorf("a ref of %d bytes", len(ref))
+		}
+	})
+}
+
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 'h', 'i'})
 	f.Fuzz(func(t *testing.T, b []byte) {

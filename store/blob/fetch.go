@@ -242,6 +242,9 @@ func (f *fetch) verdict(now time.Time) (done bool, err error) {
 	if alive > 0 {
 		f.failed = append(f.failed, fmt.Errorf("%w: the sources have no more of it", ErrNotHave))
 	}
+	if len(f.failed) == 0 {
+		return false, fmt.Errorf("%w: %s: nobody was found", ErrNoSource, f.root)
+	}
 	return false, fmt.Errorf("%w: %s: %w", ErrNoSource, f.root, errors.Join(f.failed...))
 }
 
