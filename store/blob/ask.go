@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"slices"
 	"time"
 )
 
@@ -12,8 +13,9 @@ const (
 	// least, beside what the plan of one file gives it.
 	leastAhead = 16 << 20
 	// overdue is how long an item was asked of one source before it is asked
-	// of another that has nothing else to do.
-	overdue = 500 * time.Millisecond
+	// of another that has nothing else to do, of a third after twice that.
+	overdue    = 500 * time.Millisecond
+	mostAskers = 6
 	// mapEvery is how often a source that grows is asked what it has.
 	mapEvery = 2 * time.Second
 )
@@ -138,7 +140,10 @@ func (f *fetch) askOverdue(p *peer, now time.Time) {
 		if len(p.asked) >= 8 {
 			return
 		}
-		if it.askers == 1 && now.Sub(it.since) >= overdue && !p.lacks[it] && f.reach(p, it) {
+		if it.askers > mostAskers || now.Sub(it.since) < overdue<<(it.askers-1) || p.lacks[it] {
+			continue
+		}
+		if !slices.ContainsFunc(p.asked, func(a *asking) bool { return a.it == it }) && f.reach(p, it) {
 			f.askItem(p, it, now)
 		}
 	}
@@ -184,15 +189,15 @@ func (f *fetch) askLeaves(p *peer, fp *filePart, now time.Time) error {
 // join makes a source part of a file's plan; false when it is not yet.
 func (f *fetch) join(p *peer, fp *filePart, now time.Time) bool {
 	last, known := p.maps[fp]
+	if p.lacks[fp.it] || !f.reach(p, fp.it) {
+		return false
+	}
 	if !p.part {
 		if !known {
 			p.maps[fp] = now
 			fp.plan.Join(p.key, nil, now)
 		}
 		return true
-	}
-	if p.lacks[fp.it] || !f.reach(p, fp.it) {
-		return false
 	}
 	if !known || (len(p.asked) == 0 && now.Sub(last) >= mapEvery) {
 		p.maps[fp] = now

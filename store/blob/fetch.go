@@ -167,7 +167,7 @@ func (f *fetch) run(ctx context.Context) error {
 		cancel()
 	}
 	// In order: the sources, whose blocks end up in the parts and the pack.
-	f.waitPeers()
+	f.endPeers()
 	cancel()
 	f.work.Wait()
 	return f.wrapUp(err)
@@ -225,14 +225,14 @@ func (f *fetch) verdict(now time.Time) (done bool, err error) {
 		f.moved = now
 		return false, nil
 	}
-	alive, busy := len(f.queue), f.finishing()
+	alive, busy := len(f.queue), f.finishing() || f.discovering
 	for _, p := range f.peers {
 		if p.state == StateActive || p.state == StateIdle {
 			alive++
-			busy = busy || p.state == StateActive
+			busy = busy || p.due()
 		}
 	}
-	if f.discovering || busy {
+	if busy {
 		f.moved = now
 		return false, nil
 	}

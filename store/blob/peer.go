@@ -30,6 +30,8 @@ type peer struct {
 	key  string // in the plans; names may be given twice
 	wake chan struct{}
 	done chan struct{}
+	// cancel breaks the stream off.
+	cancel func()
 
 	// Of its goroutine, and of those who hold the mutex while it runs.
 	k      *conn
@@ -130,14 +132,22 @@ func (f *fetch) startSources(ctx context.Context, now time.Time) {
 		f.started = now
 		p.state = StateActive
 		f.s.addStream(1)
+		ctx, cancel := context.WithCancel(ctx)
+		p.cancel = cancel
 		go p.run(ctx)
 	}
 }
 
-// waitPeers waits until all sources have ended.
-func (f *fetch) waitPeers() {
+// endPeers waits until all sources have ended: those of which nothing is due
+// leave in order, the others are broken off.
+func (f *fetch) endPeers() {
 	f.mu.Lock()
 	peers := slices.Clone(f.peers)
+	for _, p := range peers {
+		if p.state == StateActive {
+			p.cancel()
+		}
+	}
 	f.mu.Unlock()
 	for _, p := range peers {
 		<-p.done
@@ -160,6 +170,7 @@ func (f *fetch) wakePeers() {
 func (p *peer) run(ctx context.Context) {
 	defer close(p.done)
 	defer p.f.s.addStream(-1)
+	defer p.cancel()
 	err := p.dial(ctx)
 	if err == nil {
 		err = p.loop(ctx)
@@ -188,7 +199,9 @@ func (p *peer) dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.f.mu.Lock()
 	p.k = k
+	p.f.mu.Unlock()
 	if p.part, err = readStatus(k.r); err == nil && p.part {
 		_, err = readMap(k.r) // asked for anew when there is something to get
 	}
@@ -227,6 +240,12 @@ func (p *peer) loop(ctx context.Context) error {
 		p.f.mu.Unlock()
 		p.k.alive()
 	}
+}
+
+// due tells that something may come from the source; the lock is held. A
+// question what it has does not count: it may be asked for ever.
+func (p *peer) due() bool {
+	return p.state == StateActive && !(len(p.asked) == 1 && p.asked[0].q.have)
 }
 
 // abort makes the goroutine of a source that lies end, and says why.
