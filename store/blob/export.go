@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -12,8 +11,9 @@ import (
 )
 
 // Export writes the file or folder c to dest, which must not exist and whose
-// parent must. It appears there only when complete. Copies are not synced to
-// disk. Errors: ErrTooBig before anything is written, ErrName, ErrNotHave,
+// parent must. It appears there only when complete. Copies share their place on
+// the disk with the store where the file system can do that, and are not synced
+// to disk. Errors: ErrTooBig before anything is written, ErrName, ErrNotHave,
 // ErrChanged, ErrCorrupt, ErrNoSpace, os.ErrExist.
 func (s *Store) Export(ctx context.Context, c, dest string, lim Limits) error {
 	id, err := parseCID(c)
@@ -96,8 +96,7 @@ func (e *exporter) file(ctx context.Context, c cid.Cid, r record, path string) e
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, cancellable(ctx, f))
-	return errors.Join(err, out.Close())
+	return errors.Join(f.copyTo(ctx, out), out.Close())
 }
 
 // folder walks all nodes of a folder that is here. Errors: ErrCorrupt.
@@ -107,19 +106,4 @@ func (s *Store) folder(c cid.Cid) (*folderWalk, error) {
 		return nil, fmt.Errorf("%w: folder %s: %w", ErrCorrupt, c, err)
 	}
 	return w, nil
-}
-
-// readFunc is an io.Reader that is one function.
-type readFunc func(p []byte) (int, error)
-
-func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// cancellable stops a long copy when its context ends.
-func cancellable(ctx context.Context, r io.Reader) io.Reader {
-	return readFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return r.Read(p)
-	})
 }

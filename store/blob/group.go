@@ -6,9 +6,9 @@ import "sync"
 // moment, such as a sync: a call of do returns after a run of fn that began
 // after the call, and callers that come while one runs share the next.
 type group struct {
-	turn sync.Mutex // held by the run in progress
 	mu   sync.Mutex
-	next *run // that has not begun
+	last *run // that has begun
+	next *run // that has not
 }
 
 type run struct {
@@ -24,13 +24,14 @@ func (g *group) do(fn func() error) error {
 		<-r.done
 		return r.err
 	}
-	r := &run{done: make(chan struct{})}
+	r, before := &run{done: make(chan struct{})}, g.last
 	g.next = r
 	g.mu.Unlock()
-	g.turn.Lock()
-	defer g.turn.Unlock()
+	if before != nil {
+		<-before.done
+	}
 	g.mu.Lock()
-	g.next = nil // who comes from here on may have written after the sync began
+	g.last, g.next = r, nil // who comes from here on may have written after it began
 	g.mu.Unlock()
 	r.err = fn()
 	close(r.done)

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ type opened struct {
 	off  int64 // where the section begins in f
 	size int64
 	pos  int64 // of Read, in the section
+	// shared says that others read from f too.
+	shared bool
 	// changed, when set, tells that bytes referenced in place are no longer
 	// those that were added. It is asked after the bytes were read.
 	changed func() error
@@ -45,7 +48,7 @@ func (s *Store) openFile(c cid.Cid, r record) (*opened, error) {
 
 // openPlain opens a file that must be there, or else the store is wrong.
 func openPlain(path string, wrong error) (*os.File, os.FileInfo, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0) // what was a file may be a pipe now
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%w: %s is gone", wrong, path)
 	}
@@ -85,7 +88,7 @@ func (s *Store) openPacked(c cid.Cid, r record) (*opened, error) {
 				return nil, errors.Join(fmt.Errorf("%w: %s is short", ErrCorrupt, p.f.Name()), s.packs.put(p))
 			}
 			closed := sync.OnceValue(func() error { return s.packs.put(p) })
-			return &opened{f: p.f, off: r.Off, size: int64(r.Size), closed: closed}, nil
+			return &opened{f: p.f, off: r.Off, size: int64(r.Size), shared: true, closed: closed}, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("blob: %w", err)
@@ -172,6 +175,35 @@ func (o *opened) Seek(off int64, whence int) (int64, error) {
 	}
 	o.pos = off
 	return off, nil
+}
+
+// copyStep is how many bytes are copied between two looks whether to go on.
+const copyStep = 16 << 20
+
+// copyTo writes all bytes to an empty file, if it can without copying them.
+// Read must not have been called.
+func (o *opened) copyTo(ctx context.Context, out *os.File) error {
+	if o.shared { // with a position that others have, and small
+		_, err := io.CopyN(out, io.NewSectionReader(o.f, o.off, o.size), o.size)
+		return err
+	}
+	if clone(out, o.f) {
+		return o.check()
+	}
+	for left := o.size; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(out, o.f, min(left, copyStep))
+		if changed := o.check(); changed != nil {
+			return changed
+		}
+		if err != nil {
+			return err
+		}
+		left -= n
+	}
+	return nil
 }
 
 // Close implements io.Closer.
