@@ -3,14 +3,11 @@ package demo
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
-	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
@@ -69,64 +66,13 @@ func (n *testnet) waitUntil(id string, shards int) {
 // killAndRestart ends a node with SIGKILL and starts it again as it was.
 func (n *testnet) killAndRestart(name string) {
 	n.t.Helper()
-	node, _ := n.net.Node(name)
-	pid := n.client(name).PID() // not node.PID: it may have been restarted before
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		n.t.Fatal(err)
-	}
-	var args []string
-	for _, a := range bytes.Split(bytes.TrimRight(raw, "\x00"), []byte{0}) {
-		args = append(args, string(a))
-	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "INFERNET_HOME="+node.Home, "INFERNET_LIFELINE=")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	log, err := os.OpenFile(filepath.Join(node.Home, "node.log"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer log.Close()
-	cmd.Stderr = log
-	// The dead process is a child of this one and holds the database's lock
-	// until it is gone.
-	if err := cmd.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	n.await(name+" is back", func() bool {
-		f, err := api.ReadFile(node.Home)
-		if err != nil || f.PID == pid { // what the dead one left
-			return false
-		}
-		c, err := node.Client()
-		if err != nil {
-			return false
-		}
-		s, err := c.Status(n.t.Context())
-		return err == nil && s.Ready
-	})
+	devnettest.Kill(n.t, n.net, name)()
 }
 
 // await polls a condition for a minute.
 func (n *testnet) await(what string, ok func() bool) {
 	n.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(time.Minute)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-late:
-			n.t.Fatalf("not within a minute: %s", what)
-		}
-	}
+	devnettest.Await(n.t, what, ok)
 }
 
 // finish waits for the job's end and checks answers and books.
