@@ -20,9 +20,10 @@ const maxHeader = 64 << 20
 
 // ModelOptions says how a model is taken in.
 type ModelOptions struct {
-	Name      string // may be empty
-	Reference bool   // the file stays where and as it is
-	Private   bool   // not given to everybody, as models that a person adds are
+	Name      string      // may be empty
+	Reference bool        // the file stays where and as it is
+	Private   bool        // not given to everybody, as models that a person adds are
+	OnRead    func(n int) // told of bytes that were read; may be nil
 }
 
 // AddModel stores a model file or folder by copy; name may be empty. Errors:
@@ -57,11 +58,12 @@ func (l *Library) takeModel(ctx context.Context, path string, o ModelOptions) (E
 	if err != nil {
 		return Entry{}, err
 	}
+	opt := blob.AddOptions{Reference: o.Reference, OnRead: o.OnRead}
 	var b blob.Info
 	if info.IsDir() {
-		b, err = l.blobs.AddTree(ctx, path)
+		b, err = l.blobs.AddTreeWith(ctx, path, opt)
 	} else {
-		b, err = l.blobs.AddFile(ctx, path, blob.AddOptions{Reference: o.Reference})
+		b, err = l.blobs.AddFile(ctx, path, opt)
 	}
 	if err != nil {
 		return Entry{}, err

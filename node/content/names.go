@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/store"
+	"infernet.tech/infernet/store/blob"
 )
 
 // Kind is the shelf a name stands on: the same name may mean a model and an
@@ -26,7 +27,7 @@ type Entry struct {
 	Kind    Kind
 	Name    string
 	CID     string
-	Digest  string `json:",omitempty"` // of an image's manifest
+	Digest  string `json:",omitempty"` // of an image's index or manifest
 	Size    uint64 // payload bytes
 	Dir     bool
 	AddedAt time.Time
@@ -62,7 +63,12 @@ func (l *Library) Name(e Entry) error {
 	if err := l.blobs.Pin(e.CID); err != nil {
 		return err
 	}
+	var old Entry
 	err = l.names.Update(func(tx store.Txn) error {
+		// What the name stood for is only looked at to let it go.
+		if data, err := tx.Get(nameKey(e.Kind, e.Name)); err == nil {
+			_ = json.Unmarshal(data, &old)
+		}
 		if e.Digest != "" {
 			if err := tx.Set(digestKey(e.Digest, e.CID), nil); err != nil {
 				return err
@@ -70,10 +76,29 @@ func (l *Library) Name(e Entry) error {
 		}
 		return tx.Set(nameKey(e.Kind, e.Name), data)
 	})
-	if err == nil {
-		l.publish(e)
+	if err != nil {
+		return err
 	}
-	return err
+	l.publish(e)
+	if old.CID != "" && old.CID != e.CID {
+		return l.letGo(old.CID)
+	}
+	return nil
+}
+
+// letGo takes the pin of a blob that has lost a name, and gives it to nobody any
+// more, unless it has another name.
+func (l *Library) letGo(cid string) error {
+	for _, k := range []Kind{Data, Model, Image} {
+		if _, err := l.Lookup(k, cid); !errors.Is(err, ErrNoName) {
+			return err
+		}
+	}
+	err := l.blobs.Unpin(cid)
+	if errors.Is(err, blob.ErrNotHave) {
+		err = nil
+	}
+	return errors.Join(err, l.Unshare(cid))
 }
 
 // Lookup finds what a name, or a CID that has one, stands for.
@@ -159,10 +184,5 @@ func (l *Library) Unname(kind Kind, name string) (Entry, error) {
 	if err := l.withdraw(e); err != nil {
 		return e, err
 	}
-	for _, k := range []Kind{Data, Model, Image} {
-		if _, err := l.Lookup(k, e.CID); !errors.Is(err, ErrNoName) {
-			return e, err
-		}
-	}
-	return e, errors.Join(l.blobs.Unpin(e.CID), l.Unshare(e.CID))
+	return e, l.letGo(e.CID)
 }
