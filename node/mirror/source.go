@@ -29,11 +29,13 @@ type SourceConfig struct {
 	// Hold keeps a blob from being collected while it is read;
 	// blob.Store.Hold does.
 	Hold func(cid string) (release func(), err error)
+	// Visible tells which images tools may have; nil shows this machine all
+	// that the node has, private things too.
+	Visible func(cid string) bool
 }
 
-// Source is the Images of a node: its own, then the network's. It shows this
-// machine all that the node has by name or digest, private things too, and
-// lists what everybody may have.
+// Source is the Images of a node: its own, then the network's. It lists what
+// everybody may have.
 type Source struct {
 	cfg SourceConfig
 	lib Library
@@ -81,6 +83,9 @@ func (s *Source) bring(ctx context.Context, ref string) (Image, error) {
 		}
 		if err != nil {
 			return Image{}, err
+		}
+		if s.cfg.Visible != nil && !s.cfg.Visible(e.CID) {
+			return Image{}, ErrUnknown
 		}
 		img := Image{Digest: e.Digest, Dir: dir}
 		if s.cfg.Hold == nil {
