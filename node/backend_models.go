@@ -14,16 +14,16 @@ import (
 // addModel takes in a model: a file or folder of this machine, one of the hub,
 // or one of another node.
 func (b contentBackend) addModel(ctx context.Context, req api.AddRequest) (api.Content, error) {
-	from, err := peersOf(req.From)
-	if err != nil {
-		return api.Content{}, err
-	}
 	lib, name := b.n.lib, ""
 	var e content.Entry
+	var err error
 	switch ref, referr := hub.ParseRef(req.Source); {
 	case req.Source == "":
 		name = modelName(req.Path)
-		e, err = lib.AddModelFile(ctx, req.Path, content.ModelOptions{Reference: req.Reference})
+		read := newReading(api.StageAdd, bytesBelow(req.Path), req.Progress)
+		e, err = lib.AddModelFile(ctx, req.Path, content.ModelOptions{
+			Reference: req.Reference, Private: req.Private, OnRead: read.onRead(),
+		})
 	case strings.HasPrefix(req.Source, "hf:"):
 		if err = referr; err == nil {
 			name = modelName(ref.File)
@@ -34,36 +34,54 @@ func (b contentBackend) addModel(ctx context.Context, req api.AddRequest) (api.C
 			})
 		}
 	default:
-		limit := req.Max
-		if limit == 0 {
-			limit = content.MaxBring
-		}
-		e, err = lib.BringModel(ctx, req.Source, "", limit, from...)
+		e, err = b.bringModel(ctx, req)
 	}
 	if err == nil {
 		e, err = b.nameModel(e, req.Name, name)
 	}
+	if err == nil {
+		err = b.shareAdded(e.CID, req)
+	}
 	if err != nil {
-		return api.Content{}, contentError(err)
+		return api.Content{}, err
 	}
 	c := b.show(e)
 	c.Model, _ = b.head(ctx, e.CID, false)
 	return c, nil
 }
 
-// nameModel gives a model the name asked for, or else the usual one unless that
+// bringModel fetches a model by its CID and looks that it is one.
+func (b contentBackend) bringModel(ctx context.Context, req api.AddRequest) (content.Entry, error) {
+	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Progress)
+	if err != nil {
+		return content.Entry{}, err
+	}
+	return b.n.lib.BringModelWith(ctx, req.Source, "", o)
+}
+
+// shareAdded gives what a person has added to everybody, unless that person, or
+// the node's operator, wants it otherwise.
+func (b contentBackend) shareAdded(cid string, req api.AddRequest) error {
+	switch {
+	case req.Private:
+		return b.n.lib.Unshare(cid)
+	case req.Share || !b.n.cfg.Content.Private:
+		return b.n.lib.Share(cid)
+	}
+	return nil
+}
+
+// nameModel gives a model the name asked for, or else the usual one, unless that
 // stands for something else already.
 func (b contentBackend) nameModel(e content.Entry, asked, usual string) (content.Entry, error) {
-	e.Name = asked
-	if asked == "" {
+	if e.Name = asked; asked == "" {
 		e.Name = usual
-		if old, err := b.n.lib.Lookup(content.Model, usual); err == nil && old.CID != e.CID {
-			return e, api.Errorf(api.CodeConflict, "choose a name with --name, or take the old one away: infernet model rm "+usual,
-				"the name %q is taken", usual)
-		}
 	}
 	if e.Name == "" {
 		return e, nil
+	}
+	if err := b.unclaimed(content.Model, e.Name, e.CID); err != nil {
+		return e, err
 	}
 	return e, b.n.lib.Name(e)
 }

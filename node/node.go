@@ -17,7 +17,10 @@ import (
 	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
+	"infernet.tech/infernet/node/delivery"
+	"infernet.tech/infernet/node/holders"
 	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/node/mirror"
 	"infernet.tech/infernet/node/openai"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
@@ -25,7 +28,6 @@ import (
 	"infernet.tech/infernet/payments/credit"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
-	"infernet.tech/infernet/store/blob"
 )
 
 // Node is one running node.
@@ -48,6 +50,10 @@ type Node struct {
 	ready chan struct{}
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
+
+	whoHas  *holders.Service  // who has which content
+	deliver *delivery.Service // what moved of it, and for how much
+	mirrors *mirror.Mirror    // images for container tools; nil: none
 
 	serves seller // models from warm engines, or their absence
 	router *infer.Router
@@ -183,7 +189,11 @@ func (n *Node) compose() ([]unit, error) {
 	if n.cfg.has(RoleAggregator) {
 		n.takes = n.agg
 	}
-	units = append(units, workers...)
+	mirrors, err := n.composeMirror()
+	if err != nil {
+		return nil, fmt.Errorf("mirror: %w", err)
+	}
+	units = append(append(append(units, n.contentUnits()...), mirrors...), workers...)
 	units = append(units, unit{
 		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: after(n.host.Ready()),
 	})
@@ -200,12 +210,9 @@ func (n *Node) composeCore() (err error) {
 	if err != nil {
 		return fmt.Errorf("p2p: %w", err)
 	}
-	blobs, err := blob.Open(n.cfg.path("blobs"), store.Prefix(n.db, "blob/"), blob.Config{})
-	if err != nil {
-		return fmt.Errorf("content store: %w", err)
+	if err := n.openLibrary(); err != nil {
+		return err
 	}
-	n.lib = content.New(blobs, store.Prefix(n.db, "content/"), n.host, n.cfg.path("layouts"), n.log.With("in", "content"))
-	n.lib.SetBuiltin(builtin{})
 	if n.dht, err = dht.New(dhtConfig(n.cfg), n.host, n.log.With("in", "dht")); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
@@ -224,7 +231,7 @@ func (n *Node) composeCore() (err error) {
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
 			Rail: n.rail, Ledger: n.book, Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
 		})
-	return nil
+	return n.composeContent()
 }
 
 func (n *Node) p2pConfig() p2p.Config {

@@ -39,6 +39,7 @@ func (n *Node) handle() {
 	// A stream of these lives as long as an attempt does.
 	n.host.Handle(p2p.ProtoJob, p2p.StreamLimits{Total: 1024, PerPeer: 256, Life: longestStream}, n.request(n.job))
 	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 256, Life: longestStream}, n.request(n.work.ServeLog))
+	n.host.Handle(p2p.ProtoHave, p2p.StreamLimits{Total: 256, PerPeer: 8}, n.whoHas.Serve)
 	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 128, PerPeer: 64, Life: longestStream}, n.serveBlob)
 	// Connections rest between requests; what one of them may do is the seller's to bound.
 	n.host.Handle(p2p.ProtoHTTP, p2p.HTTPStreamLimits(), n.serves.ServeConn)
@@ -142,6 +143,8 @@ func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
 		return nil
 	case wire.KindWindow:
 		return n.serves.ServeWindow(ctx, s, ev)
+	case wire.KindDelivery:
+		return n.deliver.ServeDelivery(ctx, s, ev)
 	}
 	return n.work.ServeJob(ctx, s, ev)
 }

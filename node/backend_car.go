@@ -1,0 +1,58 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/store/blob"
+)
+
+// addCAR takes in the roots of a CAR. The first stands for all; its name and
+// whether it is shared hold for each.
+func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Content, error) {
+	path, remove, err := b.carFile(req)
+	if err != nil {
+		return api.Content{}, err
+	}
+	defer remove()
+	infos, err := b.n.lib.Blobs().ImportCAR(ctx, path, blob.Limits{Bytes: req.Max})
+	if err != nil {
+		return api.Content{}, err
+	}
+	var all []api.Content
+	for i, info := range infos {
+		name := req.Name
+		if i > 0 {
+			name = "" // one name stands for one thing
+		}
+		c, err := b.keepData(info, name, req.Share)
+		if err != nil {
+			return c, err
+		}
+		all = append(all, c)
+	}
+	first := all[0]
+	first.Others = all[1:]
+	return first, nil
+}
+
+// carFile is the CAR as a file, which can be read in any order.
+func (b contentBackend) carFile(req api.AddRequest) (path string, remove func(), err error) {
+	if req.Body == nil {
+		return req.Path, func() {}, nil
+	}
+	f, err := os.CreateTemp(b.n.cfg.path("scratch"), "car-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.Remove(f.Name()) }
+	_, err = io.Copy(f, req.Body)
+	if err = errors.Join(err, f.Close()); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return f.Name(), remove, nil
+}
