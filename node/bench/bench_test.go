@@ -114,13 +114,15 @@ func TestTransferWithoutSmallFiles(t *testing.T) {
 func TestRatios(t *testing.T) {
 	t.Parallel()
 	speed := func(name string, mb float64) Way {
-		return Way{Name: name, Speed: Series{N: 1, Median: mb}, Memory: Series{N: 1, Max: mb}}
+		return Way{
+			Name: name, Speed: Series{N: 1, Median: mb}, Memory: Series{N: 1, Max: mb}, CPU: Series{N: 1, Median: 1 / mb},
+		}
 	}
 	got := ratios([]Way{speed(wayBlob, 50), speed(wayStream, 100), speed(wayAddOne, 300), speed(wayAddMany, 200)})
 	want := map[string]struct {
 		value float64
 		met   bool
-	}{"blob / stream": {0.5, false}, "add one / add many": {1.5, true}, "blob, memory": {50, true}}
+	}{"blob / stream": {0.5, false}, "stream / blob, processor time": {0.5, true}, "add one / add many": {1.5, true}, "blob, memory": {50, true}}
 	for _, r := range got {
 		if w, ok := want[r.Name]; !ok || r.Value != w.value || r.Met() != w.met {
 			t.Errorf("%+v, met %v", r, r.Met())

@@ -141,6 +141,12 @@ func ratios(ways []Way) (out []Ratio) {
 	over(Ratio{What: "hashing too, against copying alone"}, wayAdd, wayDisk)
 	over(Ratio{What: "times as long as one file of the same bytes", AtMost: 2}, wayAddOne, wayAddMany)
 	over(Ratio{What: "times as long as one file of the same bytes", AtMost: 2}, wayFetchOne, wayFetchMany)
+	// Where both ends share the cores, this is what speed hangs on, and what else
+	// runs on the machine tells less on it.
+	for _, of := range [][2]string{{wayBlob, wayStream}, {wayBlobTCP, wayStreamTCP}} {
+		r := Ratio{Name: of[1] + " / " + of[0] + ", processor time", What: "of the processor time is the bare stream's"}
+		add(r, ratio(by[of[1]].CPU.Median, by[of[0]].CPU.Median), of[:]...)
+	}
 	for _, name := range []string{wayBlob, wayBlobFour} {
 		add(Ratio{Name: name + ", memory", What: "MiB that both ends grow by", AtMost: 64}, by[name].Memory.Max, name)
 	}
