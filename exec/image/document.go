@@ -129,8 +129,13 @@ func isImage(d ocispec.Descriptor) bool {
 	default:
 		return false
 	}
+	switch d.ArtifactType { // some tools say of an image that it is one
+	case "", ocispec.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json":
+	default:
+		return false
+	}
 	unknown := d.Platform != nil && d.Platform.OS == "unknown"
-	return !unknown && d.Annotations["vnd.docker.reference.type"] == "" && d.ArtifactType == ""
+	return !unknown && d.Annotations["vnd.docker.reference.type"] == ""
 }
 
 func foreign(d ocispec.Descriptor) bool {

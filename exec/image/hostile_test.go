@@ -314,7 +314,7 @@ func TestWhiteoutsSpareTheirLayer(t *testing.T) {
 // TestWhiteoutsAgain: hiding a large folder again and again costs its size once.
 func TestWhiteoutsAgain(t *testing.T) {
 	t.Parallel()
-	const n = 3_000
+	const n = 2_000
 	var entries []entry
 	for i := range n {
 		entries = append(entries, file(fmt.Sprintf("d/%d", i), ""))

@@ -200,9 +200,13 @@ func TestImportKeepsAllPlatforms(t *testing.T) {
 	t.Parallel()
 	here, there := runtime.GOARCH, other()
 	for name, build := range map[string]func(m maker, a, b, att desc) desc{
-		"index":         func(m maker, a, b, att desc) desc { return m.index(b.on(there), a.on(here), att) },
-		"no platforms":  func(m maker, a, b, att desc) desc { return m.index(b, a, att) },
-		"nested":        func(m maker, a, b, att desc) desc { return m.index(m.index(b.on(there)), m.index(a.on(here), att)) },
+		"index":        func(m maker, a, b, att desc) desc { return m.index(b.on(there), a.on(here), att) },
+		"no platforms": func(m maker, a, b, att desc) desc { return m.index(b, a, att) },
+		"nested":       func(m maker, a, b, att desc) desc { return m.index(m.index(b.on(there)), m.index(a.on(here), att)) },
+		"said to be": func(m maker, a, b, att desc) desc {
+			return m.index(a.on(here).with("artifactType", "application/vnd.oci.image.config.v1+json"), b.on(there), att,
+				b.on(here).with("artifactType", "application/vnd.example.thing"))
+		},
 		"other's first": func(m maker, a, b, att desc) desc { return m.index(att, b.on(there), a.on(here), a.on(here)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -353,4 +357,54 @@ func TestImportChoice(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+}
+
+// FuzzImport lets an index and a manifest be anything, over blobs that are
+// good. What is taken in is whole, and is found again by its digest.
+func FuzzImport(f *testing.F) {
+	m := newMaker(f)
+	a, b := m.image("linux", runtime.GOARCH, nil), m.image("linux", other(), nil)
+	raw := func(d desc) []byte {
+		r, err := os.ReadFile(m.blob(d.digest()))
+		if err != nil {
+			f.Fatal(err)
+		}
+		return r
+	}
+	f.Add(raw(m.index(a.on(runtime.GOARCH), b.on(other()), m.attestation(a))), raw(a))
+	f.Add(raw(m.index(a, a.with("urls", []string{"x"}))), []byte(`{"schemaVersion":2,"manifests":[{}]}`))
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"sha256:..","size":-1}]}`), raw(m.index()))
+	f.Fuzz(func(t *testing.T, index, manifest []byte) {
+		n := maker{t, m.dir}
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(m.dir)); err != nil {
+			t.Fatal(err)
+		}
+		n.dir = dir
+		one := n.put(ociManifest, manifest)
+		n.write("index.json", index)
+		for _, top := range []func(){func() {}, func() { n.top(n.put(ociIndex, index)) }, func() { n.top(one, a.named("x")) }} {
+			top()
+			img, err := image.Import(t.Context(), dir, filepath.Join(t.TempDir(), "layout"), image.Options{})
+			if err != nil {
+				if !errors.Is(err, exec.ErrImage) && !errors.Is(err, exec.ErrImageTooBig) {
+					t.Errorf("%v", err)
+				}
+				continue
+			}
+			again, err := image.Inspect(img.Layout, img.Digest, image.Limits{})
+			if err != nil || len(again.Blobs) != len(img.Contents.Blobs) || len(again.Platforms) == 0 {
+				t.Errorf("taken in and not found: %+v, %v", again, err)
+			}
+			for _, p := range again.Platforms {
+				l, err := image.Open(img.Layout, p.Digest, image.Limits{})
+				if err != nil {
+					t.Fatalf("%s: %v", p.Name, err)
+				}
+				if err := l.Verify(t.Context()); err != nil {
+					t.Errorf("%s: %v", p.Name, err)
+				}
+			}
+		}
+	})
 }

@@ -84,7 +84,7 @@ func choose(all []child, machine ocispec.Platform) (string, error) {
 	}
 	var names []string
 	for _, c := range all[:min(len(all), 20)] {
-		names = append(names, platformName(*c.platform))
+		names = append(names, platformName(*c.platform)) // one of no platform would have been taken
 	}
 	return "", fmt.Errorf("%w: %w: it is for %s, and this machine is %s",
 		exec.ErrImage, ErrPlatform, orElse(strings.Join(slices.Compact(names), ", "), "no platform"), platformName(machine))
@@ -97,11 +97,13 @@ func sameArch(p, machine ocispec.Platform) bool {
 }
 
 // platformName is a platform as people write it: linux/arm/v7. Its parts are a
-// stranger's.
+// stranger's; what is not said is left out.
 func platformName(p ocispec.Platform) string {
-	parts := []string{p.OS, p.Architecture}
-	if p.Variant != "" {
-		parts = append(parts, p.Variant)
+	parts := []string{orElse(p.OS, "linux")}
+	for _, s := range []string{p.Architecture, p.Variant} {
+		if s != "" {
+			parts = append(parts, s)
+		}
 	}
 	for i, s := range parts {
 		s = s[:min(len(s), 32)]

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,9 +10,13 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/platforms"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/containerd"
+	"infernet.tech/infernet/exec/image"
 )
 
 // TestRealContainerd pulls into a containerd that runs, as `ctr images pull`
@@ -78,5 +83,35 @@ func TestRealContainerd(t *testing.T) {
 		if size, err := img.Size(ctx); err != nil || size < 5_000_000 {
 			t.Errorf("%s: %d bytes, %v", ref, size, err)
 		}
+	}
+	exported(ctx, t, c, index, addr+"/team/app:v1", "docker.io/team/app:v1")
+}
+
+// exported takes back in what containerd writes of an image it pulled, as
+// `ctr images export` does: of one platform, under two names.
+func exported(ctx context.Context, t *testing.T, c *client.Client, index exec.Image, names ...string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "exported.tar")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := []archive.ExportOpt{archive.WithPlatform(platforms.Default())}
+	for _, n := range names {
+		opts = append(opts, archive.WithImage(c.ImageService(), n))
+	}
+	if err := errors.Join(c.Export(ctx, f, opts...), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Import(t.Context(), path, filepath.Join(t.TempDir(), "layout"), image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s came back as %s, called %q, with %+v, without %q", index.Digest, img.Digest, img.Names, img.Contents.Platforms, img.Contents.Absent)
+	if len(img.Names) != 2 || img.Names[1] != "team/app:v1" || len(img.Contents.Platforms) != 1 {
+		t.Errorf("%+v", img)
+	}
+	if l, err := image.Open(img.Layout, img.Digest, image.Limits{}); err != nil || l.Manifest.Layers[0].Digest.String() != layer(t, index) {
+		t.Errorf("%+v, %v", l, err)
 	}
 }
