@@ -151,10 +151,7 @@ func (f *search) send(ctx context.Context) {
 		f.flying++
 		f.work.Go(func() {
 			r := result{peer: p}
-			answers, err := f.s.ask(ctx, p, []asked{{Ref: f.q.Ref, Seed: f.q.Seeding}})
-			if r.err = err; err == nil {
-				r.answer = answers[0]
-			}
+			r.answer, r.err = f.s.askOne(ctx, p, asked{Ref: f.q.Ref, Seed: f.q.Seeding})
 			select {
 			case f.results <- r:
 			case <-ctx.Done():

@@ -283,4 +283,45 @@ func TestFindGoesOn(t *testing.T) {
 	}
 }
 
+// Many searches at once ask a peer few questions, and none is lost; one that is
+// given up takes nothing from the others.
+func TestManySearchesAtOnce(t *testing.T) {
+	t.Parallel()
+	a := join(t, nil)
+	b := join(t, nil, a)
+	a.shelf.share(cidA, holders.Answer{Whole: true, Held: 9, Size: 9})
+	streams := make(chan struct{}, 1000)
+	hold := make(chan struct{})
+	a.host.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), func(ctx context.Context, s *p2p.Stream) {
+		streams <- struct{}{}
+		<-hold
+		a.Serve(ctx, s)
+	})
+	gone, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range 300 {
+		all.Go(func() {
+			if i%3 == 0 {
+				b.Find(gone, holders.Query{Ref: cidB, Ask: []identity.PubKey{a.id()}}, func(identity.PubKey, holders.Answer) bool { return true })
+				return
+			}
+			if got := find(t, b, holders.Query{Ref: cidA, Ask: []identity.PubKey{a.id()}}, 0); !got[a.id()].Whole {
+				t.Errorf("search %d finds %v", i, got)
+			}
+		})
+	}
+	until(t, "questions are under way", func() bool { return len(streams) > 1 })
+	cancel()
+	close(hold)
+	all.Wait()
+	if n := len(streams); n > 20 {
+		t.Errorf("%d questions for 300 searches", n)
+	}
+	for _, p := range a.host.Peers() {
+		if p.Penalty > 0 {
+			t.Errorf("penalty of %f", p.Penalty)
+		}
+	}
+}
+
 var _ holders.Table = (*dht.DHT)(nil)

@@ -33,6 +33,7 @@ type Service struct {
 	d     Deps
 	hints hints
 	rates rates
+	lines lines
 }
 
 // New returns a service that has started nothing. It answers once Serve is
