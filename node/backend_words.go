@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"regexp"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -45,6 +46,8 @@ var storeWords = []struct {
 	{content.ErrAmbiguous, api.CodeBadRequest, "say which one: by its CID or whole name"},
 	{image.ErrPlatform, api.CodeRefused, "build the image for this machine's platform too: docker buildx build --platform"},
 	{image.ErrSeveral, api.CodeBadRequest, "save one image by itself: docker save NAME -o FILE"},
+	{exec.ErrImageTooBig, api.CodeTooLarge, "leave out what the image does not need, and build it again"},
+	{exec.ErrImage, api.CodeBadRequest, "make it with docker save NAME -o FILE, or as an OCI layout; nothing of it was kept"},
 	{fs.ErrExist, api.CodeConflict, "nothing is ever overwritten: choose a path that does not exist yet"},
 	{fs.ErrPermission, api.CodeNoRights, "choose a path that the user whose node this is may use"},
 	{fs.ErrNotExist, api.CodeNotFound, "is the path right, and the folder there that it is in?"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/store/blob"
@@ -68,6 +69,7 @@ func TestStoreWords(t *testing.T) {
 		"no CAR":        {blob.ErrCAR, api.CodeBadRequest, "leave --car out"},
 		"wrong CID":     {blob.ErrCID, api.CodeNotFound, "data list"},
 		"changed":       {blob.ErrChanged, api.CodeConflict, "put the file back"},
+		"no image":      {fmt.Errorf("%w: no index", exec.ErrImage), api.CodeBadRequest, "docker save"},
 		"exists":        {os.ErrExist, api.CodeConflict, "overwritten"},
 		"not allowed":   {os.ErrPermission, api.CodeNoRights, "path"},
 	} {

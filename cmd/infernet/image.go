@@ -38,7 +38,7 @@ so do their containerd and Docker: infernet image mirror.`,
 			}
 			return a.emit(x, func() {
 				for _, x := range withOthers(x) {
-					a.printf("%s  %s  %s", foreign(x.Name), x.Digest, x.CID)
+					a.printf("%s  %s  %s", namesText(x), digestText(x.Digest), x.CID)
 				}
 			})
 		},
@@ -65,9 +65,9 @@ func (a *app) listImages() *cobra.Command {
 			return a.emit(all, func() {
 				rows := make([][]string, 0, len(all))
 				for _, x := range all {
-					rows = append(rows, []string{foreign(x.Name), foreign(x.Digest), bytesText(x.Size), listText(x.Platforms), yesNo(x.Shared), x.CID})
+					rows = append(rows, []string{namesText(x), digestText(x.Digest), bytesText(x.Size), yesNo(x.Pinned), yesNo(x.Shared), x.CID})
 				}
-				a.table("NAME DIGEST SIZE PLATFORMS SHARED CID", rows)
+				a.table("NAME DIGEST SIZE PINNED SHARED CID", rows)
 			})
 		},
 	}

@@ -58,6 +58,15 @@ func pathText(path string) string {
 	return words(path)
 }
 
+// digestText is a digest whole, longer than other words are shown: it is what
+// an image is fetched by.
+func digestText(d string) string {
+	if hex, ok := strings.CutPrefix(d, "sha256:"); ok && len(hex) <= 64 && strings.Trim(hex, "0123456789abcdef") == "" {
+		return d
+	}
+	return foreign(d)
+}
+
 // short is an npub for people: its head and tail.
 func short(npub string) string {
 	if len(npub) < 20 {

@@ -43,6 +43,7 @@ func (s *Store) Export(ctx context.Context, c, dest string, lim Limits) error {
 	if err := e.put(ctx, id, filepath.Join(tmp, "x"), 0); err != nil {
 		return space(err)
 	}
+	s.used(id)
 	return os.Rename(filepath.Join(tmp, "x"), dest)
 }
 
