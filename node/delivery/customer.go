@@ -32,6 +32,7 @@ type customer struct {
 	saved   uint64    // of Priced.Served, in the store
 	roots   []string  // served lately, for the memo
 	streams int
+	stuck   bool          // a stream waited for a payment in vain, and none came since
 	wake    chan struct{} // closed when something was paid
 
 	users int // who holds it now; guarded by the service's mutex
@@ -161,6 +162,7 @@ func (c *customer) woken() <-chan struct{} {
 
 // rouse lets streams look again whether there is room. The mutex is held.
 func (c *customer) rouse() {
+	c.stuck = false
 	close(c.wake)
 	c.wake = make(chan struct{})
 }

@@ -217,20 +217,21 @@ func (s *Service) sweepServed() error {
 	if len(list) > s.cfg.Peers/10*9 {
 		many = len(list) - s.cfg.Peers/10*8
 	}
-	left := len(list)
+	var gone []identity.PubKey
 	for i, p := range list {
 		if i >= many && p.used >= before {
 			break
 		}
-		if s.inMemory(p.peer) {
-			continue
+		if !s.inMemory(p.peer) {
+			gone = append(gone, p.peer)
 		}
-		if err := s.dropServed(p.peer); err != nil {
+	}
+	s.stored.Store(int64(len(list) - len(gone)))
+	for part := range slices.Chunk(gone, perUpdate/4) {
+		if err := s.dropServed(part); err != nil {
 			return err
 		}
-		left--
 	}
-	s.stored.Store(int64(left))
 	return nil
 }
 
@@ -240,18 +241,23 @@ func (s *Service) inMemory(peer identity.PubKey) bool {
 	return s.customers[peer] != nil
 }
 
-// dropServed deletes all that is stored of a served peer.
-func (s *Service) dropServed(peer identity.PubKey) error {
+// dropServed deletes all that is stored of served peers.
+func (s *Service) dropServed(peers []identity.PubKey) error {
 	return s.d.Store.Update(func(tx store.Txn) error {
-		keys := [][]byte{servedKey(peer), pendingKey(peer)}
-		err := tx.Scan([]byte(deliveryPrefix+peer.Hex()+"/"), func(k, _ []byte) error {
-			keys = append(keys, bytes.Clone(k))
-			return nil
-		})
-		for _, k := range keys {
-			err = errors.Join(err, tx.Delete(k))
+		for _, peer := range peers {
+			keys := [][]byte{servedKey(peer), pendingKey(peer)}
+			err := tx.Scan([]byte(deliveryPrefix+peer.Hex()+"/"), func(k, _ []byte) error {
+				keys = append(keys, bytes.Clone(k))
+				return nil
+			})
+			for _, k := range keys {
+				err = errors.Join(err, tx.Delete(k))
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 }
 

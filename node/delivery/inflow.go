@@ -123,7 +123,9 @@ func (in *Inflow) end(orderly bool) {
 	case orderly && !in.broken:
 		in.settle(in.read, now)
 	case in.told:
-		in.settle(in.verified+in.verified/32+overhead, now)
+		good := in.verified + in.verified/32 + overhead
+		in.settle(good, now)
+		in.t.takeBack(in.root, in.good-min(in.good, good))
 	}
 	in.ended = true
 	delete(in.t.flows, in)

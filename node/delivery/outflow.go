@@ -13,6 +13,9 @@ import (
 // maxRoots bounds the CIDs that a memo tells.
 const maxRoots = 4
 
+// leastRoom is what a window must have left for another stream to begin: a block.
+const leastRoom = 1 << 20
+
 // lookEvery is how often a stream that waits for a payment asks the rail.
 const lookEvery = 250 * time.Millisecond
 
@@ -57,7 +60,7 @@ func (s *Service) admit(ctx context.Context, o *outflow, root string) error {
 		c.rec.writeOff()
 	}
 	// A stream that could only wait takes the place of one that could serve.
-	if o.priced && c.rec.Priced.unpaid() >= s.cfg.Window && !c.rec.owes() {
+	if o.priced && c.stuck && c.rec.Priced.unpaid()+leastRoom > s.cfg.Window {
 		return fmt.Errorf("%w: %d bytes", ErrUnpaid, c.rec.Priced.unpaid())
 	}
 	c.streams++
@@ -198,6 +201,9 @@ func (o *outflow) book(n int) (int, error) {
 		if k, paid := o.fits(n); k > 0 {
 			return k, nil
 		} else if !w.patient(paid, o.s.cfg.PayTime) {
+			o.c.mu.Lock()
+			o.c.stuck = true
+			o.c.mu.Unlock()
 			return 0, fmt.Errorf("%w: %d bytes for %v", ErrUnpaid, o.s.cfg.Window, o.s.cfg.PayTime)
 		}
 		select {

@@ -7,10 +7,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of a piece that is sent at once where there is a rate.
+// Bounds where there is a rate: of what may be sent in one moment, and of a
+// piece, so that who sends large ones does not keep others waiting.
 const (
-	leastPiece = 16 << 10
-	mostPiece  = 4 << 20
+	leastBurst = 16 << 10
+	mostBurst  = 16 << 20
+	mostPiece  = 256 << 10
 )
 
 // pace holds bytes to a rate; nil is no rate.
@@ -20,9 +22,8 @@ func newPace(perSecond uint64) *pace {
 	if perSecond == 0 {
 		return nil
 	}
-	// A quarter of a second at once: as even as a person can see, and pieces
-	// large enough to be cheap.
-	burst := min(max(perSecond/4, leastPiece), mostPiece)
+	// A quarter of a second: timers may be late by a part of that.
+	burst := min(max(perSecond/4, leastBurst), mostBurst)
 	return &pace{rate.NewLimiter(rate.Limit(perSecond), int(burst))}
 }
 
@@ -31,7 +32,7 @@ func (p *pace) piece(n int) int {
 	if p == nil {
 		return n
 	}
-	return min(n, p.l.Burst())
+	return min(n, p.l.Burst(), mostPiece)
 }
 
 // wait returns when n bytes, at most a piece, may be sent, or false when done

@@ -32,6 +32,7 @@ type party struct {
 	key  *identity.Key
 	disk store.Store
 	cfg  Config
+	liar func(st Stream, from identity.PubKey, ev wire.Event) // answers instead of the service
 
 	mu   sync.Mutex
 	rail *credit.Rail
@@ -165,6 +166,10 @@ func (p *party) jobConn(_ context.Context, to identity.PubKey) (io.ReadWriteClos
 		st := pipeStream{bufio.NewReader(c), c}
 		ev, err := wire.ReadEvent(st)
 		if err != nil {
+			return
+		}
+		if q.liar != nil {
+			q.liar(st, p.id(), ev)
 			return
 		}
 		s, _ := q.now()

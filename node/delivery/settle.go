@@ -90,6 +90,7 @@ func (s *Service) open(t *tab) (*open, error) {
 			r.Account, r.Renewed, r.Total, r.Done, r.Next = account.Account, account.Renewed, account.Total, account.Done, account.Next
 		}
 		r.Open, r.Began = o.copied(), 0
+		r.Total = max(r.Total, d.Total) // some may have been taken back meanwhile
 	})
 }
 

@@ -125,6 +125,15 @@ func (t *tab) add(root string, n uint64, now time.Time) {
 	t.roots[root] += n
 }
 
+// takeBack counts n bytes as not good after all, unless they were stated. The
+// mutex is held.
+func (t *tab) takeBack(root string, n uint64) {
+	n = min(n, t.unstated())
+	t.rec.Total -= n
+	t.roots[root] -= min(n, t.roots[root])
+	t.dirty = t.dirty || n > 0
+}
+
 // unstated is how many good bytes no delivery covers. The mutex is held.
 func (t *tab) unstated() uint64 {
 	n := t.rec.Total - t.rec.Done
