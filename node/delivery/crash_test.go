@@ -202,7 +202,7 @@ func checkBooks(t *testing.T, name string, buyer, seller *party) (alone int) {
 // deaths of either side. Whatever happens, no unit of money and no byte of a
 // receipt is on one side only.
 func TestConservation(t *testing.T) {
-	rounds := 24
+	rounds := 12
 	if os.Getenv("INFERNET_LONG") != "" {
 		rounds = 2000
 	}

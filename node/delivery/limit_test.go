@@ -129,7 +129,6 @@ func TestCap(t *testing.T) {
 		if n, err := rw.Write(make([]byte, 7*mib)); n != 7*mib || err != nil {
 			t.Fatal(n, err)
 		}
-		other := serve(t, s, somebody(t), false, to)
 		if err := s.WriteDown(); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +137,7 @@ func TestCap(t *testing.T) {
 		if err := s.Recover(); err != nil || s.Today() != 7*mib {
 			t.Fatalf("%d bytes after a restart: %v", s.Today(), err)
 		}
-		other = serve(t, s, somebody(t), false, to)
+		other := serve(t, s, somebody(t), false, to)
 		if n, err := other.Write(make([]byte, 5*mib)); n != 3*mib || !errors.Is(err, ErrCap) || to.n != 10*mib {
 			t.Errorf("%d bytes, %d in all: %v", n, to.n, err)
 		}

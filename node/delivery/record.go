@@ -181,13 +181,14 @@ func (g *given) drop(id wire.ID) {
 	g.Accounts = slices.Delete(slices.Clone(g.Accounts), i, i+1)
 }
 
-// claim is what is stored of an account's last delivery. Without Answer it was
-// not accepted yet.
+// claim is what is stored of an account's last delivery: documents are kept as
+// bytes, for to read one is to check its signature. Without Answer it was not
+// accepted yet.
 type claim struct {
-	Doc     wire.Event  `json:"doc"`
-	Answer  *wire.Event `json:"answer,omitempty"`
-	Receipt *wire.Event `json:"receipt,omitempty"`
-	Signed  *wire.Event `json:"signed,omitempty"` // our Countersign of Receipt
+	Doc     wire.Delivery `json:"doc"`
+	Answer  []byte        `json:"answer,omitempty"`
+	Receipt []byte        `json:"receipt,omitempty"`
+	Signed  []byte        `json:"signed,omitempty"` // our Countersign of Receipt
 }
 
 func set(tx store.Txn, key []byte, v any) error {

@@ -106,7 +106,7 @@ func TestUnsigned(t *testing.T) {
 		move(t, buyer, seller, 3*mib, 1000, false)
 		<-time.After(30 * time.Minute)
 		list := receipts(t, buyer, seller)
-		if paid, _ := balance(t, buyer, seller); paid != priceOf(t, 1000, 3*mib) || len(list) != 1 || list[0].Countersigned {
+		if paid, _ := balance(t, buyer, seller); paid != priceOf(t, 1000, 3*mib) || len(list) == 0 || list[0].Countersigned {
 			t.Errorf("paid %d, %d receipts", paid, len(list))
 		}
 		if l := traffic(t, buyer, seller); l.Owed != 0 || l.Paid == 0 {

@@ -23,7 +23,7 @@ func (s *Service) sign(ctx context.Context, c *customer, d wire.Delivery, rev wi
 	case !same || rec.Answer == nil:
 		return wire.Event{}, refuse(CodeUnknown, "no such delivery here")
 	case rec.Signed != nil:
-		return *rec.Signed, nil
+		return wire.Parse(rec.Signed)
 	}
 	if err := s.checkReceipt(ctx, c, d, rev); err != nil {
 		return wire.Event{}, err
@@ -32,7 +32,7 @@ func (s *Service) sign(ctx context.Context, c *customer, d wire.Delivery, rev wi
 	if err != nil {
 		return wire.Event{}, err
 	}
-	rec.Receipt, rec.Signed = &rev, &signed
+	rec.Receipt, rec.Signed = rev.Bytes(), signed.Bytes()
 	// A crash may come between signing and keeping: the mark tells the next run.
 	mark := unkeptKey(c.peer, d)
 	err = s.d.Store.Update(func(tx store.Txn) error {
@@ -48,8 +48,8 @@ func (s *Service) sign(ctx context.Context, c *customer, d wire.Delivery, rev wi
 // keep enters a receipt into the ledger; entering it again changes nothing. The
 // mark goes with the next update.
 func (s *Service) keep(rec claim, mark []byte) {
-	if rec.Receipt != nil && rec.Signed != nil {
-		_, err := s.d.Ledger.AddReceipt(wire.Countersigned{Doc: *rec.Receipt, By: *rec.Signed})
+	if pair := (wire.Countersigned{Doc: mustParse(rec.Receipt), By: mustParse(rec.Signed)}); !pair.Doc.ID.IsZero() {
+		_, err := s.d.Ledger.AddReceipt(pair)
 		if err != nil && !errors.Is(err, reputation.ErrConflict) && !errors.Is(err, reputation.ErrReceipt) {
 			s.log.Error("delivery: store a receipt", "err", err)
 			return

@@ -61,7 +61,7 @@ func TestDeliveryJob(t *testing.T) {
 	names := map[ID]bool{
 		DeliveryJob(a, b, testID(1)): true, DeliveryJob(b, a, testID(1)): true, DeliveryJob(a, b, testID(2)): true, testID(1): true,
 	}
-	if len(names) != 4 || DeliveryJob(a, b, testID(1)) != DeliveryJob(a, b, testID(1)) {
+	if len(names) != 4 {
 		t.Errorf("%d names", len(names))
 	}
 	const want = "2b15b3644382c6262244dc2abdce732d8e60518ffff51855f90a5e0f3861c8b6"
