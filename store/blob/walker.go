@@ -60,7 +60,7 @@ func (w *walker) next() (step, bool, error) {
 		for len(w.stack) > 0 && w.stack[len(w.stack)-1].i == len(w.stack[len(w.stack)-1].n.links) {
 			w.stack = w.stack[:len(w.stack)-1]
 		}
-		if len(w.stack) == 0 || w.offset >= w.to {
+		if len(w.stack) == 0 || w.offset >= w.to || w.from >= w.to {
 			return step{}, false, nil
 		}
 		if w.blocks++; w.blocks > w.max {
