@@ -236,7 +236,7 @@ func (f *fetch) verdict(now time.Time) (done bool, err error) {
 		f.moved = now
 		return false, nil
 	}
-	if alive > 0 && now.Sub(f.moved) < patience {
+	if alive > 0 && now.Sub(f.moved) < min(patience, f.s.cfg.IdleTimeout) {
 		return false, nil
 	}
 	if alive > 0 {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs/go-cid"
 
@@ -260,6 +261,7 @@ func FuzzFetch(f *testing.F) {
 	f.Add([]byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, uint8(0))
 	f.Fuzz(func(t *testing.T, data []byte, which uint8) {
 		to := newStore(t)
+		to.cfg.IdleTimeout = 50 * time.Millisecond // what comes later than at once comes never
 		root := []cid.Cid{nodeCID(two), nodeCID(dir), leafCID([]byte("x"))}[which%3]
 		i, err := to.Fetch(t.Context(), root.String(), Limits{Bytes: 1 << 20}, saying("fuzz", data...))
 		if err == nil {
