@@ -17,6 +17,15 @@ import (
 // It returns the image and the folder of its layout, which stays as long as the
 // blob does. Errors: ErrNoName, those of FetchWith and of image.Open.
 func (l *Library) PullImage(ctx context.Context, ref string, o FetchOptions) (Entry, string, error) {
+	author, name, theirs := SplitRef(ref)
+	var n Named
+	err := ErrNoName
+	if theirs { // what it means here may be what it meant once
+		n, err = l.ResolveName(ctx, author, Image, name)
+	}
+	if err == nil {
+		return l.pull(ctx, Entry{Kind: Image, Digest: n.Digest, CID: n.CID}, o)
+	}
 	if e, err := l.Lookup(Image, ref); err == nil && l.Has(e.CID) {
 		dir, err := l.layOut(ctx, "images", e.CID)
 		return e, dir, err
@@ -41,15 +50,10 @@ func (l *Library) PullImage(ctx context.Context, ref string, o FetchOptions) (En
 	if form, err := holders.FormOf(ref); err == nil && form == holders.FormCID {
 		return l.pull(ctx, Entry{Kind: Image, CID: ref}, o)
 	}
-	author, name, ok := SplitRef(ref)
-	if !ok {
-		return Entry{}, "", fmt.Errorf("%w: image %.200q", ErrNoName, ref)
+	if !theirs {
+		err = fmt.Errorf("%w: image %.200q", ErrNoName, ref)
 	}
-	n, err := l.ResolveName(ctx, author, Image, name)
-	if err != nil {
-		return Entry{}, "", err
-	}
-	return l.pull(ctx, Entry{Kind: Image, Digest: n.Digest, CID: n.CID}, o)
+	return Entry{}, "", err
 }
 
 // pull fetches a layout and looks that it holds the image.

@@ -55,6 +55,9 @@ func (l *Library) publish(e Entry) {
 	if l.net.Key == nil || e.Name == "" {
 		return
 	}
+	if _, _, theirs := SplitRef(e.Name); theirs {
+		return // an author's name, kept here as a note; he signs it himself
+	}
 	var err error
 	if l.Shared(e.CID) && e.Stamp == "" {
 		err = l.sign(e, time.Now())
