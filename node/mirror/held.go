@@ -93,18 +93,26 @@ type knownContents struct {
 	contents    *image.Contents
 }
 
-// images lists the digests asked for under a name, the newest first.
-func (k *known) images(path string) []string {
+// images lists the digests asked for under a name, the newest first, but for
+// those known not to have the blob.
+func (k *known) images(path, blob string) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, r := range k.repos {
-		if r.path == path {
-			out := slices.Clone(r.digests)
-			slices.Reverse(out)
-			return out
+	i := slices.IndexFunc(k.repos, func(r knownRepo) bool { return r.path == path })
+	if i < 0 {
+		return nil
+	}
+	var out []string
+	for _, d := range slices.Backward(k.repos[i].digests) {
+		lacks := slices.ContainsFunc(k.seen, func(s knownContents) bool {
+			_, has := held{contents: s.contents}.blob(blob)
+			return s.digest == d && !has
+		})
+		if !lacks {
+			out = append(out, d)
 		}
 	}
-	return nil
+	return out
 }
 
 func (k *known) contents(img Image) *image.Contents {

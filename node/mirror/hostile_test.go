@@ -250,6 +250,39 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// TestSlowImages: what is long in coming is answered, also on a connection that
+// has been used before.
+func TestSlowImages(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	img := newImage(t, 10)
+	s.add(img, "app:v1")
+	const stall = 50 * time.Millisecond
+	s.hook = func(context.Context) error {
+		<-time.After(4 * stall)
+		return nil
+	}
+	addr := run(t, s, func(c *mirrorConfig) { c.Stall = stall })
+	c := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer c.CloseIdleConnections()
+	for _, method := range []string{"GET", "HEAD", "HEAD", "GET"} {
+		for path, status := range map[string]int{"app/manifests/v1": 200, "none/manifests/v1": 404} {
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/v2/"+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := c.Do(req)
+			if err != nil {
+				t.Fatalf("%s: %v", method, err)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != status {
+				t.Errorf("%s %s: %d, %v", method, path, resp.StatusCode, err)
+			}
+			resp.Body.Close()
+		}
+	}
+}
+
 // liars gives images that are not what was asked for.
 type liars struct{ *shelf }
 

@@ -57,10 +57,10 @@ func (m *Mirror) Run(ctx context.Context) error {
 	}
 	m.addr.Store(ln.Addr().String())
 	g, gctx := errgroup.WithContext(ctx)
+	// No ReadTimeout: it would end requests that wait for a download.
 	srv := &http.Server{
 		Handler:           m,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second, // requests have no bodies
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		BaseContext:       func(net.Listener) context.Context { return gctx },

@@ -17,7 +17,8 @@ type request struct {
 }
 
 // ServeHTTP answers one request of a container tool.
-func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *Mirror) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w := &steady{ResponseWriter: rw, stall: m.cfg.Stall}
 	w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if !local(r) {
@@ -34,7 +35,7 @@ func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	if err := m.route(&steady{ResponseWriter: w, stall: m.cfg.Stall}, r); err != nil {
+	if err := m.route(w, r); err != nil {
 		f := explain(err, errManifest)
 		m.log.Debug("mirror: not served", "path", cut(r.URL.Path), "code", f.code, "err", err)
 		f.write(w)
@@ -108,7 +109,7 @@ func cut(s string) string { return s[:min(len(s), 300)] }
 // find returns the image of this repository that holds a blob, if one that is
 // known does.
 func (m *Mirror) find(ctx context.Context, rep repo, digest string) (held, error) {
-	for _, d := range m.known.images(rep.path) {
+	for _, d := range m.known.images(rep.path, digest) {
 		h, err := m.byDigest(ctx, rep, d)
 		if err == nil {
 			if _, ok := h.blob(digest); ok {

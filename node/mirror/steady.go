@@ -19,6 +19,11 @@ type steady struct {
 // Unwrap is for http.ResponseController.
 func (s *steady) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
+func (s *steady) WriteHeader(status int) {
+	s.extend() // the answer may have been long in coming
+	s.ResponseWriter.WriteHeader(status)
+}
+
 func (s *steady) Write(p []byte) (int, error) {
 	s.extend()
 	return s.ResponseWriter.Write(p)
