@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"net"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -17,9 +16,7 @@ func (n *Node) composeMirror() ([]unit, error) {
 	}
 	c := mirror.Default()
 	c.Listen, c.Self = n.cfg.Content.Mirror, n.key.PubKey()
-	if c.Listen == MirrorAddr && taken(MirrorAddr) {
-		c.Listen = "127.0.0.1:0" // the next node of this machine
-	}
+	c.Elsewhere = c.Listen == MirrorAddr // the next nodes of a machine
 	from := mirror.SourceConfig{
 		Self: c.Self, Fetch: content.FetchOptions{MaxPrice: n.cfg.Content.MaxPrice},
 		Hold: n.lib.Blobs().Hold, Visible: n.mirrored,
@@ -37,16 +34,6 @@ func (n *Node) composeMirror() ([]unit, error) {
 	}
 	n.mirrors = m
 	return []unit{{name: "mirror", run: m.Run, ready: m.Ready(), detail: m.Addr}}, nil
-}
-
-// taken tells whether an address is in use. That it may be taken a moment later
-// makes the mirror fail with the reason.
-func taken(addr string) bool {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return true
-	}
-	return l.Close() != nil
 }
 
 // mirrored tells whether container tools may have an image. The mirror asks

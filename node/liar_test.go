@@ -170,13 +170,13 @@ func other(ctx context.Context, l *nodetest.Liar, s *p2p.Stream, w *nodetest.Wor
 	return l.Bind(s, w, l.Promise(w))
 }
 
-// flipping changes the last byte of everything longer than a header.
+// flipping changes a byte in the midst of everything longer than a header.
 type flipping struct{ io.Writer }
 
 func (f flipping) Write(p []byte) (int, error) {
 	q := slices.Clone(p)
 	if len(q) > 8 {
-		q[len(q)-1] ^= 1
+		q[len(q)/2] ^= 1
 	}
 	return f.Writer.Write(q)
 }

@@ -11,10 +11,12 @@ import (
 
 // Config says where the mirror listens and what it has hands for.
 type Config struct {
-	Listen   string          // loopback host:port; port 0 is any
-	Self     identity.PubKey // whose names need no npub in front of them
-	Requests int             // answered at once; four times as many may wait
-	Stall    time.Duration   // a client that takes nothing for so long is left
+	Listen string // loopback host:port; port 0 is any
+	// Elsewhere takes any free port when that of Listen is in use.
+	Elsewhere bool
+	Self      identity.PubKey // whose names need no npub in front of them
+	Requests  int             // answered at once; four times as many may wait
+	Stall     time.Duration   // a client that takes nothing for so long is left
 }
 
 // Default listens at 127.0.0.1:4590.

@@ -50,8 +50,7 @@ func (m *Mirror) Addr() string {
 // Run serves until ctx ends, then lets running requests finish for a moment.
 // It must be called once.
 func (m *Mirror) Run(ctx context.Context) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", m.cfg.Listen)
+	ln, err := m.listen(ctx)
 	if err != nil {
 		return fmt.Errorf("mirror: listen: %w", err)
 	}
@@ -83,6 +82,19 @@ func (m *Mirror) Run(ctx context.Context) error {
 	})
 	close(m.ready)
 	return g.Wait()
+}
+
+func (m *Mirror) listen(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", m.cfg.Listen)
+	if err == nil || !m.cfg.Elsewhere {
+		return ln, err
+	}
+	host, _, err := net.SplitHostPort(m.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return lc.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 }
 
 // turn waits until a request may be answered. It refuses at once when too many
