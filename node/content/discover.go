@@ -112,10 +112,19 @@ func (t *transfer) wanted(asked map[identity.PubKey]bool) wants {
 	return out
 }
 
-// stuck tells whether nothing came for too long and nobody delivers.
+// stuck tells whether nothing came for too long and nobody delivers. A search
+// that found nobody, or only who is too dear, is given up sooner than one whose
+// sources were cut off and may come back.
 func (t *transfer) stuck(patience time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	switch {
+	case len(t.known) > 0:
+	case len(t.dear) > 0:
+		patience /= 6
+	default:
+		patience /= 2
+	}
 	active := slices.ContainsFunc(t.last.Sources, func(s blob.SourceProgress) bool { return s.State == blob.StateActive })
 	return !active && time.Since(t.moved) > patience
 }
