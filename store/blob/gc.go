@@ -37,7 +37,9 @@ func (s *Store) GC(ctx context.Context, opt GCOptions) (GCReport, error) {
 // far as high demands it. The caller holds room.making.
 func (s *Store) evict(low, high uint64) error {
 	ctx := context.Background() // it ends by itself, and half of it helps nobody
-	k := &collector{s: s, target: max(low, 1)}
+	// What packers have written and not made visible cannot be removed.
+	pending := s.packs.pendingBytes()
+	k := &collector{s: s, target: max(low, pending+1) - pending}
 	if err := k.run(ctx); err != nil {
 		return err
 	}

@@ -61,8 +61,11 @@ func (r record) elsewhere() bool { return r.Dir || r.Ref != "" || r.Pack != "" }
 
 // stored is the number of bytes on the store's account, packs included.
 func (r record) stored() uint64 {
-	if r.Dir || r.Ref != "" {
+	switch {
+	case r.Dir || r.Ref != "":
 		return 0
+	case r.Pack != "":
+		return r.Size + packHeader
 	}
 	return r.Size
 }

@@ -215,6 +215,18 @@ func (ps *packs) settle(done []written) {
 	}
 }
 
+// pendingBytes is the length of all that is not settled.
+func (ps *packs) pendingBytes() (sum uint64) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.open {
+		if len(p.pending) > 0 {
+			sum += uint64(p.size - p.settled())
+		}
+	}
+	return sum
+}
+
 // retire ends writing to the current pack. It returns the packs that are not
 // settled, which must not be rewritten or removed.
 func (ps *packs) retire() (busy map[string]bool) {

@@ -212,7 +212,7 @@ func TestPackCompaction(t *testing.T) {
 	defer reading.Close()
 	before, _ := packFiles(t, s)
 	rep, err := s.GC(t.Context(), GCOptions{})
-	if err != nil || len(rep.Removed) != 90 || rep.Bytes != 90*10<<10 || rep.Kept != 10 {
+	if err != nil || len(rep.Removed) != 90 || rep.Bytes != 90*(packHeader+10<<10) || rep.Kept != 10 {
 		t.Errorf("%d removed, %+v, %v", len(rep.Removed), rep.Bytes, err)
 	}
 	after, n := packFiles(t, s)
