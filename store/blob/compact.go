@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 
@@ -31,6 +32,9 @@ const smallPack = packSize / 8
 func (s *Store) compact(ctx context.Context, target uint64, merge bool) error {
 	all, err := s.packStates()
 	if err != nil {
+		return err
+	}
+	if err := s.forgetPacks(); err != nil {
 		return err
 	}
 	small := 0
@@ -100,6 +104,31 @@ func (s *Store) packStates() ([]packState, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// forgetPacks removes what the index says of packs that are gone, as after a
+// crash in rewrite.
+func (s *Store) forgetPacks() error {
+	var gone [][]byte
+	err := s.index.View(func(x store.Reader) error {
+		return x.Scan([]byte(settledPrefix), func(k, _ []byte) error {
+			if _, err := os.Lstat(s.packPath(string(k[len(settledPrefix):]))); errors.Is(err, os.ErrNotExist) {
+				gone = append(gone, append([]byte{}, k...))
+			}
+			return nil
+		})
+	})
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return s.index.Update(func(x store.Txn) error {
+		for _, k := range gone {
+			if err := x.Delete(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // rewrite moves what is alive in a pack to the current one and removes it.

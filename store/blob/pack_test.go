@@ -347,3 +347,21 @@ func BenchmarkPacker(b *testing.B) {
 		}
 	}
 }
+
+func mustParse(c string) cid.Cid {
+	id, err := parseCID(c)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}

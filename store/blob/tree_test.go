@@ -10,10 +10,16 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// TestManySmallFiles adds 10,000 files of 10 KiB and one file of the same
-// bytes.
+// TestManySmallFiles adds many files of 10 KiB and one file of the same bytes.
+// How long each takes is held to a bound only in the long tests, on a machine
+// that does nothing else.
 func TestManySmallFiles(t *testing.T) {
-	const files, size = 10_000, 10 << 10
+	const size = 10 << 10
+	files, rounds := 1000, 1
+	long := os.Getenv("INFERNET_LONG") != ""
+	if long {
+		files, rounds = 10_000, 5
+	}
 	dir := t.TempDir()
 	block := make([]byte, size)
 	for i := range files {
@@ -33,7 +39,7 @@ func TestManySmallFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.ReadFrom(noise(1, files*size)); err != nil {
+	if _, err := f.ReadFrom(noise(1, int64(files*size))); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -44,8 +50,8 @@ func TestManySmallFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer index.Close()
-	var took [2]time.Duration
-	for round := range 3 {
+	best := 100.0
+	for round := range rounds {
 		s := openIn(t, t.TempDir(), store.Prefix(index, fmt.Sprint(round)))
 		begun := time.Now()
 		if _, err := s.AddFile(t.Context(), one, AddOptions{}); err != nil {
@@ -54,7 +60,7 @@ func TestManySmallFiles(t *testing.T) {
 		single := time.Since(begun)
 		begun = time.Now()
 		i, err := s.AddTree(t.Context(), dir)
-		if err != nil || i.Entries != files+10 || i.Size != files*size {
+		if err != nil || i.Entries != files+10 || i.Size != uint64(files*size) {
 			t.Fatalf("%+v, %v", i, err)
 		}
 		many := time.Since(begun)
@@ -63,6 +69,9 @@ func TestManySmallFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("one file %v, many %v (%.2f times), again %v", single, many, many.Seconds()/single.Seconds(), time.Since(begun))
-		took[0], took[1] = single, many
+		best = min(best, many.Seconds()/single.Seconds())
+	}
+	if long && best > 2 {
+		t.Errorf("many small files take %.1f times as long as one", best)
 	}
 }
