@@ -160,6 +160,10 @@ func (b contentBackend) listAll() ([]api.Content, error) {
 			named[e.CID] = append(named[e.CID], e)
 		}
 	}
+	inside, err := b.n.lib.Blobs().Inside()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]api.Content, 0, len(infos))
 	for _, i := range infos {
 		e := content.Entry{Kind: content.Data, CID: i.CID}
@@ -168,6 +172,7 @@ func (b contentBackend) listAll() ([]api.Content, error) {
 			e = all[0]
 		}
 		c := b.show(e)
+		c.Inside = inside[i.CID]
 		if len(all) > 1 {
 			for _, a := range all {
 				c.Names = append(c.Names, a.Name)

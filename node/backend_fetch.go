@@ -42,7 +42,7 @@ func (b contentBackend) bring(ctx context.Context, kind api.ContentKind, req api
 	if kind == api.Images && !req.Local {
 		return b.getImage(ctx, req)
 	}
-	e, err := lib.Lookup(shelves[kind], req.Ref)
+	e, err := b.lookup(kind, req.Ref)
 	switch {
 	case err == nil && (lib.Has(e.CID) || req.Local):
 		return e, nil
@@ -163,9 +163,21 @@ func (b contentBackend) WriteCAR(ctx context.Context, ref string, w io.Writer) e
 	return nil
 }
 
+// lookup finds what a name stands for; on the shelf of data, which is of
+// everything, a name of the other shelves will do.
+func (b contentBackend) lookup(kind api.ContentKind, ref string) (content.Entry, error) {
+	e, err := b.n.lib.Lookup(shelves[kind], ref)
+	for _, other := range []content.Kind{content.Model, content.Image} {
+		if kind == api.Data && errors.Is(err, content.ErrNoName) {
+			e, err = b.n.lib.Lookup(other, ref)
+		}
+	}
+	return e, err
+}
+
 // cidOf is what a name on a shelf stands for; anything else is taken for a CID.
 func (b contentBackend) cidOf(kind api.ContentKind, ref string) (string, error) {
-	e, err := b.n.lib.Lookup(shelves[kind], ref)
+	e, err := b.lookup(kind, ref)
 	if errors.Is(err, content.ErrNoName) {
 		return ref, nil
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -46,6 +45,10 @@ func (b contentBackend) Share(_ context.Context, kind api.ContentKind, ref strin
 
 // GC implements api.Library.
 func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, req api.GCRequest) (api.GCReport, error) {
+	inside, err := b.n.lib.Blobs().Inside()
+	if err != nil {
+		return api.GCReport{}, contentError(err)
+	}
 	opt := blob.GCOptions{DryRun: req.DryRun, Target: req.Keep}
 	r, err := b.n.lib.Collect(ctx, opt, append(b.n.agg.InUse(), b.n.working()...))
 	if err != nil {
@@ -55,64 +58,7 @@ func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, req api.GCReq
 		DryRun: req.DryRun, Freed: r.Bytes, Kept: r.Kept, Removed: []api.Content{}, Quota: b.n.cfg.Content.Quota,
 	}
 	for _, i := range r.Removed {
-		out.Removed = append(out.Removed, api.Content{CID: i.CID, Size: i.Size, Dir: i.Dir})
+		out.Removed = append(out.Removed, api.Content{CID: i.CID, Size: i.Size, Dir: i.Dir, Inside: inside[i.CID]})
 	}
 	return out, nil
-}
-
-// Verify implements api.Library.
-func (b contentBackend) Verify(ctx context.Context, kind api.ContentKind, req api.VerifyRequest) (api.VerifyReport, error) {
-	all, err := b.toVerify(ctx, kind, req.Ref)
-	if err != nil {
-		return api.VerifyReport{}, contentError(err)
-	}
-	p := api.AddProgress{Stage: api.StageVerify}
-	for _, c := range all {
-		p.Total += c.Size
-	}
-	out := api.VerifyReport{Bad: []api.Bad{}}
-	for _, c := range all {
-		err := b.n.lib.Blobs().Verify(ctx, c.CID)
-		if ctx.Err() != nil {
-			return out, ctx.Err()
-		}
-		if errors.Is(err, blob.ErrNotHave) && req.Ref != "" {
-			return out, contentError(err)
-		}
-		if err != nil {
-			out.Bad = append(out.Bad, api.Bad{Content: c, Reason: badReason(err), Detail: err.Error()})
-		}
-		out.Checked++
-		out.Bytes += c.Size
-		if p.Bytes = out.Bytes; req.Progress != nil {
-			req.Progress(p)
-		}
-	}
-	return out, nil
-}
-
-// toVerify lists what a request means. Of folders the files are listed too, so
-// that everything is read once when the folders are left out.
-func (b contentBackend) toVerify(ctx context.Context, kind api.ContentKind, ref string) ([]api.Content, error) {
-	if ref != "" {
-		cid, err := b.cidOf(kind, ref)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := b.n.lib.Blobs().Stat(cid); err != nil {
-			return nil, err
-		}
-		return []api.Content{b.show(content.Entry{CID: cid})}, nil
-	}
-	return b.List(ctx, kind)
-}
-
-func badReason(err error) string {
-	switch {
-	case errors.Is(err, blob.ErrCorrupt):
-		return api.BadCorrupt
-	case errors.Is(err, blob.ErrChanged):
-		return api.BadChanged
-	}
-	return api.BadError
 }

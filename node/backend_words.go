@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"infernet.tech/infernet/exec"
+	"infernet.tech/infernet/exec/engine/gguf"
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -46,6 +47,7 @@ var storeWords = []struct {
 	{content.ErrAmbiguous, api.CodeBadRequest, "say which one: by its CID or whole name"},
 	{image.ErrPlatform, api.CodeRefused, "build the image for this machine's platform too: docker buildx build --platform"},
 	{image.ErrSeveral, api.CodeBadRequest, "save one image by itself: docker save NAME -o FILE"},
+	{gguf.ErrFormat, api.CodeBadRequest, "infernet data add takes files of any kind"},
 	{exec.ErrImageTooBig, api.CodeTooLarge, "leave out what the image does not need, and build it again"},
 	{exec.ErrImage, api.CodeBadRequest, "make it with docker save NAME -o FILE, or as an OCI layout; nothing of it was kept"},
 	{fs.ErrExist, api.CodeConflict, "nothing is ever overwritten: choose a path that does not exist yet"},

@@ -35,6 +35,9 @@ a quota (infernet node --quota) does so by itself when it needs the room.`,
 
 func (a *app) showGC(r api.GCReport) {
 	for _, x := range r.Removed {
+		if x.Inside {
+			continue // goes with its folder
+		}
 		a.printf("%s  %s  %s", x.CID, bytesText(x.Size), namesText(x))
 	}
 	verb := "freed"

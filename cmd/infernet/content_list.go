@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +13,13 @@ import (
 
 // listData lists everything that is in the store.
 func (a *app) listData() *cobra.Command {
-	return &cobra.Command{
+	everything := false
+	c := &cobra.Command{
 		Use: "list", Short: "list everything in this node's store",
 		Long: `List everything in this node's store, with what it is, its names, whether it is pinned
 (stays when room is made), shared (anyone may fetch it from this node) and in place (the
-bytes are your own file, not a copy), and when it was last used.`,
+bytes are your own file, not a copy), and when it was last used. What is in folders that are
+here is left out, unless it has a name, is pinned or shared by itself; --all lists it too.`,
 		Example: "  infernet data list\n  infernet data list --json | jq -r '.[] | select(.pinned | not) | .cid'",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -28,9 +31,19 @@ bytes are your own file, not a copy), and when it was last used.`,
 			if err != nil {
 				return err
 			}
+			if !everything {
+				all = slices.DeleteFunc(all, onlyInside)
+			}
 			return a.emit(all, func() { a.showData(all) })
 		},
 	}
+	c.Flags().BoolVar(&everything, "all", false, "what is in folders too")
+	return c
+}
+
+// onlyInside says whether a thing is here only as a part of a folder.
+func onlyInside(x api.Content) bool {
+	return x.Inside && !x.Pinned && !x.Shared && x.Name == ""
 }
 
 func (a *app) showData(all []api.Content) {

@@ -85,6 +85,8 @@ func (s scriptedShelf) List(ctx context.Context, kind api.ContentKind) ([]api.Co
 	return []api.Content{
 		{Kind: api.Models, Names: []string{"llama", evilText}, CID: "bafkexample", Size: 4096, Pinned: true, Shared: true, UsedAt: &used},
 		{Kind: api.Data, CID: "bafkother", Size: 1 << 30, InPlace: true},
+		{Kind: api.Data, CID: "bafkinside", Size: 5, Inside: true},
+		{Kind: api.Data, CID: "bafkboth", Size: 6, Inside: true, Pinned: true},
 	}, nil
 }
 
@@ -109,7 +111,7 @@ func (scriptedShelf) Get(ctx context.Context, _ api.ContentKind, req api.GetRequ
 		return api.Content{}, api.Errorf(api.CodeNoContent, "infernet data get fetches it", "%s is not here", req.Ref)
 	}
 	if req.Progress != nil && !req.Local {
-		from := []api.SourceProgress{{Name: evilText, State: "active"}, {State: "active"}, {State: "banned"}}
+		from := []api.SourceProgress{{Name: evilText, State: "idle", Bytes: 96}, {State: "idle", Bytes: 4000}, {State: "banned"}}
 		req.Progress(api.AddProgress{Stage: api.StageFind})
 		req.Progress(api.AddProgress{Total: 4096})
 		req.Progress(api.AddProgress{Bytes: 4096, Total: 4096, Sources: from})

@@ -97,7 +97,7 @@ func share(p api.AddProgress) float64 {
 // what room is left; where there is none, first the word before it goes, then
 // the bar, then what is told from its end.
 func bar(p api.AddProgress, columns int) string {
-	const least, most = 6, 30
+	const least, most = 5, 30
 	head := stageText(p.Stage)
 	if p.Total == 0 {
 		if p.Bytes > 0 {
@@ -124,7 +124,7 @@ func bar(p api.AddProgress, columns int) string {
 func parts(p api.AddProgress) []string {
 	out := []string{
 		fmt.Sprintf("%3d%%", int(math.Floor(share(p)*100))),
-		bytesText(p.Bytes) + " of " + bytesText(p.Total),
+		ofText(p.Bytes, p.Total),
 	}
 	if p.Speed > 0 && p.Bytes < p.Total {
 		out = append(out, bytesText(uint64(min(p.Speed, 1<<62)))+"/s")
@@ -138,6 +138,15 @@ func parts(p api.AddProgress) []string {
 	return out
 }
 
+// ofText is "1.5 of 3.0 GiB": the unit once where both have the same.
+func ofText(n, total uint64) string {
+	part, whole := bytesText(n), bytesText(total)
+	if number, unit, _ := strings.Cut(part, " "); strings.HasSuffix(whole, " "+unit) {
+		part = number
+	}
+	return part + " of " + whole
+}
+
 // sourcesText counts who delivers, and who was found out.
 func sourcesText(p api.AddProgress) string {
 	if len(p.Sources) == 0 {
@@ -149,14 +158,26 @@ func sourcesText(p api.AddProgress) string {
 			banned++
 		}
 	}
-	text := "1 source"
-	if n := p.Active(); n != 1 {
-		text = fmt.Sprintf("%d sources", n)
+	n := p.Active()
+	if p.Bytes >= p.Total {
+		n = gave(p) // at the end nobody is at work any more
 	}
+	text := countOf(n, "source")
 	if banned > 0 {
 		text += fmt.Sprintf(", %d banned", banned)
 	}
 	return text
+}
+
+// gave is how many sources gave some of it.
+func gave(p api.AddProgress) int {
+	n := 0
+	for _, s := range p.Sources {
+		if s.Bytes > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func stageText(stage string) string {

@@ -12,7 +12,7 @@ import (
 
 func crowd(active, banned int) (out []api.SourceProgress) {
 	for range active {
-		out = append(out, api.SourceProgress{State: "active"})
+		out = append(out, api.SourceProgress{State: "active", Bytes: 1})
 	}
 	for range banned {
 		out = append(out, api.SourceProgress{State: "banned"})
@@ -24,12 +24,13 @@ func TestBarFitsItsColumns(t *testing.T) {
 	t.Parallel()
 	p := api.AddProgress{Stage: api.StageFetch, Bytes: 3 << 29, Total: 3 << 30, Speed: 100 << 20, LeftMS: 15_360, Sources: crowd(4, 1)}
 	for columns, want := range map[int]string{
-		120: "fetching  [===============               ]   50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
-		84:  "[=====      ]   50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
-		79:  "[===   ]   50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
-		70:  " 50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
-		50:  " 50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left",
-		20:  " 50%",
+		120: "fetching  [===============               ]   50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
+		84:  "fetching  [==   ]   50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
+		79:  "[=====     ]   50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
+		70:  " 50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources, 1 banned",
+		50:  " 50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left",
+		20:  " 50%  1.5 of 3.0 GiB",
+		10:  " 50%",
 		0:   " 50%",
 	} {
 		if got := bar(p, columns); got != want {
@@ -40,7 +41,7 @@ func TestBarFitsItsColumns(t *testing.T) {
 		}
 	}
 	p.Sources = crowd(4, 0)
-	const all = "fetching  [===   ]   50%  1.5 GiB of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources"
+	const all = "fetching  [===   ]   50%  1.5 of 3.0 GiB  100.0 MiB/s  0:16 left  4 sources"
 	if got := bar(p, len(all)); got != all || len(all) > 79 {
 		t.Errorf("the usual line does not fit a usual terminal: %q", got)
 	}
@@ -98,10 +99,10 @@ func TestTransferInLines(t *testing.T) {
 		}
 		tr.close()
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) != 11 || lines[0] != "looking for who has it" || lines[1] != "   10%  10 B of 100 B  4 B/s  0:01 left  1 source" {
+		if len(lines) != 11 || lines[0] != "looking for who has it" || lines[1] != "   10%  10 of 100 B  4 B/s  0:01 left  1 source" {
 			t.Errorf("%q", lines)
 		}
-		if last := lines[len(lines)-1]; last != "  100%  100 B of 100 B  1 source" {
+		if last := lines[len(lines)-1]; last != "  100%  100 of 100 B  1 source" {
 			t.Errorf("%q", last)
 		}
 	})

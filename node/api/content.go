@@ -49,6 +49,7 @@ type Content struct {
 	Dir       bool        `json:"dir,omitempty"`
 	Pinned    bool        `json:"pinned"`
 	Shared    bool        `json:"shared"`             // anyone may fetch it from this node
+	Inside    bool        `json:"inside,omitempty"`   // an entry of a folder that is here too
 	InPlace   bool        `json:"in_place,omitempty"` // the bytes are the owner's own file, not a copy
 	AddedAt   *time.Time  `json:"added_at,omitempty"`
 	UsedAt    *time.Time  `json:"used_at,omitempty"`
