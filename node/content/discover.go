@@ -103,6 +103,7 @@ func (t *transfer) wanted(asked map[identity.PubKey]bool) wants {
 			case asked[p] || p.IsZero():
 			case w.o.inJob:
 				out.granted = append(out.granted, p)
+				t.granted[p.String()] = true
 			default:
 				out.named = append(out.named, p)
 			}

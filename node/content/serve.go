@@ -2,13 +2,11 @@ package content
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync/atomic"
 
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/store/blob"
 )
 
 // Serve answers one stream of `/infernet/blob/1`: what was granted to the peer
@@ -72,24 +70,4 @@ func (m *metered) Close() error {
 		return c.Close()
 	}
 	return nil
-}
-
-// Points for what no honest peer does; see p2p.Host.Penalise.
-const (
-	pointsLie      = 50 // bytes that are not those of the CID: no accident does that
-	pointsProtocol = 20
-)
-
-// blame is told of each source that failed.
-func (l *Library) blame(source string, err error) {
-	peer, perr := identity.ParsePubKey(source)
-	if perr != nil || l.net.Penalise == nil {
-		return
-	}
-	switch {
-	case errors.Is(err, blob.ErrBadBlock):
-		l.net.Penalise(peer, pointsLie, "content that is not what it should be")
-	case errors.Is(err, blob.ErrProtocol):
-		l.net.Penalise(peer, pointsProtocol, "malformed content stream")
-	}
 }

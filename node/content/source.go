@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"infernet.tech/infernet/p2p"
@@ -61,6 +62,31 @@ func (t *transfer) verified() {
 		if f, ok := t.flows[p.Name]; ok && p.Bytes >= f.base {
 			f.to.Verified(p.Bytes - f.base)
 		}
+	}
+}
+
+// Points for what no honest peer does; see p2p.Host.Penalise.
+const (
+	pointsLie      = 50 // bytes that are not those of the CID: no accident does that
+	pointsProtocol = 20
+)
+
+// blame is told of each source that failed. Who granted the blob in a job is
+// left to the job: it knows what the peer had promised, and counts it itself.
+func (t *transfer) blame(source string, err error) {
+	l := t.l
+	peer, perr := identity.ParsePubKey(source)
+	t.mu.Lock()
+	granted := t.granted[source]
+	t.mu.Unlock()
+	if perr != nil || granted || l.net.Penalise == nil {
+		return
+	}
+	switch {
+	case errors.Is(err, blob.ErrBadBlock):
+		l.net.Penalise(peer, pointsLie, "content that is not what it should be")
+	case errors.Is(err, blob.ErrProtocol):
+		l.net.Penalise(peer, pointsProtocol, "malformed content stream")
 	}
 }
 

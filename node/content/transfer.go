@@ -24,6 +24,7 @@ type transfer struct {
 	flows   map[string]flow // the latest stream of each source
 	moved   time.Time       // when something came last, or somebody new was found
 	origin  origin
+	granted map[string]bool // sources that granted it in a job
 	dear    map[identity.PubKey]uint64
 	known   []blob.Source // those told to the store
 	joined  chan struct{} // capacity 1: somebody new waits
@@ -53,7 +54,7 @@ func (l *Library) join(cid string, o FetchOptions) (w *waiter, mine bool) {
 		l: l, cid: cid, cancel: cancel, done: make(chan struct{}),
 		waiting: map[*waiter]bool{w: true}, moved: time.Now(),
 		dear: map[identity.PubKey]uint64{}, flows: map[string]flow{}, joined: make(chan struct{}, 1),
-		origin: origin{open: map[string]bool{}},
+		origin: origin{open: map[string]bool{}}, granted: map[string]bool{},
 	}
 	w.t, l.fetches[cid] = t, t
 	go t.run(ctx, o)
@@ -79,12 +80,15 @@ func (t *transfer) add(w *waiter) bool {
 func (t *transfer) run(ctx context.Context, first FetchOptions) {
 	defer t.cancel()
 	t.beginOrigin()
-	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.l.blame}
+	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.blame}
 	var sources []blob.Source
 	if first.inJob {
+		t.mu.Lock()
 		for _, p := range first.From {
+			t.granted[p.String()] = true
 			sources = append(sources, t.source(p, 0))
 		}
+		t.mu.Unlock()
 	}
 	// Who granted it is asked at once; that nobody else is found costs nothing.
 	if !first.inJob || t.l.net.Holders != nil {
