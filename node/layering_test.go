@@ -41,6 +41,13 @@ var onlyImport = map[string][]string{
 	"node/infer":        {"node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 	"node/serving":      {"exec/engine", "exec/engine/openai", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 
+	"store/blob":       {"store", "store/blob/sha", "store/blob/swarm"},
+	"store/blob/sha":   {},
+	"store/blob/swarm": {},
+	"node/holders":     {"p2p", "p2p/identity", "p2p/wire"},
+	"node/delivery":    {"p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
+	"node/mirror":      {"exec", "exec/image", "node/content", "p2p/identity"},
+
 	// What the engine's own module shares with the node: each by itself.
 	"exec/engine/openai": {},
 	"exec/engine/gguf":   {},
@@ -55,7 +62,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market", "node/infer/choose", "node/infer/meter", "exec/engine/chat"}
+var pure = []string{"node/job", "node/market", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

@@ -26,31 +26,15 @@ type AddedImage struct {
 // AddImageFile takes in an OCI layout folder or an archive, of docker save too,
 // with all platforms that are there. Errors: those of image.Import.
 func (l *Library) AddImageFile(ctx context.Context, path string, o ImageOptions) (AddedImage, error) {
-	tmp, err := os.MkdirTemp(l.dir, ".image-")
+	out, err := l.importImage(ctx, path, o)
 	if err != nil {
-		return AddedImage{}, err
-	}
-	defer os.RemoveAll(tmp)
-	dest := filepath.Join(tmp, "layout")
-	img, err := image.Import(ctx, path, dest, image.Options{Choose: o.Choose})
-	if err != nil {
-		return AddedImage{}, err
-	}
-	info, err := l.blobs.AddTree(ctx, dest)
-	if err != nil {
-		return AddedImage{}, err
-	}
-	out := AddedImage{
-		Entry:    Entry{Kind: Image, Digest: img.Digest, CID: info.CID, Size: info.Size, Dir: true},
-		Contents: img.Contents,
-	}
-	if err := l.indexDigest(img.Digest, info.CID); err != nil {
 		return out, err
 	}
+	names := out.Names
+	out.Names = nil
 	if err := l.shareAdded(out.Entry, o.Private); err != nil {
 		return out, err
 	}
-	names := img.Names
 	if o.Name != "" {
 		names = []string{o.Name}
 	}
@@ -70,4 +54,28 @@ func (l *Library) AddImageFile(ctx context.Context, path string, o ImageOptions)
 		out.Name = out.Names[0]
 	}
 	return out, nil
+}
+
+// importImage verifies an image whole and stores it; Names are those that it
+// has where it came from.
+func (l *Library) importImage(ctx context.Context, path string, o ImageOptions) (AddedImage, error) {
+	tmp, err := os.MkdirTemp(l.dir, ".image-")
+	if err != nil {
+		return AddedImage{}, err
+	}
+	defer os.RemoveAll(tmp)
+	dest := filepath.Join(tmp, "layout")
+	img, err := image.Import(ctx, path, dest, image.Options{Choose: o.Choose})
+	if err != nil {
+		return AddedImage{}, err
+	}
+	info, err := l.blobs.AddTree(ctx, dest)
+	if err != nil {
+		return AddedImage{}, err
+	}
+	out := AddedImage{
+		Entry: Entry{Kind: Image, Digest: img.Digest, CID: info.CID, Size: info.Size, Dir: true},
+		Names: img.Names, Contents: img.Contents,
+	}
+	return out, l.indexDigest(img.Digest, info.CID)
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/p2p/identity"
 )
 
@@ -139,31 +138,15 @@ func (l *Library) builtinModel(ctx context.Context, name string) (Entry, error) 
 	return l.named(Entry{Kind: Model, Name: name, CID: info.CID, Size: info.Size, Stamp: stamp})
 }
 
-// AddImage stores an OCI layout folder or an archive of one (or of docker
-// save); name may be empty. The image is verified whole.
+// AddImage takes in an OCI layout folder or an archive that a job names by its
+// path; name may be empty. It is shared with nobody. Errors: as of AddImageFile.
 func (l *Library) AddImage(ctx context.Context, path, name string) (Entry, error) {
-	info, err := os.Stat(path)
+	x, err := l.importImage(ctx, path, ImageOptions{})
 	if err != nil {
-		return Entry{}, err
+		return x.Entry, err
 	}
-	if info.IsDir() {
-		layout, err := image.Open(path, "", image.Limits{})
-		if err != nil {
-			return Entry{}, err
-		}
-		return l.storeLayout(ctx, path, Entry{Kind: Image, Name: name, Digest: layout.Digest})
-	}
-	tmp, err := os.MkdirTemp(l.dir, ".image-")
-	if err != nil {
-		return Entry{}, err
-	}
-	defer os.RemoveAll(tmp)
-	dest := filepath.Join(tmp, "layout")
-	img, err := image.LayoutFromTar(ctx, path, dest, image.Limits{})
-	if err != nil {
-		return Entry{}, err
-	}
-	return l.storeLayout(ctx, dest, Entry{Kind: Image, Name: name, Digest: img.Digest})
+	x.Name = name
+	return l.named(x.Entry)
 }
 
 func (l *Library) storeLayout(ctx context.Context, layout string, e Entry) (Entry, error) {
