@@ -73,9 +73,11 @@ func TestCrashes(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %v", side, after), func(t *testing.T) {
 				t.Parallel()
-				crashed := true
-				write := 0
-				for ; crashed && write < 400; write++ {
+				crashed, write, step := true, 0, 1
+				if raceOn {
+					step = 7
+				}
+				for ; crashed && write < 400; write += step {
 					synctest.Test(t, func(t *testing.T) { crashed = crashAt(t, side == "seller", write, after) })
 				}
 				if crashed || write < 10 {
@@ -203,6 +205,9 @@ func checkBooks(t *testing.T, name string, buyer, seller *party) (alone int) {
 // receipt is on one side only.
 func TestConservation(t *testing.T) {
 	rounds := 12
+	if raceOn {
+		rounds = 4
+	}
 	if os.Getenv("INFERNET_LONG") != "" {
 		rounds = 2000
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -78,24 +79,28 @@ type outflow struct {
 	c        *customer
 	rw       io.ReadWriter
 	done     <-chan struct{} // of the caller's context
-	end      chan struct{}
+	end      chan struct{}   // closed by once
+	once     sync.Once
+	over     bool // the customer's mutex guards it
 	stranger bool // counts against the day's cap
 	priced   bool // counts against the window
 }
 
-// ended gives the stream up: a Write that waits returns ErrEnded.
+// shut has a Write that waits return ErrEnded, and every later one.
+func (o *outflow) shut() { o.once.Do(func() { close(o.end) }) }
+
+// ended gives the stream up.
 func (o *outflow) ended() {
+	o.shut()
 	o.c.mu.Lock()
-	select {
-	case <-o.end:
-		o.c.mu.Unlock()
-		return
-	default:
+	was := o.over
+	if o.over = true; !was {
+		o.c.streams--
 	}
-	close(o.end)
-	o.c.streams--
 	o.c.mu.Unlock()
-	o.s.release(o.c)
+	if !was {
+		o.s.release(o.c)
+	}
 }
 
 // Read reads what the peer asks; it is not metered.

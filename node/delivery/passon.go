@@ -8,11 +8,17 @@ import (
 
 // What streams of peers can do beside reading and writing is passed on.
 
-// Close closes the stream, where it can be closed.
-func (o *outflow) Close() error { return closeOf(o.rw) }
+// Close closes the stream, where it can be closed; a Write that waits returns.
+func (o *outflow) Close() error {
+	o.shut()
+	return closeOf(o.rw)
+}
 
-// Reset ends the stream at once, where it can be.
-func (o *outflow) Reset() error { return resetOf(o.rw) }
+// Reset ends the stream at once, where it can be; a Write that waits returns.
+func (o *outflow) Reset() error {
+	o.shut()
+	return resetOf(o.rw)
+}
 
 // SetDeadline sets the stream's deadlines, where it has some.
 func (o *outflow) SetDeadline(t time.Time) error { return deadlineOf(o.rw, t) }

@@ -120,6 +120,13 @@ func (p *party) start(s store.Store) {
 	p.mu.Unlock()
 }
 
+// lie has somebody else answer instead of the service.
+func (p *party) lie(liar func(st Stream, from identity.PubKey, ev wire.Event)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.liar = liar
+}
+
 // run runs the service until the next start or the end of the test.
 func (p *party) run() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -168,11 +175,14 @@ func (p *party) jobConn(_ context.Context, to identity.PubKey) (io.ReadWriteClos
 		if err != nil {
 			return
 		}
-		if q.liar != nil {
-			q.liar(st, p.id(), ev)
+		s, _ := q.now()
+		q.mu.Lock()
+		liar := q.liar
+		q.mu.Unlock()
+		if liar != nil {
+			liar(st, p.id(), ev)
 			return
 		}
-		s, _ := q.now()
 		_ = s.ServeOn(context.Background(), st, p.id(), ev)
 	})
 }

@@ -31,13 +31,13 @@ func (o *outflow) room(n int) (int, error) {
 	}
 	if !o.c.pace.wait(n, o.done, o.end) || !o.s.all.wait(n, o.done, o.end) {
 		o.back(n)
-		return 0, o.over()
+		return 0, o.why()
 	}
 	return n, nil
 }
 
-// over says why a stream that waited goes on no more.
-func (o *outflow) over() error {
+// why says why a stream that waited goes on no more.
+func (o *outflow) why() error {
 	select {
 	case <-o.end:
 		return ErrEnded
@@ -71,7 +71,7 @@ func (o *outflow) book(n int) (int, error) {
 		case <-w.tick.C:
 			o.s.seePaid(context.Background(), o.c)
 		case <-o.done:
-			return 0, o.over()
+			return 0, o.why()
 		case <-o.end:
 			return 0, ErrEnded
 		}

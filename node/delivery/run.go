@@ -139,10 +139,11 @@ func (s *Service) due(t *tab, all bool) (due, busy bool) {
 		}
 	}
 	n := t.unstated()
+	if s.d.Now().Before(t.again) && !all {
+		return false, false
+	}
 	busy = priced && len(t.flows) > 0 || t.rec.Open != nil || n > 0
 	switch {
-	case s.d.Now().Before(t.again) && !all:
-		return false, busy
 	case t.rec.Open != nil:
 		return true, busy
 	case n == 0:

@@ -63,14 +63,14 @@ func TestLyingSellers(t *testing.T) {
 				n := newNetwork(t)
 				seller, buyer := n.join(small(1000)), n.join(small(0))
 				var asked atomic.Int64
-				seller.liar = func(st Stream, from identity.PubKey, ev wire.Event) {
+				seller.lie(func(st Stream, from identity.PubKey, ev wire.Event) {
 					asked.Add(1)
 					d, err := wire.Decode[wire.Delivery](ev)
 					if err != nil {
 						t.Error(err)
 					}
 					lie(seller, st, from, ev, d)
-				}
+				})
 				buyer.run()
 				move(t, buyer, seller, 3*mib, 1000, false)
 				<-time.After(time.Hour)
@@ -81,7 +81,7 @@ func TestLyingSellers(t *testing.T) {
 					t.Errorf("asked %d times in an hour", n)
 				}
 				// An honest seller at last, a week later: what is still open is paid.
-				seller.liar = nil
+				seller.lie(nil)
 				<-time.After(10 * time.Minute)
 				if paid, _ := balance(t, buyer, seller); paid > priceOf(t, 1000, 3*mib) {
 					t.Errorf("paid %d", paid)
@@ -99,10 +99,10 @@ func TestUnsigned(t *testing.T) {
 		seller, buyer := n.join(small(1000)), n.join(small(0))
 		seller.run()
 		buyer.run()
-		seller.liar = func(st Stream, from identity.PubKey, ev wire.Event) {
+		seller.lie(func(st Stream, from identity.PubKey, ev wire.Event) {
 			s, _ := seller.now()
 			_ = s.ServeOn(t.Context(), cut{st}, from, ev)
-		}
+		})
 		move(t, buyer, seller, 3*mib, 1000, false)
 		<-time.After(30 * time.Minute)
 		list := receipts(t, buyer, seller)
