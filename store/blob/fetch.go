@@ -86,6 +86,8 @@ type fetch struct {
 	over chan struct{} // closed when all is here or nothing more is wanted
 	work sync.WaitGroup
 	told sync.Mutex // held while the caller's functions run
+	// budget is this fetch's share of the buffers of the store.
+	budget *pool
 
 	mu       sync.Mutex
 	held     map[cid.Cid]func() // releases of everything met, kept from GC
@@ -119,7 +121,7 @@ type fetch struct {
 
 func newFetch(s *Store, root cid.Cid, lim Limits) *fetch {
 	f := &fetch{s: s, root: root, lim: lim, wake: make(chan struct{}, 1), over: make(chan struct{}),
-		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, asked: map[*item]bool{}}
+		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, asked: map[*item]bool{}, budget: newPool(min(fetchMemory, s.cfg.Memory))}
 	f.fresh, f.left = []*item{{cid: root}}, 1
 	f.pack.p = s.newPacker()
 	return f
@@ -196,6 +198,7 @@ func (f *fetch) coordinate(ctx context.Context) error {
 		case now := <-ticker.C:
 			f.report(now, false)
 			f.wakePeers()
+			f.s.hasher.kick() // of a block that waits for one of a slow source
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"slices"
 	"sync"
 
 	"infernet.tech/infernet/store/blob/sha"
@@ -11,6 +12,9 @@ type hashing struct {
 	buf  []byte
 	done func(sum [32]byte) // called from a goroutine of the hasher
 }
+
+// mostGathered bounds how many blocks wait for others to be hashed with.
+const mostGathered = 8
 
 // hasher verifies the blocks of all fetches of a Store, several at once where
 // the processor gains by it. Its goroutines live as long as there is work.
@@ -24,40 +28,59 @@ type hasher struct {
 
 func newHasher(workers int) *hasher { return &hasher{most: workers} }
 
-// put hands over a block. What waits is bounded by the buffers of the pool.
-func (h *hasher) put(j hashing) {
+// put hands over a block. more promises another one soon, or a kick: then this
+// one may wait until there are enough to be hashed together. What waits is
+// bounded by the buffers of the pool.
+func (h *hasher) put(j hashing, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lanes == 0 {
-		h.lanes = sha.Lanes()
+		h.lanes = min(sha.Lanes(), mostGathered)
 	}
 	h.queue = append(h.queue, j)
+	if !more || len(h.queue) >= h.lanes {
+		h.start()
+	}
+}
+
+// kick has what waits hashed now.
+func (h *hasher) kick() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.queue) > 0 {
+		h.start()
+	}
+}
+
+// start adds a goroutine if there may be another; the lock is held.
+func (h *hasher) start() {
 	if h.running < h.most {
 		h.running++
 		go h.work()
 	}
 }
 
+// work hashes until nothing waits.
 func (h *hasher) work() {
-	sums, blocks := make([][32]byte, h.lanes), make([][]byte, 0, h.lanes)
+	var sums [mostGathered][32]byte
+	var blocks [][]byte
 	for {
 		h.mu.Lock()
-		if len(h.queue) == 0 {
+		jobs := slices.Clone(h.queue[:min(h.lanes, len(h.queue))])
+		if h.queue = slices.Delete(h.queue, 0, len(jobs)); len(jobs) == 0 {
 			h.running--
 			h.mu.Unlock()
 			return
 		}
-		jobs := h.queue[:min(h.lanes, len(h.queue))]
-		h.queue = h.queue[len(jobs):]
 		h.mu.Unlock()
 		blocks = blocks[:0]
 		for _, j := range jobs {
 			blocks = append(blocks, j.buf)
 		}
 		sha.Sum(sums[:len(blocks)], blocks)
+		clear(blocks)
 		for i, j := range jobs {
 			j.done(sums[i])
-			jobs[i] = hashing{}
 		}
 	}
 }

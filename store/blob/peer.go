@@ -273,6 +273,7 @@ func (p *peer) drain() {
 		p.drained = nil
 	}
 	f.mu.Unlock()
+	f.s.hasher.kick()
 	<-ch
 }
 

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -10,6 +11,8 @@ const (
 	smallBuffer = 64 << 10
 	// keptBuffers is how many buffers of one chunk wait for the next block.
 	keptBuffers = 16
+	// fetchMemory is how many bytes of buffers one fetch may hold.
+	fetchMemory = 24 << 20
 )
 
 // pool lends the block buffers of all fetches of a Store and bounds the bytes
@@ -32,35 +35,40 @@ func newPool(limit uint64) *pool { return &pool{left: int64(min(limit, 1<<40))} 
 // and is served at once: so nobody is stopped by those who hold buffers and
 // wait for a slow peer. That adds at most a block for each stream.
 func (p *pool) get(ctx context.Context, n int, first bool) ([]byte, error) {
+	if err := p.acquire(ctx, n, first); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.take(n), nil
+}
+
+// acquire is get without the buffer.
+func (p *pool) acquire(ctx context.Context, n int, first bool) error {
 	need := int64(bufferSize(n))
 	p.mu.Lock()
 	if first || (len(p.waiting) == 0 && p.left >= need) {
 		p.left -= need
-		defer p.mu.Unlock()
-		return p.take(n), nil
+		p.mu.Unlock()
+		return nil
 	}
 	w := &waiter{need, make(chan struct{})}
 	p.waiting = append(p.waiting, w)
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.take(n), nil
+		return nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, other := range p.waiting {
-		if other == w {
-			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
-			p.admit()
-			return nil, ctx.Err()
-		}
+	if i := slices.Index(p.waiting, w); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	} else {
+		p.left += need // admitted just now
 	}
-	p.left += need // admitted just now
 	p.admit()
-	return nil, ctx.Err()
+	return ctx.Err()
 }
 
 func bufferSize(n int) int {
@@ -87,6 +95,14 @@ func (p *pool) put(b []byte) {
 	if cap(b) == chunkSize && len(p.free) < keptBuffers {
 		p.free = append(p.free, b)
 	}
+	p.admit()
+}
+
+// release takes back what acquire gave.
+func (p *pool) release(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left += int64(bufferSize(n))
 	p.admit()
 }
 

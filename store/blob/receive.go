@@ -142,7 +142,7 @@ func (p *peer) receiveLeaves(ctx context.Context, a *asking) error {
 		if err != nil {
 			return err
 		}
-		p.deliver(buf, func(sum [32]byte) { p.leaf(a, i, st, buf, sum) })
+		p.deliver(buf, i+1 < a.end, func(sum [32]byte) { p.leaf(a, i, st, buf, sum) })
 	}
 }
 
@@ -152,22 +152,32 @@ func (p *peer) read(ctx context.Context, n int) ([]byte, error) {
 	f.mu.Lock()
 	first := p.pending == 0
 	f.mu.Unlock()
-	pool := f.s.pool
-	buf, err := pool.get(ctx, n, first)
+	if err := f.budget.acquire(ctx, n, first); err != nil {
+		return nil, err
+	}
+	buf, err := f.s.pool.get(ctx, n, first)
 	if err != nil {
+		f.budget.release(n)
 		return nil, err
 	}
 	p.k.alive() // the wait was ours
 	if _, err := io.ReadFull(p.k.r, buf); err != nil {
-		pool.put(buf)
+		f.giveBack(buf)
 		return nil, cut(err)
 	}
 	p.k.alive()
 	return buf, nil
 }
 
+// giveBack ends the use of a buffer.
+func (f *fetch) giveBack(buf []byte) {
+	f.s.pool.put(buf)
+	f.budget.release(len(buf))
+}
+
 // deliver has a block verified; then is called with its hash and stores it.
-func (p *peer) deliver(buf []byte, then func(sum [32]byte)) {
+// more says that another one is due from this source.
+func (p *peer) deliver(buf []byte, more bool, then func(sum [32]byte)) {
 	f := p.f
 	f.mu.Lock()
 	p.pending++
@@ -175,7 +185,7 @@ func (p *peer) deliver(buf []byte, then func(sum [32]byte)) {
 	f.mu.Unlock()
 	f.s.hasher.put(hashing{buf, func(sum [32]byte) {
 		then(sum)
-		f.s.pool.put(buf)
+		f.giveBack(buf)
 		f.mu.Lock()
 		p.pending--
 		f.storing--
@@ -185,7 +195,7 @@ func (p *peer) deliver(buf []byte, then func(sum [32]byte)) {
 			p.drained = nil
 		}
 		f.mu.Unlock()
-	}})
+	}}, more)
 }
 
 // leaf stores a leaf unless another source was faster.
@@ -240,7 +250,7 @@ func (p *peer) receiveBlock(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	p.deliver(buf, func(sum [32]byte) {
+	p.deliver(buf, len(p.asked) > 1, func(sum [32]byte) {
 		if sum != digest(it.cid) {
 			p.abort(fmt.Errorf("%w: %s", ErrBadBlock, it.cid))
 			return

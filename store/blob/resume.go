@@ -119,7 +119,7 @@ func (r *rehash) leaf(ctx context.Context, i uint64, st step) error {
 			r.p.mu.Unlock()
 		}
 		pool.put(buf)
-	}})
+	}}, false)
 	return nil
 }
 

@@ -46,10 +46,12 @@ func (s *Store) ServeStream(ctx context.Context, rw io.ReadWriter, allow func(ro
 	err = v.run(allow)
 	in.halt(errLeft)
 	if closes {
-		if err != nil {
+		select {
+		case <-ended:
+		default:
 			_ = c.Close() // the peer may never say another word
+			<-ended
 		}
-		<-ended
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
