@@ -3,10 +3,13 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/store/blob"
 )
 
@@ -39,17 +42,38 @@ func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Con
 	return first, nil
 }
 
+// carPrefix begins the names of CARs on their way in.
+const carPrefix = "car-"
+
+// sweepCARs removes those that a killed node left.
+func (n *Node) sweepCARs() error {
+	left, err := filepath.Glob(n.cfg.path("scratch", carPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 // carFile is the CAR as a file, which can be read in any order.
 func (b contentBackend) carFile(req api.AddRequest) (path string, remove func(), err error) {
 	if req.Body == nil {
 		return req.Path, func() {}, nil
 	}
-	f, err := os.CreateTemp(b.n.cfg.path("scratch"), "car-")
+	f, err := os.CreateTemp(b.n.cfg.path("scratch"), carPrefix)
 	if err != nil {
 		return "", nil, err
 	}
 	remove = func() { _ = os.Remove(f.Name()) }
-	_, err = io.Copy(f, req.Body)
+	payload := min(req.Max, 1<<50)
+	if payload == 0 {
+		payload = content.MaxBring
+	}
+	// What frames the payload is small beside it, but for many small files.
+	most := int64(payload + payload/8 + 64<<20)
+	n, err := io.Copy(f, io.LimitReader(req.Body, most+1))
+	if err == nil && n > most {
+		err = fmt.Errorf("%w: a CAR of more than %d bytes", blob.ErrTooBig, most)
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		remove()
 		return "", nil, err

@@ -23,7 +23,7 @@ func (n *Node) openLibrary() error {
 	}
 	n.lib = content.New(blobs, store.Prefix(n.db, "content/"), n.host, n.cfg.path("layouts"), n.log.With("in", "content"))
 	n.lib.SetBuiltin(builtin{})
-	return nil
+	return n.sweepCARs()
 }
 
 // composeContent builds what finds content at others and accounts for what
