@@ -14,6 +14,11 @@
 // DAGs of another shape than files and folders need, and anything past the
 // caller's limits.
 //
+// A store holds to a quota by removing what was used longest ago, and never
+// what is pinned, in use, or below such. What an interrupted addition or fetch
+// wrote is continued, recovered or removed; a file of the user's that changes is
+// no longer served under its CID.
+//
 // Package node opens one Store and serves /infernet/blob/1 with ServeStream;
 // jobs, the data and the model commands fetch and export through it.
 //

@@ -45,6 +45,7 @@ func fetchOntoFull(t *testing.T, dir string) {
 		t.Errorf("add: %v", err)
 	}
 	clean(t, to)
+	packsOnFull(t, to)
 	var src *SourceError
 	_, err := to.Fetch(t.Context(), want.CID, Limits{}, serving(t, from), serving(t, from))
 	if !errors.Is(err, ErrNoSpace) || !errors.As(err, &src) || errors.Is(err, ErrNoSource) || to.Has(want.CID) {
@@ -62,4 +63,45 @@ func fetchOntoFull(t *testing.T, dir string) {
 	}
 	sameFile(t, to, want.CID, noise(1, 16<<20))
 	clean(t, to)
+}
+
+// packsOnFull fills the disk with small files. Those that were written are
+// whole, and all of the room comes back.
+func packsOnFull(t *testing.T, s *Store) {
+	t.Helper()
+	p := s.newPacker()
+	put := 0
+	var err error
+	for ; put < 2000 && err == nil; put++ {
+		c, b := small(put, 10<<10)
+		err = p.put(c, b)
+	}
+	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrQuota) || put < 500 {
+		t.Errorf("after %d small files: %v", put, err)
+	}
+	if err := p.flush(); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("flush of what does not fit: %v", err)
+	}
+	if err := p.close(); err != nil {
+		t.Error(err)
+	}
+	found := openIn(t, s.dir, s.index)
+	all, err := found.List()
+	if err != nil || len(all) < put-100 || len(all) > put {
+		t.Errorf("%d of %d files found, %v", len(all), put, err)
+	}
+	for _, i := range all {
+		if err := found.Verify(t.Context(), i.CID); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := found.GC(t.Context(), GCOptions{}); err != nil {
+		t.Error(err)
+	}
+	if names, _ := packFiles(t, found); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+	if err := errors.Join(found.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
 }

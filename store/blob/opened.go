@@ -110,11 +110,6 @@ func (s *Store) openPacked(c cid.Cid, r record) (*opened, error) {
 // Size is the number of bytes.
 func (o *opened) Size() int64 { return o.size }
 
-// file is the plain file and where in it the bytes begin, for copies that need
-// no buffer of ours. It is closed by Close alone; whoever copies from it must
-// call check afterwards, and must not move its position.
-func (o *opened) file() (*os.File, int64) { return o.f, o.off }
-
 // check tells whether the bytes read so far were those of the CID as far as
 // the file system knows. Errors: ErrChanged.
 func (o *opened) check() error {
