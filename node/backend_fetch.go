@@ -55,30 +55,28 @@ func (b contentBackend) bring(ctx context.Context, kind api.ContentKind, req api
 		_, err := lib.Blobs().Stat(e.CID)
 		return e, err
 	}
-	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Progress)
+	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Private, req.Progress)
 	if err != nil {
 		return e, err
 	}
-	shared := lib.Shared(e.CID)
 	info, err := lib.FetchWith(ctx, e.CID, o)
 	if err != nil {
 		return e, err
 	}
 	e.Size, e.Dir = info.Size, info.Dir
-	if req.Private && !shared {
-		err = lib.Unshare(e.CID)
-	}
-	return e, err
+	return e, nil
 }
 
-// fetchOptions is what a request says of whom to ask and what to pay.
-func (b contentBackend) fetchOptions(npubs []string, most uint64, price *uint64, progress func(api.AddProgress)) (content.FetchOptions, error) {
+// fetchOptions is what a request says of whom to ask, what to pay and whether
+// others get it from here, which they would from the first bytes on.
+func (b contentBackend) fetchOptions(npubs []string, most uint64, price *uint64, private bool, progress func(api.AddProgress)) (content.FetchOptions, error) {
 	from, err := peersOf(npubs)
 	if err != nil {
 		return content.FetchOptions{}, err
 	}
 	o := content.FetchOptions{
-		Max: most, From: from, Anyone: len(from) == 0, MaxPrice: b.n.cfg.Content.MaxPrice, Progress: fetchProgress(progress),
+		Max: most, From: from, Anyone: len(from) == 0, MaxPrice: b.n.cfg.Content.MaxPrice, Private: private,
+		Progress: fetchProgress(progress),
 	}
 	if price != nil {
 		o.MaxPrice = *price

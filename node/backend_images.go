@@ -32,7 +32,7 @@ func (b contentBackend) addImage(ctx context.Context, req api.AddRequest) (api.C
 
 // getImage makes sure that an image is here, under the name it was asked for.
 func (b contentBackend) getImage(ctx context.Context, req api.GetRequest) (content.Entry, error) {
-	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Progress)
+	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Private, req.Progress)
 	if err != nil {
 		return content.Entry{}, err
 	}

@@ -52,7 +52,7 @@ func (b contentBackend) addModel(ctx context.Context, req api.AddRequest) (api.C
 
 // bringModel fetches a model by its CID and looks that it is one.
 func (b contentBackend) bringModel(ctx context.Context, req api.AddRequest) (content.Entry, error) {
-	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Progress)
+	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Private, req.Progress)
 	if err != nil {
 		return content.Entry{}, err
 	}
