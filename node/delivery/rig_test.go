@@ -34,6 +34,9 @@ type party struct {
 	cfg  Config
 	liar func(st Stream, from identity.PubKey, ev wire.Event) // answers instead of the service
 
+	dial func(ctx context.Context, to identity.PubKey) (io.ReadWriteCloser, error) // pipes when nil
+	pay  func(ctx context.Context, to identity.PubKey) (credit.Conn, error)
+
 	mu   sync.Mutex
 	rail *credit.Rail
 	book *reputation.Ledger
@@ -156,7 +159,10 @@ func (p *party) line(to identity.PubKey, serve func(q *party, c net.Conn)) (io.R
 	return mine, nil
 }
 
-func (p *party) payConn(_ context.Context, to identity.PubKey) (credit.Conn, error) {
+func (p *party) payConn(ctx context.Context, to identity.PubKey) (credit.Conn, error) {
+	if p.pay != nil {
+		return p.pay(ctx, to)
+	}
 	return p.line(to, func(q *party, c net.Conn) {
 		_, rail := q.now()
 		_ = rail.ServeStream(context.Background(), p.id(), c)
@@ -168,7 +174,10 @@ type pipeStream struct {
 	io.Writer
 }
 
-func (p *party) jobConn(_ context.Context, to identity.PubKey) (io.ReadWriteCloser, error) {
+func (p *party) jobConn(ctx context.Context, to identity.PubKey) (io.ReadWriteCloser, error) {
+	if p.dial != nil {
+		return p.dial(ctx, to)
+	}
 	return p.line(to, func(q *party, c net.Conn) {
 		st := pipeStream{bufio.NewReader(c), c}
 		ev, err := wire.ReadEvent(st)
