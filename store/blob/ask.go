@@ -17,7 +17,7 @@ const (
 	overdue    = 500 * time.Millisecond
 	mostAskers = 6
 	// mapEvery is how often a source that grows is asked what it has.
-	mapEvery = 2 * time.Second
+	mapEvery = time.Second
 )
 
 // asking is a question under way.

@@ -24,10 +24,27 @@
 //
 // # The stream
 //
-// A fetching side opens a stream, names the root and then wants: CIDs of files
-// or single directory nodes below that root, each with the number of blocks it
-// holds already. It does not wait between wants. The serving side answers in
-// order, each answer a status and then the blocks of the file in depth-first
-// pre-order, with a length before each and nothing else: the fetching side
-// knows from the parent which CID must come next. See wire.go for the bytes.
+// A fetching side opens a stream, names the root and asks: for a file or folder
+// at or below that root, a range of its bytes, and which of its nodes. It does
+// not wait between asks; the serving side answers in order, with the blocks of
+// the depth-first pre-order walk that overlap the range, a length before each
+// and nothing else: the fetching side knows from the nodes which CID must come
+// next. Nothing is sent beyond the credit that was granted. An ask under way
+// can be shortened, because another source has taken over its end. Content
+// that is here in part is served too, with a map of what there is. See wire.go
+// for the bytes.
+//
+// # The fetch
+//
+// One coordinator finds out what is missing: the nodes of files and folders
+// first, small files with them, then the leaves of large files, for each of
+// which package swarm plans who is asked for what. One goroutine for each
+// source asks and reads; the hasher verifies, several blocks at once where that
+// is faster; each leaf is written in its place in a sparse file as soon as it
+// is verified, in any order. A bad block bans its source, and what it was asked
+// for goes to the others. The journal of a file promises what was verified and
+// synced; after a crash the rest is found on the disk by its hash.
+//
+// Memory: each stream has at most its share of Config.Memory on its way
+// (window), and the blocks that wait to be verified are buffers of one pool.
 package blob

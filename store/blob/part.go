@@ -62,8 +62,8 @@ type part struct {
 	saveErr  error
 }
 
-// start opens the temporary file and finds out which leaves it has already.
-// The caller has claimed the root and has all nodes in the index.
+// startPart opens the temporary file; resume finds what it has. The caller has
+// claimed the root, and all nodes are in the index.
 func (s *Store) startPart(root cid.Cid, table *leafTable, blocks uint64) (*part, error) {
 	p := &part{s: s, root: root, table: table, blocks: blocks,
 		taken: newBitmap(table.count), have: newBitmap(table.count)}

@@ -343,7 +343,7 @@ func (p *peer) release() {
 	p.asked = nil
 }
 
-// ended says that an answer was not what was asked for.
+// wrongAnswer says that an answer is not one to what was asked.
 func wrongAnswer(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
