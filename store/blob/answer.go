@@ -13,6 +13,9 @@ import (
 // one file, about 100 KiB each.
 const keptNodes = 8
 
+// nodeCost is about what a link takes in a node, and a span to find.
+const nodeCost = 50
+
 // served is a file that is being served.
 type served struct {
 	cid   cid.Cid
@@ -34,6 +37,9 @@ func (v *server) open(c cid.Cid) error {
 		return err
 	}
 	v.file = f
+	if f.held != nil {
+		return v.unsent(nodeCost * len(f.held.spans))
+	}
 	return nil
 }
 
@@ -122,11 +128,16 @@ func (v *server) blocks(q question) error {
 
 // inner enters an interior node and sends it unless it was not asked for.
 func (v *server) inner(w *walker, q question, st step) error {
+	kept := v.nodes[st.cid] != nil
 	n, err := v.node(q.cid, st.cid)
 	if err == nil {
 		err = w.enter(st.cid, n)
 	}
-	if err != nil || uint64(st.level) < q.levels {
+	left := uint64(st.level) < q.levels
+	if err == nil && left && !kept {
+		err = v.unsent(nodeCost * len(n.links))
+	}
+	if err != nil || left {
 		return err
 	}
 	block, err := v.s.node(q.cid, st.cid)

@@ -15,6 +15,12 @@ const (
 	serveBuffer = 256 << 10
 	// maxOpened bounds the entries of folders that one stream may open.
 	maxOpened = 1 << 20
+	// idleBytes is how much one stream may have read and not sent, idleShare
+	// how much more for each byte that is sent. A question of a few bytes can
+	// have megabytes of nodes looked through of which nothing is sent.
+	idleBytes = 64 << 20
+	idleShare = 16
+	idleCost  = 512 // beside the length of what is read
 )
 
 // ServeStream is the serving side of /infernet/blob/1 on one stream, until the
@@ -71,6 +77,16 @@ type server struct {
 	opened map[cid.Cid]struct{}
 	nodes  map[cid.Cid]*node // decoded lately, of the file asked for last
 	file   *served           // asked for last
+	idle   uint64            // bytes read and not sent
+}
+
+// unsent counts what was read for a question and is not sent. Errors:
+// ErrProtocol for a peer that asks for nothing but that.
+func (v *server) unsent(n int) error {
+	if v.idle += uint64(n) + idleCost; v.idle > idleBytes+idleShare*v.out.sent {
+		return fmt.Errorf("%w: %d bytes looked through for %d", ErrProtocol, v.idle, v.out.sent)
+	}
+	return nil
 }
 
 func (v *server) run(allow func(string) error) error {
@@ -156,7 +172,10 @@ func (v *server) answer(q question) error {
 			return v.folder(q)
 		}
 	}
-	if err := v.open(q.cid); err != nil {
+	switch err := v.open(q.cid); {
+	case errors.Is(err, ErrProtocol):
+		return err
+	case err != nil:
 		return v.out.write(statusNotHave)
 	}
 	if err := v.out.write(statusOK); err != nil {
@@ -186,9 +205,11 @@ func (v *server) folder(q question) error {
 			return fmt.Errorf("%w: too many entries in one stream", ErrProtocol)
 		}
 		if q.levels > 0 {
-			continue
+			err = v.unsent(len(block))
+		} else {
+			err = v.block(block)
 		}
-		if err := v.block(block); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -149,9 +149,10 @@ func (in *inbox) spend(n int) (int, error) {
 
 // outlet gathers what is sent and never sends more than was granted.
 type outlet struct {
-	w   io.Writer
-	in  *inbox
-	buf []byte
+	w    io.Writer
+	in   *inbox
+	buf  []byte
+	sent uint64 // what is in buf included
 }
 
 func newOutlet(w io.Writer, in *inbox) *outlet {
@@ -183,7 +184,10 @@ func (o *outlet) room() ([]byte, error) {
 }
 
 // filled makes the first n bytes of room part of what is sent.
-func (o *outlet) filled(n int) { o.buf = o.buf[:len(o.buf)+n] }
+func (o *outlet) filled(n int) {
+	o.buf = o.buf[:len(o.buf)+n]
+	o.sent += uint64(n)
+}
 
 func (o *outlet) flush() error {
 	for p := o.buf; len(p) > 0; {

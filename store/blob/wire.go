@@ -56,7 +56,8 @@ import (
 // paid from the window of the hello and the credits after it; with nothing
 // left it waits. So the memory that is needed between the two is bounded
 // whatever their speeds, and a fetching side may grant less when it has more
-// streams.
+// streams. What is looked through for a question and not sent is free up to
+// idleBytes; a peer that wants much more of that than of bytes is dropped.
 const (
 	wireVersion = 2
 
