@@ -48,23 +48,22 @@ func (b contentBackend) bring(ctx context.Context, kind api.ContentKind, req api
 		return e, nil
 	case err != nil && !errors.Is(err, content.ErrNoName):
 		return e, err
-	case err != nil:
+	case req.Local:
 		e = content.Entry{Kind: shelves[kind], CID: req.Ref}
-	}
-	if req.Local {
 		_, err := lib.Blobs().Stat(e.CID)
 		return e, err
+	case err != nil:
+		if e, err = lib.Locate(ctx, shelves[kind], req.Ref); err != nil {
+			return e, err
+		}
 	}
 	o, err := b.fetchOptions(req.From, req.Max, req.MaxPrice, req.Private, req.Progress)
 	if err != nil {
 		return e, err
 	}
 	info, err := lib.FetchWith(ctx, e.CID, o)
-	if err != nil {
-		return e, err
-	}
 	e.Size, e.Dir = info.Size, info.Dir
-	return e, nil
+	return e, err
 }
 
 // fetchOptions is what a request says of whom to ask, what to pay and whether
