@@ -141,19 +141,14 @@ func (g *given) owes() bool {
 	return slices.ContainsFunc(g.Accounts, func(a account) bool { return a.Owed > 0 })
 }
 
-// spare returns the place of the account that gives way to a new one: the one
-// not used for longest that owes nothing, else one that is not waited for.
+// spare returns the place of the account that gives way to a new one: one whose
+// payment is not waited for any more, else the one not used for longest that
+// owes nothing; -1 for none.
 func (g *given) spare() int {
-	free := -1
-	for i, a := range g.Accounts {
-		switch {
-		case a.Owed == 0:
-			return i
-		case a.GivenUp && free < 0:
-			free = i
-		}
+	if i := slices.IndexFunc(g.Accounts, func(a account) bool { return a.Owed > 0 && a.GivenUp }); i >= 0 {
+		return i
 	}
-	return free
+	return slices.IndexFunc(g.Accounts, func(a account) bool { return a.Owed == 0 })
 }
 
 // makesRoom reports whether one more account can be taken in.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func New(cfg Config, d Deps) (*Service, error) {
 		d.Penalise = func(identity.PubKey, int, string) {}
 	}
 	return &Service{
-		cfg: cfg, d: d, log: d.Log, run: d.Now().UnixNano(),
+		cfg: cfg, d: d, log: d.Log, run: rand.Int64(),
 		all: newPace(cfg.Rate), prices: prices{now: cfg.Price},
 		customers: map[identity.PubKey]*customer{}, tabs: map[tabKey]*tab{},
 		kicks: make(chan struct{}, 1), flush: make(chan struct{}, 1),
