@@ -225,17 +225,6 @@ func sound(t *testing.T, s *Store, promised []string) {
 	}
 }
 
-// ramDir is a folder that is synced in no time, where there is one.
-func ramDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "blob-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 // copyIndex copies all keys.
 func copyIndex(t *testing.T, from store.Store) store.Store {
 	t.Helper()

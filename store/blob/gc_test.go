@@ -89,19 +89,19 @@ func TestGCUnfinished(t *testing.T) {
 // A folder of many shards is collected, verified and exported as others are.
 func TestShardedFolder(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	s := openIn(t, ramDir(t), store.NewMem())
 	files := map[string]string{}
-	for i := range 6000 {
-		files[fmt.Sprintf("a file with a name of some length, number %d", i)] = fmt.Sprint(i % 50)
+	for i := range 2600 {
+		files[fmt.Sprintf("a file with a name of some length, and more length still, number %d", i)] = fmt.Sprint(i % 50)
 	}
 	dir := writeTree(t, files)
 	i, err := s.AddTree(t.Context(), dir)
-	if err != nil || i.Entries != 6000 || i.Blocks < 6000+100 {
+	if err != nil || i.Entries != 2600 || i.Blocks < 2600+100 {
 		t.Fatalf("%+v, %v", i, err)
 	}
 	c := mustParse(i.CID)
 	inside := 0
-	if err := s.entries(c, func(link) { inside++ }); err != nil || inside != 6000 {
+	if err := s.entries(c, func(link) { inside++ }); err != nil || inside != 2600 {
 		t.Errorf("%d entries, %v", inside, err)
 	}
 	if err := s.Verify(t.Context(), i.CID); err != nil {
@@ -139,7 +139,7 @@ func TestQuotaConcurrent(t *testing.T) {
 	for i := range 6 {
 		wants = append(wants, mustAdd(t, from, noise(uint64(100+i), 1<<20+int64(i))))
 	}
-	s := withQuota(t, t.TempDir(), store.NewMem(), quota)
+	s := withQuota(t, ramDir(t), store.NewMem(), quota)
 	var wg sync.WaitGroup
 	for w := range 6 {
 		wg.Go(func() {

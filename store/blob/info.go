@@ -30,6 +30,10 @@ type Config struct {
 	// Quota bounds the bytes of the store on disk, files referenced in place
 	// not counted; 0 means no bound.
 	Quota uint64
+	// InUse, when set, tells the CIDs of work that is not held in the store:
+	// they, and all below them, stay. It is called when something is about to
+	// be removed, and must not call the store.
+	InUse func() []string
 	// Memory bounds the block buffers of all transfers and additions together,
 	// in bytes, 64 MiB by default.
 	Memory uint64

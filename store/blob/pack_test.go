@@ -274,7 +274,7 @@ func TestPackDamaged(t *testing.T) {
 // Many put, read, remove and collect at once; what is held stays readable.
 func TestPackConcurrent(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	s := openIn(t, ramDir(t), store.NewMem())
 	var wg sync.WaitGroup
 	for w := range 6 {
 		wg.Go(func() {
@@ -364,4 +364,15 @@ func must[T any](v T, err error) func(*testing.T) T {
 		}
 		return v
 	}
+}
+
+// ramDir is a folder that is synced in no time, where there is one.
+func ramDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "blob-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

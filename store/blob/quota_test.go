@@ -85,6 +85,26 @@ func TestQuotaRemovesTheLongestUnused(t *testing.T) {
 	}
 }
 
+// What the caller says is in use stays, without being held here.
+func TestQuotaInUse(t *testing.T) {
+	t.Parallel()
+	var working []string
+	s, err := Open(t.TempDir(), store.NewMem(), Config{Quota: 4 << 20, InUse: func() []string { return working }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := s.AddTree(t.Context(), writeTree(t, map[string]string{"a": "1", "b": "2"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	working = []string{"not a CID", tree.CID}
+	other := mustAdd(t, s, noise(1, 2<<20))
+	mustAdd(t, s, noise(2, 3<<20))
+	if err := s.Verify(t.Context(), tree.CID); err != nil || s.Has(other.CID) {
+		t.Errorf("%v, and what is not in use is there: %v", err, s.Has(other.CID))
+	}
+}
+
 // A fetch that finds the quota full tells so, keeps what it has, and goes on
 // from there under a larger one.
 func TestQuotaFetch(t *testing.T) {
@@ -159,8 +179,9 @@ func (m *model) kept() map[cid.Cid]bool {
 func TestQuotaSequences(t *testing.T) {
 	t.Parallel()
 	const quota = 600 << 10
+	base := ramDir(t)
 	rapid.Check(t, func(r *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		dir, err := os.MkdirTemp(base, "")
 		if err != nil {
 			r.Fatal(err)
 		}

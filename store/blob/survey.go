@@ -116,9 +116,16 @@ func (g *survey) count() {
 
 // users lists what is in use or being fetched.
 func (s *Store) users() []cid.Cid {
+	var out []cid.Cid
+	if s.cfg.InUse != nil {
+		for _, text := range s.cfg.InUse() {
+			if c, err := parseCID(text); err == nil { // else it is not of this store
+				out = append(out, c)
+			}
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []cid.Cid
 	for c := range s.uses {
 		out = append(out, c)
 	}
