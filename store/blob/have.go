@@ -66,7 +66,13 @@ func (s *Store) heldPart(c cid.Cid) (*held, error) {
 	if p != nil {
 		return p.held(), nil
 	}
-	if isRaw(c) {
+	r, err := s.record(c)
+	switch {
+	case err == nil && r.Dir: // it has just become whole
+		return &held{}, nil
+	case err == nil && r.Size > 0 && s.usable(c):
+		return &held{spans: []Span{{0, r.Size}}, size: r.Size}, nil
+	case err == nil, isRaw(c): // what has changed on the disk will not come back
 		return nil, fmt.Errorf("%w: %s", ErrNotHave, c)
 	}
 	block, err := s.node(c, c)
