@@ -58,6 +58,13 @@ func (c *crashing) gone() bool {
 	return c.dead
 }
 
+// arm lets the process die after so many more writes.
+func (c *crashing) arm(writes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = writes
+}
+
 // kill is the death of the process at any other time.
 func (c *crashing) kill() {
 	c.mu.Lock()

@@ -22,7 +22,8 @@
 // claims below: what is not claimed stays unpaid, and when unpaid reaches the
 // window nothing more is served, on any stream, until something is paid. So a
 // peer gains one window by keeping silent, once. What honest peers lose on the
-// way is forgiven slowly: of what is paid for a sixty-fourth, and a window a day.
+// way is forgiven slowly, while no stream of theirs is open: of what is paid for
+// a sixty-fourth, and a window a day.
 //
 // The fetching side owes what it found good, as far as it can know here: bytes
 // that Config.Lag more have followed on the same stream, or that rest read for

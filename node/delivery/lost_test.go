@@ -114,9 +114,12 @@ func TestPaidOnce(t *testing.T) {
 			n := newNetwork(t)
 			seller, buyer := n.join(small(1000)), n.join(small(0))
 			seller.run()
-			dying := &crashing{Store: buyer.disk, left: write, after: write%2 == 0}
+			dying := &crashing{Store: buyer.disk, left: -1, after: write%2 == 0}
 			buyer.start(dying)
 			buyer.run()
+			carry(buyer, seller, 3*mib)
+			<-time.After(15 * time.Minute) // an account that is old may be replaced
+			dying.arm(write)
 			carry(buyer, seller, 3*mib)
 			<-time.After(5 * time.Second)
 			seller.lie(func(st Stream, _ identity.PubKey, ev wire.Event) {
@@ -130,7 +133,7 @@ func TestPaidOnce(t *testing.T) {
 			<-time.After(20 * time.Minute)
 			paid, _ := balance(t, buyer, seller)
 			_, got := balance(t, seller, buyer)
-			if most := priceOf(t, 1000, 3*mib) + 1; paid != got || paid > most || traffic(t, buyer, seller).Paid != paid {
+			if most := priceOf(t, 1000, 6*mib) + 1; paid != got || paid > most || traffic(t, buyer, seller).Paid != paid {
 				t.Errorf("write %d: paid %d, received %d, at most %d", write, paid, got, most)
 			}
 		})
