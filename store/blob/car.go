@@ -3,6 +3,7 @@ package blob
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"io"
 
 	"github.com/ipfs/go-cid"
@@ -41,12 +42,13 @@ type carFile struct {
 	roots  []cid.Cid         // of any kind
 	body   int64             // where the sections begin in r
 	blocks []carBlock        // sorted by key, then place
+	seed   maphash.Seed
 }
 
 // openCAR finds the CARv1 in size bytes of r and reads its header. Errors:
 // ErrCAR, those of r.
 func openCAR(r io.ReaderAt, size int64) (*carFile, error) {
-	f := &carFile{r: io.NewSectionReader(r, 0, size)}
+	f := &carFile{r: io.NewSectionReader(r, 0, size), seed: maphash.MakeSeed()}
 	version, err := f.header()
 	if err == nil && version == 2 {
 		if err = f.enter(); err == nil {

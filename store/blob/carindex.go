@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 // carBlock is where one section lies. The CID is in the file.
 type carBlock struct {
-	key uint64 // first bytes of the hash
+	key uint64 // see carFile.key
 	at  int64
 }
 
@@ -46,7 +47,7 @@ func (f *carFile) scan(ctx context.Context) error {
 			if len(f.blocks) == maxCARBlocks {
 				return fmt.Errorf("%w: CAR of more than %d blocks", ErrTooBig, maxCARBlocks)
 			}
-			f.blocks = append(f.blocks, carBlock{binary.BigEndian.Uint64(b[used+4:]), at})
+			f.blocks = append(f.blocks, carBlock{f.key(b[used : used+cidLen]), at})
 		}
 		at += int64(used) + int64(size)
 	}
@@ -55,6 +56,10 @@ func (f *carFile) scan(ctx context.Context) error {
 	})
 	return nil
 }
+
+// key is what blocks are looked up by. It is another in each run: a file full
+// of CIDs that begin alike would make every look-up pass through all of them.
+func (f *carFile) key(cid []byte) uint64 { return maphash.Bytes(f.seed, cid) }
 
 // ours tells whether b begins with a CID of the profile.
 func ours(b []byte) bool {
@@ -65,8 +70,7 @@ func ours(b []byte) bool {
 // find returns where the bytes of c are said to lie. Errors: ErrCAR when they
 // are not in the file.
 func (f *carFile) find(c cid.Cid) (*io.SectionReader, error) {
-	sum := digest(c)
-	key := binary.BigEndian.Uint64(sum[:])
+	key := f.key([]byte(c.KeyString()))
 	i := sort.Search(len(f.blocks), func(i int) bool { return f.blocks[i].key >= key })
 	for ; i < len(f.blocks) && f.blocks[i].key == key; i++ {
 		b := make([]byte, binary.MaxVarintLen64+cidLen)
