@@ -116,7 +116,7 @@ func TestOverNet(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for range 400 {
-		if l, m := traffic(t, buyer.party, seller.party), traffic(t, seller.party, buyer.party); l.Owed == 0 && m.Unpaid == 0 && l.Paid == m.Earned {
+		if l, m := traffic(t, buyer.party, seller.party), traffic(t, seller.party, buyer.party); l.Owed == 0 && m.Unpaid == 0 && l.Paid == m.Earned && receipted(t, buyer.party, seller.party) == m.Served {
 			break
 		}
 		<-time.After(50 * time.Millisecond)
@@ -127,4 +127,13 @@ func TestOverNet(t *testing.T) {
 		t.Errorf("%+v\n%+v\nwant %d", l, m, want)
 	}
 	checkReceipts(t, buyer.party, seller.party, m.Served, want)
+}
+
+// receipted is how many bytes p keeps receipts of with q.
+func receipted(t *testing.T, p, q *party) (sum uint64) {
+	t.Helper()
+	for _, r := range receipts(t, p, q) {
+		sum += r.Receipt.Units
+	}
+	return sum
 }
