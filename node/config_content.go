@@ -29,6 +29,9 @@ const (
 	MirrorOff  = "off"
 )
 
+// leastRate is what node/delivery can keep.
+const leastRate = 4 << 10
+
 // mostPerGiB bounds prices of content.
 const mostPerGiB = 1 << 40
 
@@ -36,6 +39,11 @@ func (c ContentConfig) validate() error {
 	var errs []error
 	if max(c.Price, c.MaxPrice) > mostPerGiB {
 		errs = append(errs, fmt.Errorf("content-price, max-content-price: at most %d credits per GiB", uint64(mostPerGiB)))
+	}
+	for name, rate := range map[string]uint64{"upload-rate": c.Rate, "upload-rate-peer": c.PeerRate} {
+		if rate > 0 && rate < leastRate {
+			errs = append(errs, fmt.Errorf("%s: %d bytes a second: below %d peers would take it for silence", name, rate, leastRate))
+		}
 	}
 	if c.Mirror != MirrorOff {
 		errs = append(errs, checkLoopback(c.Mirror))

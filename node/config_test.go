@@ -67,3 +67,25 @@ func TestNetworkNamesFitThePeerToPeerLayer(t *testing.T) {
 		}
 	}
 }
+
+// What an operator says about content is checked before anything is opened.
+func TestContentConfig(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*ContentConfig){
+		"content-price":    func(c *ContentConfig) { c.Price = 1 << 60 },
+		"below 4096":       func(c *ContentConfig) { c.Rate = 100 },
+		"upload-rate-peer": func(c *ContentConfig) { c.PeerRate = 1 },
+		"HOST:PORT":        func(c *ContentConfig) { c.Mirror = "4590" },
+		"this machine":     func(c *ContentConfig) { c.Mirror = "0.0.0.0:4590" },
+		"no npub":          func(c *ContentConfig) { c.Publishers = []string{"somebody"} },
+	} {
+		c := DefaultConfig(t.TempDir())
+		change(&c.Content)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if err := DefaultConfig(t.TempDir()).Validate(); err != nil {
+		t.Error(err)
+	}
+}
