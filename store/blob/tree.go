@@ -52,7 +52,8 @@ type treeAdder struct {
 	lim     Limits
 	entries int
 	jobs    chan someFiles
-	one     sync.Mutex // held while a large file is taken in
+	full    chan *packer // to be flushed
+	one     sync.Mutex   // held while a large file is taken in
 
 	mu     sync.Mutex // guards the rest
 	packer *packer
@@ -91,7 +92,7 @@ func (a *treeAdder) add(ctx context.Context, root *os.Root, path string) (link, 
 	top := &treeDir{root: root, path: path}
 	err := a.files(ctx, top)
 	// Files that were added before an error stay.
-	err = errors.Join(err, a.packer.flush(), a.packer.close(), a.s.commitAll(a.refs))
+	err = errors.Join(err, a.s.commitAll(a.refs))
 	if err != nil {
 		return link{}, err
 	}

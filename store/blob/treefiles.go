@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 
 	"github.com/ipfs/go-cid"
 	"golang.org/x/sync/errgroup"
@@ -25,12 +26,20 @@ type someFiles struct {
 	all []*dirent
 }
 
-// files adds all files of a tree.
+// filesPerFlush is how many small files become visible together, while the
+// next are read.
+const filesPerFlush = recordsPerUpdate
+
+// files adds all files of a tree. Small files that were added before an error
+// stay.
 func (a *treeAdder) files(ctx context.Context, top *treeDir) error {
 	group, ctx := errgroup.WithContext(ctx)
-	a.jobs = make(chan someFiles)
+	a.jobs, a.full = make(chan someFiles), make(chan *packer, 1)
+	var readers sync.WaitGroup
 	for range a.s.cfg.Workers {
+		readers.Add(1)
 		group.Go(func() error {
+			defer readers.Done()
 			r := &smallReader{a: a}
 			for job := range a.jobs {
 				err := r.take(ctx, job)
@@ -45,6 +54,18 @@ func (a *treeAdder) files(ctx context.Context, top *treeDir) error {
 	group.Go(func() error {
 		defer close(a.jobs)
 		return a.walk(ctx, top, 0)
+	})
+	group.Go(func() (err error) {
+		for p := range a.full {
+			err = errors.Join(err, p.flush(), p.close())
+		}
+		return err
+	})
+	group.Go(func() error {
+		readers.Wait()
+		a.full <- a.packer
+		close(a.full)
+		return nil
 	})
 	return group.Wait()
 }
@@ -148,17 +169,23 @@ func (r *smallReader) put() error {
 	}
 	sha.Sum(r.sums[:len(r.blocks)], r.blocks)
 	held := make([]func(), len(r.files))
-	fresh := make([]int, 0, len(r.files))
+	maybe := make([]packed, len(r.files))
 	for i, f := range r.files {
 		c := makeCID(cid.Raw, r.sums[i])
 		f.e.link = link{cid: c, tsize: uint64(len(r.blocks[i]))}
 		f.e.rec = record{Size: f.e.link.tsize, Blocks: 1}
 		held[i] = r.a.s.use(c)
-		if !r.a.s.usable(c) {
-			fresh = append(fresh, i)
-		}
+		maybe[i] = packed{c: c, off: int64(i)}
 	}
-	err := r.a.putSmall(r.dir, r.files, r.blocks, fresh, held)
+	absent, err := r.a.s.absent(maybe)
+	if err != nil {
+		return err
+	}
+	fresh := make([]int, len(absent))
+	for i, e := range absent {
+		fresh[i] = int(e.off)
+	}
+	err = r.a.putSmall(r.dir, r.files, r.blocks, fresh, held)
 	r.files, r.blocks, r.used = r.files[:0], r.blocks[:0], 0
 	return err
 }
@@ -179,6 +206,10 @@ func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fre
 		if err := a.packer.put(e.link.cid, blocks[i]); err != nil {
 			return fmt.Errorf("%.64q: %w", e.name, err)
 		}
+	}
+	if len(a.packer.pending) >= filesPerFlush {
+		a.full <- a.packer // until the one before is done
+		a.packer = a.s.newPacker()
 	}
 	return nil
 }
