@@ -50,7 +50,7 @@ func (b contentBackend) GC(ctx context.Context, _ api.ContentKind, req api.GCReq
 		return api.GCReport{}, contentError(err)
 	}
 	opt := blob.GCOptions{DryRun: req.DryRun, Target: req.Keep}
-	r, err := b.n.lib.Collect(ctx, opt, append(b.n.agg.InUse(), b.n.working()...))
+	r, err := b.n.lib.Collect(ctx, opt, b.n.inUse())
 	if err != nil {
 		return api.GCReport{}, contentError(err)
 	}

@@ -17,13 +17,22 @@ import (
 
 // openLibrary opens what the node keeps. It knows nobody yet; see network.
 func (n *Node) openLibrary() error {
-	blobs, err := blob.Open(n.cfg.path("blobs"), store.Prefix(n.db, "blob/"), blob.Config{Quota: n.cfg.Content.Quota})
+	c := blob.Config{Quota: n.cfg.Content.Quota, InUse: n.inUse}
+	blobs, err := blob.Open(n.cfg.path("blobs"), store.Prefix(n.db, "blob/"), c)
 	if err != nil {
 		return fmt.Errorf("content store: %w", err)
 	}
 	n.lib = content.New(blobs, store.Prefix(n.db, "content/"), n.host, n.cfg.path("layouts"), n.log.With("in", "content"))
 	n.lib.SetBuiltin(builtin{})
 	return n.sweepCARs()
+}
+
+// inUse are the blobs that live work needs, which no room is made of.
+func (n *Node) inUse() []string {
+	if n.agg == nil || n.working == nil {
+		return nil // nothing is composed yet, so nothing works
+	}
+	return append(n.agg.InUse(), n.working()...)
 }
 
 // composeContent builds what finds content at others and accounts for what

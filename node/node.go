@@ -152,6 +152,9 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.db.Close()) }()
 	units, err := n.compose()
+	if n.lib != nil {
+		defer func() { err = errors.Join(err, n.lib.Blobs().Close()) }()
+	}
 	if err != nil {
 		return err
 	}
