@@ -25,6 +25,10 @@ const dataByte = 'd'
 
 var schemaKey = []byte("s/version")
 
+// emptyLogs is how many logs of no bytes are put up with when opening: one of
+// each kind.
+const emptyLogs = 2
+
 // optimisticTries is how often an Update runs beside others before it is given
 // the store to itself, which makes sure that it ends.
 const optimisticTries = 8
@@ -56,6 +60,12 @@ type Badger struct {
 // nil. Errors: ErrLocked, ErrSchema, and what the file system says.
 func Open(dir string, log *slog.Logger) (*Badger, error) {
 	db, err := badger.Open(smallMemory(dir, log))
+	for range emptyLogs {
+		if !emptyLog(err) {
+			break
+		}
+		db, err = badger.Open(smallMemory(dir, log))
+	}
 	if err != nil {
 		return nil, translateOpen(dir, err)
 	}
@@ -64,6 +74,13 @@ func Open(dir string, log *slog.Logger) (*Badger, error) {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", dir, err), db.Close())
 	}
 	return b, nil
+}
+
+// emptyLog tells that Badger met a log of no bytes, which a process leaves that
+// is killed between the making of a log and its first write. Badger refuses it
+// once, and in doing so makes it the log without entries that it is.
+func emptyLog(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Create a new file") // z.NewFile, not wrapped
 }
 
 // smallMemory trades throughput nobody here needs for a small footprint: the

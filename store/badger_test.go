@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -168,4 +169,32 @@ func rss() int {
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	n, _ := strconv.Atoi(strings.Fields(rest)[0])
 	return n
+}
+
+// A process may be killed between the making of a log and its first write.
+func TestOpenAfterAKillInTheWorstMoment(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"00078.mem", "000078.vlog"} {
+		dir := t.TempDir()
+		b, err := Open(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Update(func(x Txn) error { return x.Set([]byte("k"), []byte("v")) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if b, err = Open(dir, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := b.View(func(r Reader) error { _, err := r.Get([]byte("k")); return err }); err != nil {
+			t.Error(err)
+		}
+		_ = b.Close()
+	}
 }
