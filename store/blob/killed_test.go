@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"infernet.tech/infernet/store"
 )
@@ -52,18 +53,27 @@ func TestKilledFetching(t *testing.T) {
 		stored := onDisk(t, from, want.CID, part)
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledFetching$")
 		cmd.Env = append(os.Environ(), "BLOB_TEST_KILLED="+dir, "BLOB_TEST_CID="+want.CID, "BLOB_TEST_ADDR="+l.Addr().String())
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &said, &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
+		ended := make(chan error, 1)
+		go func() {
+			err := cmd.Wait()
+			_ = l.(*net.TCPListener).SetDeadline(time.Now()) // for one that never came
+			ended <- err
+		}()
+		_ = l.(*net.TCPListener).SetDeadline(time.Time{})
 		c, err := l.Accept()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("run %d: %v; it said %s", runs, <-ended, said.Bytes())
 		}
 		// Killed by the serving side, once so much was sent.
 		served := &killing{Conn: c, left: size/times + 77, kill: func() { _ = cmd.Process.Kill() }}
 		_ = from.ServeStream(t.Context(), served, nil)
 		_ = c.Close()
-		done = cmd.Wait() == nil
+		done = <-ended == nil
 		received += served.sent
 		notAskedAgain(t, served.said.Bytes(), stored)
 	}
