@@ -3,6 +3,8 @@ package content
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -108,5 +110,53 @@ func TestJobTakesFromAnyone(t *testing.T) {
 	t.Logf("%d bytes from the boss, %d from the other", boss.served.Load(), other.served.Load())
 	if !worker.Shared(cid) || worker.Shared(private) {
 		t.Errorf("the public is shared: %v, the private: %v", worker.Shared(cid), worker.Shared(private))
+	}
+}
+
+// A stranger that lists the CID of confidential content in a folder of its own
+// does not have it published with that folder; who has the content does, and it
+// does not travel again.
+func TestFolderThatListsWhatIsConfidential(t *testing.T) {
+	t.Parallel()
+	owner := start(t, memberOptions{})
+	thief, honest := start(t, memberOptions{}), start(t, memberOptions{})
+	secret, small := noise(16, 5<<20), noise(17, 3000)
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"junk": noise(18, 2<<20), "secret": secret, "small": small} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range []*member{thief, honest} {
+		victim := start(t, memberOptions{}, owner, m)
+		for _, data := range [][]byte{secret, small} {
+			cid := owner.add(data)
+			owner.Grant(cid, victim.id())
+			victim.get(cid, data, FetchOptions{From: []identity.PubKey{owner.id()}})
+		}
+		folder, err := m.AddTree(t.Context(), dir)
+		if err == nil {
+			err = m.Share(folder.CID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m == thief { // it has the list and not the bytes
+			path, err := m.blobs.Path(owner.add(secret))
+			if err == nil {
+				err = os.Remove(path)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := m.served.Load()
+		_, err = victim.FetchWith(t.Context(), folder.CID, FetchOptions{Anyone: true, From: []identity.PubKey{m.id()}, Patience: time.Second})
+		if shared := victim.Shared(folder.CID); shared != (m == honest) || (err == nil) != shared {
+			t.Errorf("the thief's: %v, shared: %v, %v", m == thief, shared, err)
+		}
+		if got := m.served.Load() - before; m == honest && got > 3<<20 {
+			t.Errorf("%d bytes travelled", got)
+		}
 	}
 }

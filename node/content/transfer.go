@@ -54,7 +54,7 @@ func (l *Library) join(cid string, o FetchOptions) (w *waiter, mine bool) {
 		l: l, cid: cid, cancel: cancel, done: make(chan struct{}),
 		waiting: map[*waiter]bool{w: true}, moved: time.Now(),
 		dear: map[identity.PubKey]uint64{}, flows: map[string]flow{}, joined: make(chan struct{}, 1),
-		origin: origin{open: map[string]bool{}}, granted: map[string]bool{},
+		origin: origin{gave: map[string]bool{}, open: map[string]bool{}}, granted: map[string]bool{},
 	}
 	w.t, l.fetches[cid] = t, t
 	go t.run(ctx, o)
@@ -80,7 +80,7 @@ func (t *transfer) add(w *waiter) bool {
 func (t *transfer) run(ctx context.Context, first FetchOptions) {
 	defer t.cancel()
 	t.beginOrigin()
-	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.blame}
+	lim := blob.Limits{Bytes: first.Max, OnProgress: t.progress, OnFailure: t.blame, MustShow: t.mustShow}
 	var sources []blob.Source
 	if first.inJob {
 		t.mu.Lock()
@@ -141,6 +141,11 @@ func (t *transfer) progress(p blob.Progress) {
 		t.moved = time.Now()
 	}
 	t.last = p
+	for _, s := range p.Sources {
+		if s.Gave || s.Bytes > 0 {
+			t.origin.gave[s.Name] = true
+		}
+	}
 	t.verified()
 	all := make([]*waiter, 0, len(t.waiting))
 	for w := range t.waiting {

@@ -75,3 +75,39 @@ func (s *Store) window() uint64 {
 	s.mu.Unlock()
 	return min(max(s.cfg.Memory/uint64(max(n, 1)), leastWindow), mostWindow)
 }
+
+// fetches says that f is at work on root, until the function it returns is
+// called.
+func (s *Store) fetches(root cid.Cid, f *fetch) (over func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.roots == nil {
+		s.roots = map[cid.Cid]*fetch{}
+	}
+	s.roots[root] = f
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.roots[root] == f {
+			delete(s.roots, root)
+		}
+	}
+}
+
+// belongs tells whether c, which the folder root lists, may be served as part
+// of it: always when that is whole, else what its fetch has made part of it.
+// A folder on its way in may list what is here for other reasons.
+func (s *Store) belongs(root, c cid.Cid) bool {
+	if _, err := s.record(root); root == c || err == nil {
+		return true
+	}
+	s.mu.Lock()
+	f := s.roots[root]
+	s.mu.Unlock()
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cleared[c]
+}

@@ -47,7 +47,9 @@ func (s *Store) Fetch(ctx context.Context, c string, lim Limits, sources ...Sour
 	for _, src := range sources {
 		f.add(src)
 	}
+	defer s.fetches(root, f)()
 	if err := f.run(ctx); err != nil {
+		f.report(time.Now(), false)
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -92,11 +94,12 @@ type fetch struct {
 	mu       sync.Mutex
 	held     map[cid.Cid]func() // releases of everything met, kept from GC
 	seen     map[cid.Cid]bool
-	fresh    []*item        // to be looked at
-	ready    []*item        // to be asked for
-	asked    map[*item]bool // asked for and not here
-	files    []*item        // of which all nodes are here
-	deferred []*item        // being fetched by somebody else
+	cleared  map[cid.Cid]bool // of those, what may be served as part of the root
+	fresh    []*item          // to be looked at
+	ready    []*item          // to be asked for
+	asked    map[*item]bool   // asked for and not here
+	files    []*item          // of which all nodes are here
+	deferred []*item          // being fetched by somebody else
 	parts    []*filePart
 	storing  int // blocks that came and are being verified and stored
 	left     int // items that are not here
@@ -121,7 +124,7 @@ type fetch struct {
 
 func newFetch(s *Store, root cid.Cid, lim Limits) *fetch {
 	f := &fetch{s: s, root: root, lim: lim, wake: make(chan struct{}, 1), over: make(chan struct{}),
-		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, asked: map[*item]bool{}, budget: newPool(min(fetchMemory, s.cfg.Memory))}
+		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, cleared: map[cid.Cid]bool{}, asked: map[*item]bool{}, budget: newPool(min(fetchMemory, s.cfg.Memory))}
 	f.fresh, f.left = []*item{{cid: root}}, 1
 	f.pack.p = s.newPacker()
 	return f

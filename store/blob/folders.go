@@ -35,6 +35,10 @@ func (f *fetch) store(p *peer, it *item, buf []byte) error {
 	if !fresh {
 		return nil
 	}
+	if it.shown {
+		f.finished(it)
+		return nil
+	}
 	if it.parent == nil || len(buf) > packLimit {
 		if err := f.s.storeBlock(it.cid, buf); err != nil {
 			f.abandon(it)

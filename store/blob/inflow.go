@@ -159,6 +159,9 @@ func (p *peer) readNode(c cid.Cid) ([]byte, error) {
 	block, err := readBlock(p.k.r, c, n)
 	if err == nil {
 		p.k.alive()
+		p.f.mu.Lock()
+		p.gave = true
+		p.f.mu.Unlock()
 	}
 	return block, err
 }

@@ -17,6 +17,7 @@ type Info struct {
 	InPlace bool      // the bytes are the user's own file, not the store's
 	Packed  bool      // the bytes share a plain file with others; Path is empty
 	Used    time.Time // of the last use, or of the addition
+	At      time.Time // when it became visible
 }
 
 // Config is what a Store needs to know. Zero fields mean the default.

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/ipfs/go-cid"
 )
@@ -18,4 +19,23 @@ func (s *Store) Inside() (map[string]bool, error) {
 		return s.entries(c, func(l link) { out[l.cid.String()] = true })
 	})
 	return out, err
+}
+
+// Below tells which files and folders are some folders, or in them, of those
+// that are here.
+func (s *Store) Below(roots []string) map[string]bool {
+	out := map[string]bool{}
+	for todo := slices.Clone(roots); len(todo) > 0; {
+		root := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		c, err := parseCID(root)
+		if err != nil || out[root] {
+			continue
+		}
+		out[root] = true
+		if r, err := s.record(c); err == nil && r.Dir {
+			_ = s.entries(c, func(l link) { todo = append(todo, l.cid.String()) }) // what cannot be read is not known to be in it
+		}
+	}
+	return out
 }

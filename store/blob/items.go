@@ -35,6 +35,7 @@ type item struct {
 	askers  int
 	since   time.Time // when it was asked for last
 	here    bool
+	shown   bool // it is here, and a source is to show that it has it too
 }
 
 // filePart is a file of several blocks that the sources share out.
@@ -110,7 +111,7 @@ func (f *fetch) look(ctx context.Context, it *item) error {
 	f.hold(it.cid)
 	if !f.s.claim(it.cid) {
 		if f.s.usable(it.cid) {
-			return f.already(it)
+			return f.whole(it)
 		}
 		f.mu.Lock()
 		f.deferred = append(f.deferred, it)
@@ -119,7 +120,7 @@ func (f *fetch) look(ctx context.Context, it *item) error {
 	}
 	it.claimed = true
 	if f.s.usable(it.cid) {
-		return f.already(it)
+		return f.whole(it)
 	}
 	if isRaw(it.cid) {
 		f.makeReady(it)
@@ -132,6 +133,9 @@ func (f *fetch) look(ctx context.Context, it *item) error {
 	}
 	if err != nil {
 		return err
+	}
+	if f.mustShow(it) {
+		return nil
 	}
 	n, err := decodeBlock(block)
 	if err != nil {
@@ -159,6 +163,24 @@ func (f *fetch) makeReady(its ...*item) {
 	f.ready = append(f.ready, its...)
 	f.mu.Unlock()
 	f.wakePeers()
+}
+
+// mustShow has a source asked for an item that is here, where that is wanted.
+func (f *fetch) mustShow(it *item) bool {
+	if it.parent == nil || f.lim.MustShow == nil || !f.lim.MustShow(it.cid.String()) {
+		return false
+	}
+	it.shown = true
+	f.makeReady(it)
+	return true
+}
+
+// whole takes an item that is whole.
+func (f *fetch) whole(it *item) error {
+	if f.mustShow(it) {
+		return nil
+	}
+	return f.already(it)
 }
 
 // already counts content that is whole.
@@ -231,7 +253,7 @@ func (f *fetch) expand(it *item, links []link) error {
 func (f *fetch) finished(it *item) {
 	f.mu.Lock()
 	first := !it.here
-	it.here = true
+	it.here, f.cleared[it.cid] = true, true
 	if first {
 		f.left--
 	}
@@ -252,6 +274,15 @@ func (f *fetch) abandon(it *item) {
 
 // openFile begins, or goes on with, a file whose nodes should be here.
 func (f *fetch) openFile(ctx context.Context, it *item) error {
+	if it.shown {
+		if r, err := f.s.record(it.cid); err == nil {
+			f.mu.Lock()
+			f.bytes += r.Size
+			f.mu.Unlock()
+			f.finished(it)
+			return nil
+		}
+	}
 	table := &leafTable{get: func(c cid.Cid) (*node, error) {
 		block, err := f.s.node(it.cid, c)
 		if err != nil {
@@ -307,6 +338,7 @@ func (f *fetch) openPart(fp *filePart) {
 	fp.plan = swarm.New(p.table.count, heldLeaves, cfg)
 	f.bytes += p.bytes
 	f.parts = append(f.parts, fp)
+	f.cleared[fp.it.cid] = true
 	f.mu.Unlock()
 	f.complete(fp)
 	f.wakePeers()

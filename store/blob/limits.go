@@ -27,6 +27,12 @@ type Limits struct {
 	// why: ErrBadBlock and ErrProtocol mean that it lies. Called from one
 	// goroutine at a time.
 	OnFailure func(source string, err error)
+	// MustShow, when set, is asked about each file and folder below the root
+	// that is here already, whole or in part: true has a source show that it
+	// has it too, by its only block or its nodes, before it becomes part of
+	// what is fetched. Who lists a CID need not have what it stands for.
+	// Called from one goroutine at a time.
+	MustShow func(c string) bool
 }
 
 func (l Limits) withDefaults() Limits {
@@ -66,6 +72,7 @@ type SourceProgress struct {
 	Bytes uint64  // payload bytes that came from it
 	Speed float64 // bytes a second, over the last seconds
 	State string  // StateActive, StateIdle, StateBanned or StateFailed
+	Gave  bool    // something that came from it was right, be it a node
 }
 
 // The states of a source.

@@ -44,6 +44,7 @@ type peer struct {
 	state   string
 	ended   time.Time
 	err     error // why it failed, when others noticed
+	gave    bool  // nodes or bytes that were right
 	bytes   uint64
 	speed   speedometer
 	pending int // blocks that came from it and are not verified

@@ -35,7 +35,7 @@ func (f *fetch) report(now time.Time, complete bool) {
 		if complete && state == StateActive {
 			state = StateIdle
 		}
-		p.Sources = append(p.Sources, SourceProgress{Name: src.src.Name, Bytes: src.bytes, Speed: src.speed.last, State: state})
+		p.Sources = append(p.Sources, SourceProgress{Name: src.src.Name, Bytes: src.bytes, Speed: src.speed.last, State: state, Gave: src.gave})
 	}
 	f.mu.Unlock()
 	if f.lim.OnProgress != nil {

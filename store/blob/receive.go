@@ -222,6 +222,7 @@ func (p *peer) leaf(a *asking, i uint64, st step, buf []byte, sum [32]byte) {
 
 // came counts payload that was verified; the lock is held.
 func (f *fetch) came(p *peer, size uint64, fresh bool) {
+	p.gave = true
 	if fresh {
 		p.bytes += size
 		f.bytes += size

@@ -48,7 +48,7 @@ func (s *Store) ServeStream(ctx context.Context, rw io.ReadWriter, allow func(ro
 		defer close(ended)
 		in.receive(r)
 	}()
-	v := &server{s: s, in: in, out: newOutlet(rw, in), root: root}
+	v := &server{s: s, in: in, out: newOutlet(rw, in), root: root, any: allow == nil}
 	err = v.run(allow)
 	in.halt(errLeft)
 	if closes {
@@ -77,6 +77,7 @@ type server struct {
 	opened map[cid.Cid]struct{}
 	nodes  map[cid.Cid]*node // decoded lately, of the file asked for last
 	file   *served           // asked for last
+	any    bool              // all that was named may be asked for: see belongs
 	idle   uint64            // bytes read and not sent
 }
 
@@ -103,6 +104,9 @@ func (v *server) run(allow func(string) error) error {
 			return v.out.flush()
 		}
 		return err
+	}
+	if _, err := v.s.record(v.root); err == nil {
+		v.any = true
 	}
 	v.s.used(v.root)
 	v.opened = map[cid.Cid]struct{}{v.root: {}}
@@ -153,6 +157,9 @@ func (v *server) tellHave(c cid.Cid) error {
 func (v *server) answer(q question) error {
 	if _, ok := v.opened[q.cid]; !ok {
 		return errors.Join(fmt.Errorf("%w: ask for %s, not below the root", ErrProtocol, q.cid), v.last(statusBadAsk))
+	}
+	if !v.any && !v.s.belongs(v.root, q.cid) {
+		return v.out.write(statusNotHave)
 	}
 	if q.have {
 		if err := v.tellHave(q.cid); !errors.Is(err, ErrNotHave) {

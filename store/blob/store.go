@@ -30,9 +30,10 @@ type Store struct {
 	claims  map[cid.Cid]chan struct{} // files being fetched; closed when given up
 	touched map[cid.Cid]struct{}      // what uses had since a collection began; nil outside of one
 
-	parts   map[cid.Cid]*part // files of several blocks being fetched
-	streams int               // of all fetches
-	pool    *pool             // buffers of all fetches
+	parts   map[cid.Cid]*part  // files of several blocks being fetched
+	roots   map[cid.Cid]*fetch // what is at work on them
+	streams int                // of all fetches
+	pool    *pool              // buffers of all fetches
 	hasher  *hasher
 
 	packs packs
@@ -172,7 +173,7 @@ func (s *Store) info(c cid.Cid, r record) Info {
 }
 
 func (s *Store) infoAt(c cid.Cid, r record, used int64) Info {
-	i := Info{CID: c.String(), Size: r.Size, Blocks: r.Blocks, Entries: r.Entries, Dir: r.Dir,
+	i := Info{At: time.Unix(0, r.At), CID: c.String(), Size: r.Size, Blocks: r.Blocks, Entries: r.Entries, Dir: r.Dir,
 		Pinned: r.Pinned, InPlace: r.Ref != "", Packed: r.Pack != ""}
 	if used > 0 { // else the record is of an earlier version
 		i.Used = time.Unix(0, used)
