@@ -31,6 +31,9 @@ func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Con
 		if i > 0 {
 			name = "" // one name stands for one thing
 		}
+		if err := b.n.lib.Blobs().Pin(info.CID); err != nil {
+			return api.Content{}, err
+		}
 		c, err := b.keepData(info, name, req.Share)
 		if err != nil {
 			return c, err

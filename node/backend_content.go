@@ -77,7 +77,8 @@ func (b contentBackend) takeData(ctx context.Context, req api.AddRequest) (blob.
 		return blob.Info{}, err
 	}
 	read := newReading(api.StageAdd, bytesBelow(req.Path), req.Progress)
-	opt := blob.AddOptions{Reference: req.Reference, OnRead: read.onRead()}
+	// What a person adds stays until that person says otherwise, as in IPFS.
+	opt := blob.AddOptions{Pin: true, Reference: req.Reference, OnRead: read.onRead()}
 	if info.IsDir() {
 		return blobs.AddTreeWith(ctx, req.Path, opt)
 	}

@@ -14,7 +14,8 @@ func (a *app) addData() *cobra.Command {
 		Long: `Take a file or a folder into this node's store and print its CID: the one that IPFS prints
 for the same bytes (ipfs add --cid-version 1 --raw-leaves --chunker size-1048576
 --max-file-links 1024). Only the partners of a job that needs it may fetch it, unless it is
-shared: then anyone may who knows the CID, while this node runs.
+shared: then anyone may who knows the CID, while this node runs. It is pinned: it stays
+until infernet data unpin lets it go.
 
 With --reference the file stays the only copy: it is read where it lies and must stay as it
 is. A file that was changed is noticed, and never given out under the old CID.
@@ -39,7 +40,7 @@ input: what its roots stand for is checked block by block and taken in.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&req.Name, "name", "", "what it is called here; what has a name is kept")
+	f.StringVar(&req.Name, "name", "", "what it is called here")
 	f.BoolVar(&req.Reference, "reference", false, "do not copy: the file must stay where and as it is; a change of it is noticed")
 	f.BoolVar(&req.CAR, "car", false, "PATH is a CAR file, or - for one on the standard input")
 	f.BoolVar(&req.Share, "share", false, "let anyone fetch it from this node")
