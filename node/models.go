@@ -120,6 +120,9 @@ func (n *Node) engineImage(ctx context.Context) (exec.Image, error) {
 		return exec.Image{}, err
 	}
 	layout, err := n.lib.FetchImage(ctx, e.CID, content.MaxBring)
+	if err == nil {
+		_, err = n.lib.Blobs().Hold(e.CID) // as long as the node runs: it may have no name
+	}
 	return exec.Image{Digest: e.Digest, Layout: layout}, err
 }
 
@@ -134,6 +137,9 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 		return m, err
 	}
 	path, err := n.lib.FetchFile(ctx, e.CID, content.MaxBring)
+	if err == nil {
+		_, err = n.lib.Blobs().Hold(e.CID)
+	}
 	if err != nil {
 		return m, err
 	}

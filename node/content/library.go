@@ -99,6 +99,10 @@ func (l *Library) layOut(ctx context.Context, kind, cid string) (string, error) 
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+	// Blobs go without a collection too, when room is made for others.
+	if err := l.sweepLayouts(); err != nil {
+		l.log.Warn("what was laid out of content that is gone stays", "err", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
@@ -145,5 +149,5 @@ func (l *Library) Collect(ctx context.Context, o blob.GCOptions, inUse []string)
 			return report, err
 		}
 	}
-	return report, l.sweepHub()
+	return report, errors.Join(l.sweepHub(), l.sweepLayouts())
 }
