@@ -95,12 +95,13 @@ func (f *search) run(ctx context.Context) {
 }
 
 // add puts a peer in line, unless it was there before or it is this node.
-func (f *search) add(p identity.PubKey) {
+func (f *search) add(p identity.PubKey) bool {
 	if _, known := f.asked[p]; known || p.IsZero() || p == f.s.d.Host.ID() || len(f.asked) >= mostAsked {
-		return
+		return false
 	}
 	f.asked[p] = time.Time{}
 	f.waiting = append(f.waiting, p)
+	return true
 }
 
 // widen adds everybody who may be asked now.
@@ -176,8 +177,9 @@ func (f *search) take(r result) bool {
 	}
 	if f.q.Anyone {
 		for _, o := range r.answer.Others {
-			f.s.d.Host.AddAddrs(o.Peer, o.Addrs)
-			f.add(o.Peer)
+			if f.add(o.Peer) {
+				f.s.d.Host.HearAddrs(r.peer, o.Peer, o.Addrs)
+			}
 		}
 	}
 	return r.answer.IsZero() || f.found(r.peer, r.answer)
