@@ -117,6 +117,7 @@ func (h *Host) watchPeers(ctx context.Context, lp host.Host) error {
 				return nil
 			}
 			done := e.(event.EvtPeerIdentificationCompleted)
+			h.dropStale(ctx, lp, done)
 			if p, err := identity.FromPeerID(done.Peer); err == nil {
 				// The peerstore forgets soon after the connection ends.
 				h.met(p, time.Now(), fullAddrs(peer.AddrInfo{ID: done.Peer, Addrs: lp.Peerstore().Addrs(done.Peer)}))

@@ -1,0 +1,55 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	"github.com/multiformats/go-multistream"
+)
+
+// probeTimeout is how long the other end of an old connection has to answer.
+const probeTimeout = 3 * time.Second
+
+// dropStale closes the older connections to a peer of a new one whose other end
+// does not answer any more. A QUIC connection to a process that was killed and
+// started again lives on here until its idle timeout, and libp2p would open new
+// streams on it all the while: it prefers the connection that has most.
+func (h *Host) dropStale(ctx context.Context, lp host.Host, e event.EvtPeerIdentificationCompleted) {
+	older := slices.DeleteFunc(lp.Network().ConnsToPeer(e.Peer), func(c network.Conn) bool {
+		return c == e.Conn || c.IsClosed() || c.Stat().Limited || e.Conn == nil || c.Stat().Opened.After(e.Conn.Stat().Opened)
+	})
+	for _, c := range older {
+		h.serving.Go(func() {
+			if err := probe(ctx, c); err != nil && ctx.Err() == nil {
+				h.log.Debug("closing a connection that is dead", "addr", c.RemoteMultiaddr().String(), "err", err)
+				_ = c.Close()
+			}
+		})
+	}
+}
+
+// probe asks the other end of a connection for its ping protocol; any answer
+// will do.
+func probe(ctx context.Context, c network.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	s, err := c.NewStream(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Reset() }()
+	defer context.AfterFunc(ctx, func() { _ = s.Reset() })()
+	err = multistream.SelectProtoOrFail(protocol.ID(ping.ID), s)
+	var no multistream.ErrNotSupported[protocol.ID]
+	if errors.As(err, &no) {
+		return nil
+	}
+	return err
+}
