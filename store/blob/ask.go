@@ -7,8 +7,9 @@ import (
 
 const (
 	// pipeline is how many small questions are under way on one stream. It
-	// hides the round trips of folders with many small files.
-	pipeline = 256
+	// hides the round trips of folders with many small files. They are filled
+	// up when half are answered, so that many leave in one packet.
+	pipeline = 512
 	// leastAhead is how many bytes of large files are asked of a source at
 	// least, beside what the plan of one file gives it.
 	leastAhead = 16 << 20
@@ -16,6 +17,8 @@ const (
 	// of another that has nothing else to do, of a third after twice that.
 	overdue    = 500 * time.Millisecond
 	mostAskers = 6
+	// mostOverdue is how many such items are asked for together.
+	mostOverdue = 64
 	// mapEvery is how often a source that grows is asked what it has.
 	mapEvery = time.Second
 )
@@ -45,7 +48,7 @@ func (f *fetch) feed(p *peer, now time.Time) error {
 		return p.err
 	}
 	idle := len(p.asked) == 0
-	for len(p.asked) < pipeline && !f.closed {
+	for fill := len(p.asked) <= pipeline/2; fill && len(p.asked) < pipeline && !f.closed; {
 		it := f.nextReady(p)
 		if it == nil {
 			break
@@ -137,7 +140,7 @@ func (f *fetch) askItem(p *peer, it *item, now time.Time) {
 // askOverdue asks for what another source was asked for long ago.
 func (f *fetch) askOverdue(p *peer, now time.Time) {
 	for it := range f.asked {
-		if len(p.asked) >= 8 {
+		if len(p.asked) >= mostOverdue {
 			return
 		}
 		if it.askers > mostAskers || now.Sub(it.since) < overdue<<(it.askers-1) || p.lacks[it] {
