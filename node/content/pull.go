@@ -58,6 +58,7 @@ func (l *Library) PullImage(ctx context.Context, ref string, o FetchOptions) (En
 
 // pull fetches a layout and looks that it holds the image.
 func (l *Library) pull(ctx context.Context, e Entry, o FetchOptions) (Entry, string, error) {
+	known := l.Has(e.CID)
 	info, err := l.FetchWith(ctx, e.CID, o)
 	if err != nil {
 		return e, "", err
@@ -80,9 +81,22 @@ func (l *Library) pull(ctx context.Context, e Entry, o FetchOptions) (Entry, str
 	}
 	// Of any platform: it may be for another machine that pulls from this one.
 	if _, err := image.Inspect(dir, e.Digest, image.Limits{}); err != nil {
+		if !known {
+			err = errors.Join(err, l.discard(e.CID))
+		}
 		return e, "", err
 	}
 	return e, dir, l.indexDigest(e.Digest, e.CID)
+}
+
+// discard lets go what was fetched for something that it is not: it is not given
+// to others, and goes at the next collection.
+func (l *Library) discard(cid string) error {
+	err := l.blobs.Remove(cid)
+	if errors.Is(err, blob.ErrInUse) || errors.Is(err, blob.ErrNotHave) {
+		err = nil // somebody else has a use for it
+	}
+	return errors.Join(err, l.Unshare(cid), l.sweepLayouts())
 }
 
 // Locate finds what a ref of a model or of data stands for without fetching it:

@@ -138,8 +138,10 @@ func TestDigestOfAnother(t *testing.T) {
 	honest := start(t, memberOptions{})
 	c := start(t, memberOptions{}, liar, honest)
 	img := honest.imageOf("right", ImageOptions{})
+	var wrong []string
 	for _, says := range []string{"wrong", "wrong too"} {
 		other := liar.imageOf(says, ImageOptions{})
+		wrong = append(wrong, other.CID)
 		if err := liar.indexDigest(img.Digest, other.CID); err != nil {
 			t.Fatal(err)
 		}
@@ -149,6 +151,11 @@ func TestDigestOfAnother(t *testing.T) {
 	}
 	if got := c.layoutsOf(img.Digest, 9); !slices.Equal(got, []string{img.CID}) {
 		t.Errorf("the digest stands for %v", got)
+	}
+	for _, cid := range wrong {
+		if c.Shared(cid) || c.Has(cid) || exists(filepath.Join(c.dir, "images", cid)) {
+			t.Errorf("what it is not stays: shared %v, here %v", c.Shared(cid), c.Has(cid))
+		}
 	}
 }
 
