@@ -40,7 +40,7 @@ func (n *Node) handle() {
 	n.host.Handle(p2p.ProtoJob, p2p.StreamLimits{Total: 1024, PerPeer: 256, Life: longestStream}, n.request(n.job))
 	n.host.Handle(p2p.ProtoLog, p2p.StreamLimits{Total: 512, PerPeer: 256, Life: longestStream}, n.request(n.work.ServeLog))
 	n.host.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), n.whoHas.Serve)
-	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 512, PerPeer: 64, Life: longestStream}, n.serveBlob)
+	n.host.Handle(p2p.ProtoBlob, p2p.StreamLimits{Total: 512, PerPeer: 64, Life: longestStream, Yield: true}, n.serveBlob)
 	// Connections rest between requests; what one of them may do is the seller's to bound.
 	n.host.Handle(p2p.ProtoHTTP, p2p.HTTPStreamLimits(), n.serves.ServeConn)
 	n.host.Handle(p2p.ProtoPay, p2p.StreamLimits{Total: 128, PerPeer: 8}, n.servePay)

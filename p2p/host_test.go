@@ -326,3 +326,49 @@ func oddKey(t *testing.T) crypto.PrivKey {
 		}
 	}
 }
+
+// One peer that holds on to all streams of a protocol does not keep others out
+// where streams yield; who holds as many as the others keeps them.
+func TestStreamsYield(t *testing.T) {
+	t.Parallel()
+	server := run(t, loopback(), nil)
+	server.Handle(ProtoBlob, StreamLimits{Total: 4, PerPeer: 4, Idle: time.Minute, Yield: true}, func(_ context.Context, s *Stream) {
+		_, _ = s.Write([]byte("x"))
+		_, _ = io.Copy(io.Discard, s)
+	})
+	open := func(h *Host) *Stream {
+		t.Helper()
+		s, err := h.Open(t.Context(), server.ID(), ProtoBlob)
+		if err == nil {
+			_, err = s.ReadByte()
+		}
+		if err != nil {
+			return nil
+		}
+		return s
+	}
+	holder, other := run(t, loopback(), nil), run(t, loopback(), nil)
+	connect(t, holder, server)
+	connect(t, other, server)
+	var held []*Stream
+	for range 4 {
+		held = append(held, open(holder))
+	}
+	if held[3] == nil || open(holder) != nil {
+		t.Fatal("four streams are to be had, and no more")
+	}
+	for i := range 2 {
+		if open(other) == nil {
+			t.Fatalf("stream %d of another is refused", i)
+		}
+		if _, err := held[i].ReadByte(); err == nil {
+			t.Errorf("stream %d did not give way", i)
+		}
+	}
+	if open(other) != nil {
+		t.Error("more than the same for all")
+	}
+	if score := server.penalties.score(other.ID(), time.Now()); score != 0 {
+		t.Errorf("the other was penalised: %v", score)
+	}
+}

@@ -29,6 +29,10 @@ type StreamLimits struct {
 	// Idle resets a stream on which a read or a write makes no progress for so
 	// long. It holds for streams that Open returns too, as Stream.SetIdle tells.
 	Idle time.Duration
+	// Yield lets the oldest stream of the peer that holds the most give way, when
+	// all are taken, to one of a peer that holds fewer. It is for protocols whose
+	// peers go on elsewhere, or later, where they were.
+	Yield bool
 	// Life resets an inbound stream when it has been open for so long, whatever
 	// it does.
 	Life time.Duration

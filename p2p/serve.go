@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,13 +21,14 @@ type handler struct {
 	mu    sync.Mutex
 	total int
 	peers map[identity.PubKey]int
+	open  []*Stream // with limits.Yield: the oldest first
 }
 
 // take reserves a place; it reports whether there was one.
 func (d *handler) take(p identity.PubKey) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.total >= d.limits.Total || d.peers[p] >= d.limits.PerPeer {
+	if d.peers[p] >= d.limits.PerPeer || d.total >= d.limits.Total && !d.makeRoom(p) {
 		return false
 	}
 	d.total++
@@ -34,9 +36,59 @@ func (d *handler) take(p identity.PubKey) bool {
 	return true
 }
 
-func (d *handler) free(p identity.PubKey) {
+// makeRoom ends a stream of the peer that holds the most, if p would still hold
+// fewer with one more. So nobody keeps others out by holding on to streams. The
+// mutex is held.
+func (d *handler) makeRoom(p identity.PubKey) bool {
+	most := d.peers[p] + 1
+	oldest := -1
+	for i, s := range d.open {
+		if n := d.peers[s.Peer()]; n > most {
+			oldest, most = i, n
+		}
+	}
+	if oldest < 0 {
+		return false
+	}
+	s := d.open[oldest]
+	d.open = slices.Delete(d.open, oldest, oldest+1)
+	d.leave(s.Peer())
+	go func() { _ = s.Reset() }() // its handler ends by itself then
+	return true
+}
+
+// greedy tells whether a peer holds all that one peer may.
+func (d *handler) greedy(p identity.PubKey) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.peers[p] >= d.limits.PerPeer
+}
+
+// opened makes a stream one that may give way.
+func (d *handler) opened(s *Stream) {
+	if d.limits.Yield {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.open = append(d.open, s)
+	}
+}
+
+// closed gives a stream's place back, unless it had to give way.
+func (d *handler) closed(s *Stream) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.limits.Yield {
+		i := slices.Index(d.open, s)
+		if i < 0 {
+			return
+		}
+		d.open = slices.Delete(d.open, i, i+1)
+	}
+	d.leave(s.Peer())
+}
+
+// leave counts one stream less; the mutex is held.
+func (d *handler) leave(p identity.PubKey) {
 	d.total--
 	if d.peers[p]--; d.peers[p] == 0 {
 		delete(d.peers, p)
@@ -85,11 +137,15 @@ func (h *Host) accept(proto protocol.ID, d *handler) network.StreamHandler {
 		defer h.serving.Done()
 		if !d.take(p) {
 			_ = raw.Reset()
-			h.Penalise(p, 1, "too many streams of "+string(proto))
+			if d.greedy(p) { // that others hold all of them is not its fault
+				h.Penalise(p, 1, "too many streams of "+string(proto))
+			}
 			return
 		}
-		defer d.free(p)
-		h.serve(ctx, proto, d, newStream(raw, p, d.limits.Idle))
+		s := newStream(raw, p, d.limits.Idle)
+		d.opened(s)
+		defer d.closed(s)
+		h.serve(ctx, proto, d, s)
 	}
 }
 

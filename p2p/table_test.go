@@ -95,13 +95,13 @@ func TestHandlerLimits(t *testing.T) {
 			t.Errorf("take %d: %v", i, got)
 		}
 	}
-	d.free(p)
+	d.leave(p)
 	if !d.take(r) || d.take(q) {
 		t.Error("after one was freed")
 	}
-	d.free(p)
-	d.free(q)
-	d.free(r)
+	d.leave(p)
+	d.leave(q)
+	d.leave(r)
 	if d.total != 0 || len(d.peers) != 0 {
 		t.Errorf("left over: %d, %v", d.total, d.peers)
 	}
