@@ -10,8 +10,8 @@ import (
 )
 
 // keptNodes bounds the decoded nodes that a stream keeps between the asks for
-// one file, about 100 KiB each.
-const keptNodes = 8
+// one file, about 100 KiB each. There may be hundreds of streams.
+const keptNodes = 4
 
 // nodeCost is about what a link takes in a node, and a span to find.
 const nodeCost = 50

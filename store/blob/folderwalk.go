@@ -103,6 +103,13 @@ func (w *folderWalk) enter(n *node) error {
 // Those of a sharded folder are not in the order of their names.
 func (w *folderWalk) links() []link { return w.entries }
 
+// take is links for who needs each entry once; links does not have them then.
+func (w *folderWalk) take() []link {
+	out := w.entries
+	w.entries = nil
+	return out
+}
+
 // readFolder walks the whole folder root with get, which returns verified
 // blocks. Errors: those of get and of folderWalk.open.
 func readFolder(root cid.Cid, get func(cid.Cid) ([]byte, error)) (*folderWalk, error) {

@@ -13,8 +13,6 @@ import (
 
 const (
 	serveBuffer = 256 << 10
-	// maxOpened bounds the entries of folders that one stream may open.
-	maxOpened = 1 << 20
 	// idleBytes is how much one stream may have read and not sent, idleShare
 	// how much more for each byte that is sent. A question of a few bytes can
 	// have megabytes of nodes looked through of which nothing is sent.
@@ -69,16 +67,15 @@ func (s *Store) ServeStream(ctx context.Context, rw io.ReadWriter, allow func(ro
 var errLeft = errors.New("blob: serving side left")
 
 type server struct {
-	s    *Store
-	in   *inbox
-	out  *outlet
-	root cid.Cid
-	// opened holds what may be asked for: the root and what folders list.
-	opened map[cid.Cid]struct{}
-	nodes  map[cid.Cid]*node // decoded lately, of the file asked for last
-	file   *served           // asked for last
-	any    bool              // all that was named may be asked for: see belongs
-	idle   uint64            // bytes read and not sent
+	s     *Store
+	in    *inbox
+	out   *outlet
+	root  cid.Cid
+	named *named
+	nodes map[cid.Cid]*node // decoded lately, of the file asked for last
+	file  *served           // asked for last
+	any   bool              // all that was named may be asked for: see belongs
+	idle  uint64            // bytes read and not sent
 }
 
 // unsent counts what was read for a question and is not sent. Errors:
@@ -109,7 +106,8 @@ func (v *server) run(allow func(string) error) error {
 		v.any = true
 	}
 	v.s.used(v.root)
-	v.opened = map[cid.Cid]struct{}{v.root: {}}
+	v.named = newNamed(v.s, v.root)
+	defer v.named.release()
 	for {
 		// Answers wait for company only while more questions are at hand.
 		if !v.in.waiting() {
@@ -155,7 +153,7 @@ func (v *server) tellHave(c cid.Cid) error {
 // answer deals with one question. A peer that asks outside its root is told so
 // and dropped.
 func (v *server) answer(q question) error {
-	if _, ok := v.opened[q.cid]; !ok {
+	if !v.named.has(q.cid) {
 		return errors.Join(fmt.Errorf("%w: ask for %s, not below the root", ErrProtocol, q.cid), v.last(statusBadAsk))
 	}
 	if !v.any && !v.s.belongs(v.root, q.cid) {
@@ -208,8 +206,9 @@ func (v *server) folder(q question) error {
 		if err != nil {
 			return fmt.Errorf("%w: folder %s: %w", ErrCorrupt, q.cid, err)
 		}
-		if len(v.opened)+len(walk.links()) > maxOpened {
-			return fmt.Errorf("%w: too many entries in one stream", ErrProtocol)
+		// Not kept until the end, for which a peer may have it wait.
+		if err := v.named.add(walk.take()); err != nil {
+			return err
 		}
 		if q.levels > 0 {
 			err = v.unsent(len(block))
@@ -219,9 +218,6 @@ func (v *server) folder(q question) error {
 		if err != nil {
 			return err
 		}
-	}
-	for _, l := range walk.links() {
-		v.opened[l.cid] = struct{}{}
 	}
 	return v.end(endAll)
 }

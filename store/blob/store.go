@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -31,6 +32,7 @@ type Store struct {
 	touched map[cid.Cid]struct{}      // what uses had since a collection began; nil outside of one
 
 	parts   map[cid.Cid]*part  // files of several blocks being fetched
+	named   atomic.Int64       // entries of folders that streams may ask for
 	roots   map[cid.Cid]*fetch // what is at work on them
 	streams int                // of all fetches
 	pool    *pool              // buffers of all fetches
