@@ -200,6 +200,7 @@ func (f *fetch) coordinate(ctx context.Context) error {
 		case <-f.awaited():
 		case now := <-ticker.C:
 			f.report(now, false)
+			f.takeTurns(now)
 			f.wakePeers()
 			f.s.hasher.kick() // of a block that waits for one of a slow source
 		}

@@ -44,6 +44,7 @@ type peer struct {
 	state   string
 	ended   time.Time
 	err     error // why it failed, when others noticed
+	begun   time.Time
 	gave    bool  // nodes or bytes that were right
 	bytes   uint64
 	speed   speedometer
@@ -131,11 +132,44 @@ func (f *fetch) startSources(ctx context.Context, now time.Time) {
 		f.queue = f.queue[1:]
 		f.peers = append(f.peers, p)
 		f.started = now
-		p.state = StateActive
+		p.state, p.begun = StateActive, now
 		f.s.addStream(1)
 		ctx, cancel := context.WithCancel(ctx)
 		p.cancel = cancel
 		go p.run(ctx)
+	}
+}
+
+const (
+	// turnAfter is how long a source may be slow when others wait for a place,
+	// slowSource what is slow, in bytes a second.
+	turnAfter  = 10 * time.Second
+	slowSource = 64 << 10
+)
+
+// takeTurns ends sources that are slow when others wait and all places are
+// taken: a crowd that holds out a trickle would keep them waiting for ever. Half
+// of them at most go at a time; they may come back.
+func (f *fetch) takeTurns(now time.Time) {
+	var slow []*peer
+	f.mu.Lock()
+	alive := 0
+	for _, p := range f.peers {
+		if p.state != StateActive && p.state != StateIdle {
+			continue
+		}
+		alive++
+		if p.k != nil && p.err == nil && p.speed.last < slowSource && now.Sub(p.begun) > turnAfter {
+			slow = append(slow, p)
+		}
+	}
+	most := min(len(f.queue), mostStreams/2)
+	f.mu.Unlock()
+	if alive < mostStreams {
+		return
+	}
+	for _, p := range slow[:min(len(slow), most)] {
+		p.abort(fmt.Errorf("%w: less than %d bytes a second while others wait", ErrStalled, slowSource))
 	}
 }
 
