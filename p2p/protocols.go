@@ -46,7 +46,7 @@ func HTTPStreamLimits() StreamLimits {
 
 // HaveStreamLimits suit ProtoHave: one short question, one short answer.
 func HaveStreamLimits() StreamLimits {
-	return StreamLimits{Total: 256, PerPeer: 8, Idle: 10 * time.Second, Life: 20 * time.Second}
+	return StreamLimits{Total: 256, PerPeer: 8, Idle: 10 * time.Second, Life: 20 * time.Second, Yield: true}
 }
 
 // DefaultStreamLimits suit a protocol of one question and one answer.
