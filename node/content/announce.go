@@ -56,11 +56,44 @@ func (l *Library) announce() error {
 	case <-l.changed: // up to here it is seen
 	default:
 	}
+	if err := l.forgetGone(time.Now()); err != nil {
+		return err
+	}
 	refs, err := l.Announced()
 	if err != nil {
 		return err
 	}
 	return l.net.Announce(refs)
+}
+
+// sharedFor is how long it is remembered that everybody may have what is not
+// here, or not any more.
+const sharedFor = 30 * 24 * time.Hour
+
+// forgetGone forgets what was shared and is gone: room was made of it, and what
+// strangers had this node fetch must not add up for ever.
+func (l *Library) forgetGone(now time.Time) error {
+	all, err := l.AllShared()
+	if err != nil {
+		return err
+	}
+	var gone [][]byte
+	for _, s := range all {
+		if now.Sub(s.At) > sharedFor && !l.Has(s.CID) && len(gone) < maxAnnounced {
+			gone = append(gone, shareKey(s.CID))
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return l.names.Update(func(tx store.Txn) error {
+		for _, k := range gone {
+			if err := tx.Delete(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // maxAnnounced bounds what one node announces; what was shared first gives way.
