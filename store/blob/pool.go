@@ -12,7 +12,7 @@ const (
 	// keptBuffers is how many buffers of one chunk wait for the next block.
 	keptBuffers = 16
 	// fetchMemory is how many bytes of buffers one fetch may hold.
-	fetchMemory = 24 << 20
+	fetchMemory = 16 << 20
 )
 
 // pool lends the block buffers of all fetches of a Store and bounds the bytes
