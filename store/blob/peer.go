@@ -45,7 +45,7 @@ type peer struct {
 	ended   time.Time
 	err     error // why it failed, when others noticed
 	begun   time.Time
-	gave    bool  // nodes or bytes that were right
+	gave    bool // nodes or bytes that were right
 	bytes   uint64
 	speed   speedometer
 	pending int // blocks that came from it and are not verified

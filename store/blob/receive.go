@@ -240,9 +240,6 @@ func (p *peer) receiveBlock(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	if err := p.f.growOnce(it, uint64(n)); err != nil {
-		return err
-	}
 	buf, err := p.read(ctx, n)
 	if err != nil {
 		return err
@@ -252,7 +249,12 @@ func (p *peer) receiveBlock(ctx context.Context, it *item) error {
 			p.abort(fmt.Errorf("%w: %s", ErrBadBlock, it.cid))
 			return
 		}
-		if err := p.f.store(p, it, buf); err != nil {
+		// Only now is it known how long the block is.
+		err := p.f.growOnce(it, uint64(len(buf)))
+		if err == nil {
+			err = p.f.store(p, it, buf)
+		}
+		if err != nil {
 			p.f.stop(&SourceError{Source: p.src.Name, Err: err})
 		}
 	})
