@@ -21,7 +21,11 @@ func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Con
 		return api.Content{}, err
 	}
 	defer remove()
-	infos, err := b.n.lib.Blobs().ImportCAR(ctx, path, blob.Limits{Bytes: req.Max})
+	most, err := carLimit(path, req.Max)
+	if err != nil {
+		return api.Content{}, err
+	}
+	infos, err := b.n.lib.Blobs().ImportCAR(ctx, path, blob.Limits{Bytes: most})
 	if err != nil {
 		return api.Content{}, err
 	}
@@ -43,6 +47,20 @@ func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Con
 	first := all[0]
 	first.Others = all[1:]
 	return first, nil
+}
+
+// carLimit bounds the payload of a CAR. A small one may name a block a million
+// times and stand for a terabyte: without a word of the user no more than is
+// fetched, or than its file has.
+func carLimit(path string, asked uint64) (uint64, error) {
+	if asked > 0 {
+		return asked, nil
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return max(content.MaxBring, uint64(st.Size())), nil
 }
 
 // carPrefix begins the names of CARs on their way in.
