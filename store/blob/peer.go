@@ -12,6 +12,8 @@ import (
 const (
 	// mostStreams is how many sources a fetch uses at once.
 	mostStreams = 16
+	// mostPeers is how many sources a fetch remembers, and how many may wait.
+	mostPeers = 512
 	// hedge is how long one source has the fetch to itself, unless there is
 	// much to fetch.
 	hedge = 250 * time.Millisecond
@@ -89,6 +91,13 @@ func (f *fetch) addNew(src Source) {
 			f.peers = slices.Delete(f.peers, i, i+1)
 		}
 		break
+	}
+	if known = known || len(f.queue) >= mostPeers; !known && len(f.peers) >= mostPeers {
+		// Who failed may be found again; who lied must stay known.
+		i := slices.IndexFunc(f.peers, func(p *peer) bool { return p.state == StateFailed })
+		if known = i < 0; !known {
+			f.peers = slices.Delete(f.peers, i, i+1)
+		}
 	}
 	f.mu.Unlock()
 	if !known {
