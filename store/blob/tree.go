@@ -30,13 +30,13 @@ func (s *Store) AddTreeWith(ctx context.Context, dir string, opt AddOptions) (In
 	if err != nil {
 		return Info{}, err
 	}
-	root, err := os.OpenRoot(abs)
+	handle, err := openDir(abs)
 	if err != nil {
 		return Info{}, err
 	}
 	a := &treeAdder{s: s, opt: opt, lim: s.cfg.Tree, packer: s.newPacker()}
 	defer a.releaseAll()
-	top, err := a.add(ctx, root, abs)
+	top, err := a.add(ctx, handle, abs)
 	if err != nil {
 		return Info{}, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -74,7 +74,7 @@ type dirent struct {
 // treeDir is a folder that is being added. Its handle is open until the walk
 // and the readers of its files are done with it.
 type treeDir struct {
-	root    *os.Root
+	handle  dirHandle
 	path    string
 	entries []dirent
 	users   atomic.Int32
@@ -83,13 +83,13 @@ type treeDir struct {
 // leave lets go of the handle.
 func (d *treeDir) leave() {
 	if d.users.Add(-1) == 0 {
-		_ = d.root.Close() // nothing was written through it
+		_ = d.handle.close() // nothing was written through it
 	}
 }
 
 // add walks the tree and makes everything in it visible, the root last.
-func (a *treeAdder) add(ctx context.Context, root *os.Root, path string) (link, error) {
-	top := &treeDir{root: root, path: path}
+func (a *treeAdder) add(ctx context.Context, handle dirHandle, path string) (link, error) {
+	top := &treeDir{handle: handle, path: path}
 	err := a.files(ctx, top)
 	// Files that were added before an error stay.
 	err = errors.Join(err, a.s.commitAll(a.refs))
@@ -126,12 +126,7 @@ func (a *treeAdder) walk(ctx context.Context, d *treeDir, depth int) error {
 
 // read lists a folder in byte order, counting before it holds too much.
 func (a *treeAdder) read(d *treeDir) error {
-	f, err := d.root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(a.lim.Entries - a.entries + 1)
+	entries, err := d.handle.list(a.lim.Entries - a.entries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -154,11 +149,11 @@ func (a *treeAdder) read(d *treeDir) error {
 func (a *treeAdder) entry(ctx context.Context, d *treeDir, e *dirent, files *someFiles, depth int) error {
 	switch {
 	case e.kind.IsDir():
-		sub, err := d.root.OpenRoot(e.name)
+		sub, err := d.handle.sub(e.name)
 		if err != nil {
 			return err
 		}
-		e.dir = &treeDir{root: sub, path: filepath.Join(d.path, e.name)}
+		e.dir = &treeDir{handle: sub, path: filepath.Join(d.path, e.name)}
 		return a.walk(ctx, e.dir, depth+1)
 	case !e.kind.IsRegular():
 		return fmt.Errorf("%w: %s", ErrFileType, e.kind)
@@ -216,23 +211,6 @@ func (a *treeAdder) count(n uint64) error {
 	}
 	a.bytes += n
 	return nil
-}
-
-// openRegularIn opens a file of a folder and tells its size. What was a file
-// when the folder was listed may be something else by now.
-func openRegularIn(root *os.Root, name string) (*os.File, int64, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|nonblock, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s", ErrFileType, st.Mode().Type())
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, st.Size(), nil
 }
 
 func (a *treeAdder) releaseAll() {

@@ -122,8 +122,30 @@ func (r *smallReader) take(ctx context.Context, job someFiles) error {
 }
 
 // read takes a small file into the buffer, and a large one into the store.
+// What is added to a file while it is read is left out: as if it had been added
+// to later.
 func (r *smallReader) read(ctx context.Context, e *dirent) error {
-	f, size, err := openRegularIn(r.dir.root, e.name)
+	if r.buf == nil {
+		r.buf = make([]byte, hashBytes+packLimit)
+	}
+	if r.a.opt.Reference {
+		return r.readInPlace(ctx, e)
+	}
+	b := r.buf[r.used : r.used+packLimit]
+	n, long, size, err := r.dir.handle.read(e.name, b)
+	if err != nil {
+		return err
+	}
+	if long != nil {
+		defer long.Close()
+		return r.a.large(ctx, r.dir, e, long, size)
+	}
+	return r.took(smallFile{e: e}, b[:n])
+}
+
+// readInPlace is read for a file that is to stay where it is.
+func (r *smallReader) readInPlace(ctx context.Context, e *dirent) error {
+	f, size, err := r.dir.handle.open(e.name)
 	if err != nil {
 		return err
 	}
@@ -131,31 +153,26 @@ func (r *smallReader) read(ctx context.Context, e *dirent) error {
 	if size > packLimit {
 		return r.a.large(ctx, r.dir, e, f, size)
 	}
-	if r.buf == nil {
-		r.buf = make([]byte, hashBytes+packLimit)
-	}
 	small := smallFile{e: e}
-	if r.a.opt.Reference {
-		if small.stamp, size, err = settled(ctx, f); err != nil {
-			return err
-		}
-		size = min(size, packLimit)
+	if small.stamp, size, err = settled(ctx, f); err != nil {
+		return err
 	}
-	// What is added to it while it is read is left out: as if it had been added
-	// to later.
-	b := r.buf[r.used : r.used+int(size)]
+	b := r.buf[r.used : r.used+int(min(size, packLimit))]
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	if r.a.opt.Reference {
-		if err := small.stamp.same(f, uint64(n)); err != nil {
-			return fmt.Errorf("%w while it was read", err)
-		}
+	if err := small.stamp.same(f, uint64(n)); err != nil {
+		return fmt.Errorf("%w while it was read", err)
 	}
-	r.files, r.blocks, r.used = append(r.files, small), append(r.blocks, b[:n]), r.used+n
-	r.a.opt.tell(n)
-	return r.a.count(uint64(n))
+	return r.took(small, b[:n])
+}
+
+// took takes note of a small file in the buffer.
+func (r *smallReader) took(f smallFile, b []byte) error {
+	r.files, r.blocks, r.used = append(r.files, f), append(r.blocks, b), r.used+len(b)
+	r.a.opt.tell(len(b))
+	return r.a.count(uint64(len(b)))
 }
 
 // put hashes what was read and gives it to the packer, or to the records of
