@@ -141,57 +141,80 @@ func (p *packer) close() error {
 // those that are here already, which stay where they are, and how far their
 // packs are settled then.
 func (s *Store) commitPacked(all []packed, moving map[cid.Cid]packed, marks map[string]int64) error {
-	if moving == nil {
-		var err error
-		if all, err = s.absent(all); err != nil {
-			return err
-		}
-	}
+	var met []packed
 	for first := true; first || len(all) > 0; first = false {
 		n := min(len(all), recordsPerUpdate)
-		if err := s.fault("commit", ""); err != nil {
+		here, err := s.placeAll(all[:n], moving, marks, n == len(all))
+		if err != nil {
 			return err
 		}
-		now := s.now()
-		err := s.index.Update(func(x store.Txn) error {
-			for _, e := range all[:n] {
-				if err := place(x, e, moving, now); err != nil {
-					return err
-				}
-			}
-			for id, at := range marks {
-				if n == len(all) { // the last ones
-					if err := setJSON(x, settledKey(id), at); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		all, met = all[n:], append(met, here...)
+	}
+	// One that has a record and cannot be read was not here after all.
+	for _, e := range met {
+		if s.usable(e.c) {
+			continue
+		}
+		if err := s.index.Update(func(x store.Txn) error {
+			_, err := place(x, e, map[cid.Cid]packed{}, s.now())
+			return err
+		}); err != nil {
 			return space(err)
 		}
-		all = all[n:]
 	}
 	return nil
 }
 
-// place writes the record of one file in a pack.
-func place(x store.Txn, e packed, moving map[cid.Cid]packed, now int64) error {
+// placeAll is commitPacked for as many as the index takes at once. It returns
+// those that have a record, which stays.
+func (s *Store) placeAll(all []packed, moving map[cid.Cid]packed, marks map[string]int64, last bool) (met []packed, err error) {
+	if err := s.fault("commit", ""); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	err = s.index.Update(func(x store.Txn) error {
+		met = nil
+		for _, e := range all {
+			here, err := place(x, e, moving, now)
+			if err != nil {
+				return err
+			}
+			if here {
+				met = append(met, e)
+			}
+		}
+		for id, at := range marks {
+			if last {
+				if err := setJSON(x, settledKey(id), at); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return met, space(err)
+}
+
+// place writes the record of one file in a pack. If moving is nil, it leaves
+// one that is there and tells so.
+func place(x store.Txn, e packed, moving map[cid.Cid]packed, now int64) (here bool, err error) {
 	r := record{Size: uint64(e.size), Blocks: 1, At: now}
 	var old record
-	err := getIn(x, key(recordPrefix, e.c), &old)
+	err = getIn(x, key(recordPrefix, e.c), &old)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+		return false, err
+	}
+	if err == nil && moving == nil {
+		return true, nil
 	}
 	if from, ok := moving[e.c]; ok {
 		if err != nil || old.Pack != from.pack || old.Off != from.off {
-			return nil // removed or moved by somebody else
+			return false, nil // removed or moved by somebody else
 		}
 		r = old
 	}
 	r.Pinned, r.Pack, r.Off = old.Pinned, e.pack, e.off
-	return setJSON(x, key(recordPrefix, e.c), r)
+	return false, setJSON(x, key(recordPrefix, e.c), r)
 }
 
 // absent returns the files that are not here in another place.
