@@ -49,12 +49,10 @@ func checkCID(c cid.Cid) error {
 
 // makeCID names bytes whose hash is sum.
 func makeCID(codec byte, sum [sha256.Size]byte) cid.Cid {
-	b := append([]byte{1, codec, mh.SHA2_256, sha256.Size}, sum[:]...)
-	c, err := cid.Cast(b)
-	if err != nil {
-		panic(err) // the four bytes before the hash are constants
-	}
-	return c
+	var hash [2 + sha256.Size]byte
+	hash[0], hash[1] = mh.SHA2_256, sha256.Size
+	copy(hash[2:], sum[:])
+	return cid.NewCidV1(uint64(codec), hash[:])
 }
 
 // digest returns the hash inside c.

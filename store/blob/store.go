@@ -233,20 +233,24 @@ func (s *Store) Hold(c string) (release func(), err error) {
 	return release, nil
 }
 
-// use counts a user of c. Taken before the record is read, so that Remove and
-// GC, which read the count last, cannot come between.
-func (s *Store) use(c cid.Cid) (release func()) {
+// use counts a user of each. Taken before the records are read, so that Remove
+// and GC, which read the count last, cannot come between.
+func (s *Store) use(all ...cid.Cid) (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.uses[c]++
-	if s.touched != nil {
-		s.touched[c] = struct{}{}
+	for _, c := range all {
+		s.uses[c]++
+		if s.touched != nil {
+			s.touched[c] = struct{}{}
+		}
 	}
 	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.uses[c]--; s.uses[c] == 0 {
-			delete(s.uses, c)
+		for _, c := range all {
+			if s.uses[c]--; s.uses[c] == 0 {
+				delete(s.uses, c)
+			}
 		}
 	})
 }

@@ -185,33 +185,34 @@ func (r *smallReader) put() error {
 		r.sums = make([][sha256.Size]byte, jobFiles)
 	}
 	sha.Sum(r.sums[:len(r.blocks)], r.blocks)
-	held := make([]func(), len(r.files))
+	cids := make([]cid.Cid, len(r.files))
 	maybe := make([]packed, len(r.files))
 	for i, f := range r.files {
-		c := makeCID(cid.Raw, r.sums[i])
-		f.e.link = link{cid: c, tsize: uint64(len(r.blocks[i]))}
+		cids[i] = makeCID(cid.Raw, r.sums[i])
+		f.e.link = link{cid: cids[i], tsize: uint64(len(r.blocks[i]))}
 		f.e.rec = record{Size: f.e.link.tsize, Blocks: 1}
-		held[i] = r.a.s.use(c)
-		maybe[i] = packed{c: c, off: int64(i)}
+		maybe[i] = packed{c: cids[i], off: int64(i)}
 	}
+	release := r.a.s.use(cids...)
 	absent, err := r.a.s.absent(maybe)
 	if err != nil {
+		release()
 		return err
 	}
 	fresh := make([]int, len(absent))
 	for i, e := range absent {
 		fresh[i] = int(e.off)
 	}
-	err = r.a.putSmall(r.dir, r.files, r.blocks, fresh, held)
+	err = r.a.putSmall(r.dir, r.files, r.blocks, fresh, release)
 	r.files, r.blocks, r.used = r.files[:0], r.blocks[:0], 0
 	return err
 }
 
 // putSmall keeps the small files that are not here yet.
-func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fresh []int, held []func()) error {
+func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fresh []int, release func()) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.held = append(a.held, held...)
+	a.held = append(a.held, release)
 	for _, i := range fresh {
 		e := files[i].e
 		if a.opt.Reference {
