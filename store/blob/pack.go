@@ -3,6 +3,7 @@ package blob
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,8 +25,17 @@ const (
 	packMagic  = "infpack1"
 	packHeader = 4 + sha256.Size
 	packSuffix = ".pack"
-	packIdle   = 16 // packs kept open while nobody uses them
+	// packWriteback is how many bytes the system is told to write at once: each
+	// time costs as much as writing some hundred KiB.
+	packWriteback = 4 << 20
+	packIdle      = 16 // packs kept open while nobody uses them
 )
+
+// putPackHeader writes what comes before a file of n bytes in a pack.
+func putPackHeader(b []byte, n int, sum [sha256.Size]byte) {
+	binary.LittleEndian.PutUint32(b, uint32(n))
+	copy(b[4:], sum[:])
+}
 
 // pack is one open pack.
 type pack struct {
@@ -34,6 +44,7 @@ type pack struct {
 	sync    group
 	mu      *sync.Mutex // of packs; it guards the rest
 	size    int64
+	started int64   // where the part ends that the system was told to write
 	users   int     // readers and writes that are not settled
 	pending []int64 // where those writes begin
 	full    bool    // takes no more
@@ -157,7 +168,10 @@ func (ps *packs) write(b []byte) (written, error) {
 	if p.size >= packSize {
 		p.full, ps.cur = true, nil
 	}
-	startWriteback(p.f, at, int64(len(b)))
+	if n := p.size - p.started; n >= packWriteback {
+		startWriteback(p.f, p.started, n)
+		p.started = p.size
+	}
 	return written{p, at}, nil
 }
 

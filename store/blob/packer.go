@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -60,12 +59,52 @@ func (p *packer) put(c cid.Cid, b []byte) error {
 			return err
 		}
 	}
-	sum := digest(c)
-	p.buf = binary.LittleEndian.AppendUint32(p.buf, uint32(len(b)))
-	p.buf = append(p.buf, sum[:]...)
+	var header [packHeader]byte
+	putPackHeader(header[:], len(b), digest(c))
+	p.buf = append(p.buf, header[:]...)
 	p.pending = append(p.pending, packed{c: c, off: int64(len(p.buf)), size: len(b)})
 	p.buf = append(p.buf, b...)
 	p.seen[c] = struct{}{}
+	if len(p.pending) >= packPending {
+		return p.flush()
+	}
+	return nil
+}
+
+// putLaid is put for files that lie in b as they will in a pack, each behind
+// its header, at the offsets that all tells. b may be reused.
+func (p *packer) putLaid(b []byte, all []packed) error {
+	for i, e := range all {
+		if _, ok := p.seen[e.c]; !ok {
+			p.seen[e.c] = struct{}{}
+			continue
+		}
+		// One is here twice: each for itself, then.
+		for _, e := range all[:i] {
+			delete(p.seen, e.c)
+		}
+		for _, e := range all {
+			if err := p.put(e.c, b[e.off:][:e.size]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := p.spill()
+	if err == nil {
+		own, n := p.buf, len(p.pending)
+		p.buf, p.pending = b, append(p.pending, all...)
+		if err = p.spill(); err != nil {
+			p.pending = p.pending[:n]
+		}
+		p.buf = own[:0]
+	}
+	if err != nil {
+		for _, e := range all {
+			delete(p.seen, e.c)
+		}
+		return err
+	}
 	if len(p.pending) >= packPending {
 		return p.flush()
 	}

@@ -55,9 +55,10 @@ type treeAdder struct {
 	full    chan *packer // to be flushed
 	one     sync.Mutex   // held while a large file is taken in
 
+	bytes atomic.Uint64
+
 	mu     sync.Mutex // guards the rest
 	packer *packer
-	bytes  uint64
 	refs   []located // small files referenced in place, not visible yet
 	held   []func()
 }
@@ -171,9 +172,7 @@ func (a *treeAdder) entry(ctx context.Context, d *treeDir, e *dirent, files *som
 func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, f *os.File, size int64) error {
 	a.one.Lock()
 	defer a.one.Unlock()
-	a.mu.Lock()
-	left := a.lim.Bytes - a.bytes
-	a.mu.Unlock()
+	left := a.lim.Bytes - min(a.bytes.Load(), a.lim.Bytes)
 	var info Info
 	var release func()
 	var err error
@@ -204,12 +203,9 @@ func (a *treeAdder) large(ctx context.Context, d *treeDir, e *dirent, f *os.File
 
 // count holds the payload so far to the limits.
 func (a *treeAdder) count(n uint64) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if n > a.lim.Bytes-a.bytes {
+	if sum := a.bytes.Add(n); sum > a.lim.Bytes || sum < n {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooBig, a.lim.Bytes)
 	}
-	a.bytes += n
 	return nil
 }
 

@@ -89,8 +89,8 @@ func (a *treeAdder) hand(ctx context.Context, files someFiles) error {
 type smallReader struct {
 	a      *treeAdder
 	dir    *treeDir
-	buf    []byte
-	used   int // of buf
+	buf    []byte // files as they will lie in a pack, each behind its header
+	used   int    // of buf
 	files  []smallFile
 	blocks [][]byte
 	sums   [][sha256.Size]byte
@@ -126,12 +126,12 @@ func (r *smallReader) take(ctx context.Context, job someFiles) error {
 // to later.
 func (r *smallReader) read(ctx context.Context, e *dirent) error {
 	if r.buf == nil {
-		r.buf = make([]byte, hashBytes+packLimit)
+		r.buf = make([]byte, hashBytes+packHeader+packLimit)
 	}
 	if r.a.opt.Reference {
 		return r.readInPlace(ctx, e)
 	}
-	b := r.buf[r.used : r.used+packLimit]
+	b := r.buf[r.used+packHeader:][:packLimit]
 	n, long, size, err := r.dir.handle.read(e.name, b)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (r *smallReader) readInPlace(ctx context.Context, e *dirent) error {
 	if small.stamp, size, err = settled(ctx, f); err != nil {
 		return err
 	}
-	b := r.buf[r.used : r.used+int(min(size, packLimit))]
+	b := r.buf[r.used+packHeader:][:min(size, packLimit)]
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
@@ -170,7 +170,7 @@ func (r *smallReader) readInPlace(ctx context.Context, e *dirent) error {
 
 // took takes note of a small file in the buffer.
 func (r *smallReader) took(f smallFile, b []byte) error {
-	r.files, r.blocks, r.used = append(r.files, f), append(r.blocks, b), r.used+len(b)
+	r.files, r.blocks, r.used = append(r.files, f), append(r.blocks, b), r.used+packHeader+len(b)
 	r.a.opt.tell(len(b))
 	return r.a.count(uint64(len(b)))
 }
@@ -186,43 +186,47 @@ func (r *smallReader) put() error {
 	}
 	sha.Sum(r.sums[:len(r.blocks)], r.blocks)
 	cids := make([]cid.Cid, len(r.files))
-	maybe := make([]packed, len(r.files))
+	all := make([]packed, len(r.files))
+	at := 0
 	for i, f := range r.files {
+		n := len(r.blocks[i])
 		cids[i] = makeCID(cid.Raw, r.sums[i])
-		f.e.link = link{cid: cids[i], tsize: uint64(len(r.blocks[i]))}
-		f.e.rec = record{Size: f.e.link.tsize, Blocks: 1}
-		maybe[i] = packed{c: cids[i], off: int64(i)}
+		f.e.link = link{cid: cids[i], tsize: uint64(n)}
+		f.e.rec = record{Size: uint64(n), Blocks: 1}
+		putPackHeader(r.buf[at:], n, r.sums[i])
+		all[i] = packed{c: cids[i], off: int64(at + packHeader), size: n}
+		at += packHeader + n
 	}
 	release := r.a.s.use(cids...)
-	absent, err := r.a.s.absent(maybe)
+	absent, err := r.a.s.absent(all)
 	if err != nil {
 		release()
 		return err
 	}
-	fresh := make([]int, len(absent))
-	for i, e := range absent {
-		fresh[i] = int(e.off)
-	}
-	err = r.a.putSmall(r.dir, r.files, r.blocks, fresh, release)
+	err = r.keep(absent, release)
 	r.files, r.blocks, r.used = r.files[:0], r.blocks[:0], 0
 	return err
 }
 
-// putSmall keeps the small files that are not here yet.
-func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fresh []int, release func()) error {
+// keep puts away the small files that are not here yet.
+func (r *smallReader) keep(absent []packed, release func()) error {
+	a := r.a
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.held = append(a.held, release)
-	for _, i := range fresh {
-		e := files[i].e
-		if a.opt.Reference {
-			rec := e.rec
-			rec.Ref, rec.stamp = filepath.Join(d.path, e.name), files[i].stamp
-			a.refs = append(a.refs, located{e.link.cid, rec})
-			continue
+	switch {
+	case a.opt.Reference:
+		r.refer(absent)
+		return nil
+	case len(absent) == len(r.files):
+		if err := a.packer.putLaid(r.buf[:r.used], absent); err != nil {
+			return err
 		}
-		if err := a.packer.put(e.link.cid, blocks[i]); err != nil {
-			return fmt.Errorf("%.64q: %w", e.name, err)
+	default:
+		for _, e := range absent {
+			if err := a.packer.put(e.c, r.buf[e.off:][:e.size]); err != nil {
+				return err
+			}
 		}
 	}
 	if len(a.packer.pending) >= filesPerFlush {
@@ -230,4 +234,21 @@ func (a *treeAdder) putSmall(d *treeDir, files []smallFile, blocks [][]byte, fre
 		a.packer = a.s.newPacker()
 	}
 	return nil
+}
+
+// refer takes note of small files that stay where they are.
+func (r *smallReader) refer(absent []packed) {
+	fresh := make(map[int64]bool, len(absent))
+	for _, e := range absent {
+		fresh[e.off] = true
+	}
+	at := int64(0)
+	for i, f := range r.files {
+		if fresh[at+packHeader] {
+			rec := f.e.rec
+			rec.Ref, rec.stamp = filepath.Join(r.dir.path, f.e.name), f.stamp
+			r.a.refs = append(r.a.refs, located{f.e.link.cid, rec})
+		}
+		at += packHeader + int64(len(r.blocks[i]))
+	}
 }
