@@ -27,9 +27,6 @@ const (
 	settledPrefix = "k"
 )
 
-// nodesPerUpdate keeps the transactions that write nodes small.
-const nodesPerUpdate = 8
-
 // record is what the index knows about one file or folder.
 type record struct {
 	Size    uint64 `json:"size"`
@@ -131,7 +128,12 @@ func (s *Store) node(root, c cid.Cid) (block []byte, err error) {
 // putNodes stores nodes of root. They are reachable only through its record.
 func (s *Store) putNodes(root cid.Cid, blocks [][]byte, cids []cid.Cid) error {
 	for len(blocks) > 0 {
-		n := min(len(blocks), nodesPerUpdate)
+		n := 1
+		for bytes := len(blocks[0]); n < len(blocks) && n < recordsPerUpdate; n++ {
+			if bytes += len(blocks[n]) + 2*cidLen; bytes > bytesPerUpdate {
+				break
+			}
+		}
 		err := s.index.Update(func(x store.Txn) error {
 			for i := range n {
 				if err := x.Set(nodeKey(root, cids[i]), blocks[i]); err != nil {
