@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -87,14 +88,21 @@ func addInt(a, b int) int {
 // folderRecord sums up a folder of so many nodes whose entries are all here.
 func (s *Store) folderRecord(links []link, nodes int) (record, error) {
 	rec := record{Dir: true, Blocks: nodes}
-	for _, l := range links {
-		child, err := s.record(l.cid)
-		if err != nil {
-			return rec, err
+	err := s.index.View(func(x store.Reader) error {
+		for _, l := range links {
+			var child record
+			err := getIn(x, key(recordPrefix, l.cid), &child)
+			if errors.Is(err, store.ErrNotFound) {
+				err = fmt.Errorf("%w: %s", ErrNotHave, l.cid)
+			}
+			if err != nil {
+				return err
+			}
+			rec.add(child)
 		}
-		rec.add(child)
-	}
-	return rec, nil
+		return nil
+	})
+	return rec, err
 }
 
 // dirRecord sums up a folder of one node.
