@@ -21,7 +21,7 @@ var storeWords = []struct {
 	code api.Code
 	hint string
 }{
-	{blob.ErrQuota, api.CodeQuotaFull, "infernet data list shows what is kept: unpin what is not needed, or start the node with a larger --quota"},
+	{blob.ErrQuota, api.CodeQuotaFull, "infernet data list shows what is kept: unpin what is not needed, or take its name away (infernet data rm NAME); or start the node with a larger --quota"},
 	{blob.ErrNoSpace, api.CodeDiskFull, "make room on the disk, or run: infernet data gc; a download goes on where it was"},
 	{content.ErrPrice, api.CodeRefused, "pay more with --max-price CREDITS (per GiB), or ask again when others have it"},
 	{blob.ErrProfile, api.CodeBadRequest, "take the files out of it and add them here: infernet data add PATH; or make it with ipfs add --cid-version 1 --raw-leaves --chunker size-1048576 --max-file-links 1024"},
@@ -43,6 +43,7 @@ var storeWords = []struct {
 	{blob.ErrCID, api.CodeNotFound, "infernet data list shows the names and CIDs of what is here; a CID is copied whole"},
 	{blob.ErrNoSource, api.CodeNoContent, "does a node that has it run, and share it? name it with --from; infernet status tells whether this one is connected"},
 	{blob.ErrNotHave, api.CodeNoContent, "infernet data get CID fetches it; infernet data list shows what is here"},
+	{content.ErrUntold, api.CodeNotFound, "does a node that has it run, and share it? infernet status tells whether this one is connected"},
 	{content.ErrNoName, api.CodeNotFound, "infernet data list shows what is here"},
 	{content.ErrAmbiguous, api.CodeBadRequest, "say which one: by its CID or whole name"},
 	{image.ErrPlatform, api.CodeRefused, "build the image for this machine's platform too: docker buildx build --platform"},
@@ -66,7 +67,7 @@ func storeError(err error) *api.Error {
 	return nil
 }
 
-var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|content|holders|image): `)
+var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|content|exec|holders|image|mirror): `)
 
 // plainWords is an error without the names of our packages: they tell its
 // reader nothing, and a wrapped error has many.

@@ -53,7 +53,7 @@ var (
 	ErrNoSpace = errors.New("blob: no space left on device")
 	// ErrQuota says that Config.Quota leaves no room and nothing more can be
 	// removed. It is an ErrNoSpace.
-	ErrQuota = fmt.Errorf("%w: the store's quota is full", ErrNoSpace)
+	ErrQuota error = quotaError{}
 )
 
 // profileError lets ErrProfile be an ErrDAG without its words.
@@ -61,6 +61,13 @@ type profileError struct{}
 
 func (profileError) Error() string { return "blob: content is not of the profile unixfs-v1-2025" }
 func (profileError) Unwrap() error { return ErrDAG }
+
+// quotaError lets ErrQuota be an ErrNoSpace without its words: the disk may have
+// room.
+type quotaError struct{}
+
+func (quotaError) Error() string { return "blob: the store's quota is full" }
+func (quotaError) Unwrap() error { return ErrNoSpace }
 
 // SourceError tells which source failed and how.
 type SourceError struct {

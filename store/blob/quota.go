@@ -114,8 +114,16 @@ func (s *Store) quotaError(n uint64) error {
 	s.room.mu.Lock()
 	reserved := s.room.reserved
 	s.room.mu.Unlock()
-	return fmt.Errorf("%w: %d more bytes wanted of %d; %d are here, %d of them pinned and %d in use, and %d promised to what is coming",
-		ErrQuota, n, s.cfg.Quota, g.total, g.pinned, g.inUse, reserved)
+	return fmt.Errorf("%w: %s more are wanted of %s; %s are here, %s of them pinned and %s in use, and %s are promised to what is coming",
+		ErrQuota, sized(n), sized(s.cfg.Quota), sized(g.total), sized(g.pinned), sized(g.inUse), sized(uint64(reserved)))
+}
+
+// sized is a number of bytes in words.
+func sized(n uint64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
 // countStored counts what the store holds, once; add keeps the account.
