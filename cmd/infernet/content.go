@@ -96,7 +96,7 @@ func (a *app) aliasContent(s shelf) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emit(x, func() { a.printf("%s  %s", foreign(x.Name), x.CID) })
+			return a.emit(x, func() { a.printf("%s  %s", nameText(x.Name), x.CID) })
 		},
 	}
 }
@@ -115,7 +115,7 @@ func (a *app) removeContent(s shelf) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emit(x, func() { a.printf("%s no longer stands for %s", foreign(x.Name), x.CID) })
+			return a.emit(x, func() { a.printf("%s no longer stands for %s", nameText(x.Name), x.CID) })
 		},
 	}
 }

@@ -83,7 +83,13 @@ func (a *app) copyOut(cmd *cobra.Command, s shelf, req api.GetRequest, given []s
 	if stdout {
 		return interrupted(cmd, c.WriteCAR(cmd.Context(), x.CID, a.out))
 	}
-	return a.emit(x, func() { a.printf("%s  %s  %s", x.CID, bytesText(x.Size), pathText(x.Path)) })
+	return a.emit(x, func() {
+		if s.kind == api.Images && dest == "" { // no path of its own: as add tells it
+			a.printf("%s  %s  %s", namesText(x), digestText(x.Digest), x.CID)
+			return
+		}
+		a.printf("%s  %s  %s", x.CID, bytesText(x.Size), pathText(x.Path))
+	})
 }
 
 // checkCopy refuses flags that contradict each other or the destination.

@@ -62,7 +62,7 @@ func (a *app) showData(all []api.Content) {
 // namesText is what a thing is called: a stranger's words where it was fetched.
 func namesText(x api.Content) string {
 	if len(x.Names) == 0 {
-		return foreign(x.Name)
+		return nameText(x.Name)
 	}
 	return listText(x.Names)
 }
@@ -79,7 +79,7 @@ func listText(list []string) string {
 			out = append(out, fmt.Sprintf("+%d", len(list)-most))
 			break
 		}
-		out = append(out, foreign(s))
+		out = append(out, nameText(s))
 	}
 	return strings.Join(out, ",")
 }

@@ -37,8 +37,10 @@ func notPlain(r rune) bool {
 }
 
 // words is foreign for sentences made by our own node that may carry a
-// stranger's words: quoted only when they hold more than printable ASCII.
+// stranger's words: quoted only when they hold what a terminal would obey.
+// Errors of several sources come as lines and are told on one.
 func words(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
 	for _, r := range s {
 		if r != ' ' && !unicode.IsPrint(r) {
 			return foreign(s)
@@ -48,6 +50,15 @@ func words(s string) string {
 		return s[:4*foreignMax] + "…"
 	}
 	return s
+}
+
+// nameText is the name of content, which may begin with its author's npub: a
+// whole one is what it is fetched by.
+func nameText(s string) string {
+	if s != "" && len(s) <= foreignMax+64 && strings.IndexFunc(s, notPlain) < 0 {
+		return s
+	}
+	return foreign(s)
 }
 
 // pathText is a path of this machine: plain unless it would drive the terminal.

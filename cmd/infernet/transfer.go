@@ -159,8 +159,8 @@ func sourcesText(p api.AddProgress) string {
 		}
 	}
 	n := p.Active()
-	if p.Bytes >= p.Total {
-		n = gave(p) // at the end nobody is at work any more
+	if p.Bytes >= p.Total || n == 0 {
+		n = gave(p) // at the end, and for a moment between, nobody is at work
 	}
 	text := countOf(n, "source")
 	if banned > 0 {

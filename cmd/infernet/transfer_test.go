@@ -56,6 +56,11 @@ func TestBarFitsItsColumns(t *testing.T) {
 			t.Errorf("%+v: %q", tc.p, got)
 		}
 	}
+	// Between two requests nobody is at work, and yet there are sources.
+	idle := api.AddProgress{Bytes: 1, Total: 4, Sources: []api.SourceProgress{{State: "idle", Bytes: 1}, {State: "idle"}}}
+	if got := bar(idle, 80); !strings.HasSuffix(got, "  1 source") {
+		t.Errorf("%q", got)
+	}
 	// More than announced is no more than all of it.
 	if got := bar(api.AddProgress{Bytes: 5, Total: 4, Speed: 1}, 80); !strings.Contains(got, "100%") || strings.Contains(got, "/s") {
 		t.Errorf("%q", got)
