@@ -26,7 +26,7 @@ var kinds = map[content.Kind]api.ContentKind{
 func (b contentBackend) Add(ctx context.Context, kind api.ContentKind, req api.AddRequest) (api.Content, error) {
 	if req.Name != "" {
 		if err := content.CheckName(req.Name); err != nil {
-			return api.Content{}, api.Errorf(api.CodeBadRequest, "", "%v", err)
+			return api.Content{}, api.Errorf(api.CodeBadRequest, "", "%s", plainWords(err))
 		}
 	}
 	var c api.Content

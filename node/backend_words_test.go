@@ -62,6 +62,7 @@ func TestStoreWords(t *testing.T) {
 		"cut":           {from(blob.ErrCut), api.CodeNoContent, "goes on where it was"},
 		"nobody":        {blob.ErrNoSource, api.CodeNoContent, "--from"},
 		"dear":          {fmt.Errorf("%w: %w", blob.ErrNoSource, content.ErrPrice), api.CodeRefused, "--max-price"},
+		"untold":        {fmt.Errorf("%w: npub1x/app", content.ErrUntold), api.CodeNotFound, "infernet status"},
 		"quota":         {fmt.Errorf("add: %w", blob.ErrQuota), api.CodeQuotaFull, "--quota"},
 		"disk":          {blob.ErrNoSpace, api.CodeDiskFull, "gc"},
 		"other profile": {blob.ErrProfile, api.CodeBadRequest, "--raw-leaves"},

@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +23,9 @@ var ErrNotGranted = errors.New("content: not granted to this peer")
 
 // ErrNoName means that a name stands for nothing here.
 var ErrNoName = errors.New("content: no such name")
+
+// ErrUntold is ErrNoName for what the network was asked for.
+var ErrUntold = fmt.Errorf("%w: nobody who answers knows it", ErrNoName)
 
 // ErrAmbiguous means that something could not be told apart.
 var ErrAmbiguous = errors.New("content: ambiguous")

@@ -61,7 +61,7 @@ func (l *Library) ResolveName(ctx context.Context, author identity.PubKey, kind 
 		return peer != author || len(a.Names) == 0 // nobody knows better than he
 	})
 	if !known {
-		return best, fmt.Errorf("%w: nobody who answers knows %s/%s", ErrNoName, author.Short(), name)
+		return best, fmt.Errorf("%w: %s/%s", ErrUntold, author.Short(), name)
 	}
 	return best, nil
 }
@@ -101,7 +101,7 @@ func (l *Library) ResolveDigest(ctx context.Context, digest string) ([]string, e
 
 func noCandidate(list []string, digest string) error {
 	if len(list) == 0 {
-		return fmt.Errorf("%w: nobody who answers has the image %s", ErrNoName, digest)
+		return fmt.Errorf("%w: image %s", ErrUntold, digest)
 	}
 	return nil
 }
