@@ -26,6 +26,9 @@ func (b contentBackend) addCAR(ctx context.Context, req api.AddRequest) (api.Con
 		return api.Content{}, err
 	}
 	infos, err := b.n.lib.Blobs().ImportCAR(ctx, path, blob.Limits{Bytes: most})
+	if errors.Is(err, blob.ErrBadBlock) { // there is no sender to blame
+		err = fmt.Errorf("%w: %s", blob.ErrCAR, plainWords(err))
+	}
 	if err != nil {
 		return api.Content{}, err
 	}
