@@ -183,6 +183,16 @@ func (t *transfer) explain(err error) error {
 	cheapest := slices.MinFunc(slices.Collect(maps.Keys(t.dear)), func(a, b identity.PubKey) int {
 		return int(int64(t.dear[a]) - int64(t.dear[b]))
 	})
-	return fmt.Errorf("%w: %d holders ask more, %s the least: %d credits per GiB; %w",
-		ErrPrice, len(t.dear), cheapest.Short(), t.dear[cheapest], err)
+	return &dearError{text: fmt.Sprintf("%v: %d who have it ask more, %s the least: %d credits per GiB",
+		ErrPrice, len(t.dear), cheapest.Short(), t.dear[cheapest]), err: err}
 }
+
+// dearError is ErrPrice and why nobody else gave it, without the words of that:
+// they would say that nobody was found.
+type dearError struct {
+	text string
+	err  error
+}
+
+func (e *dearError) Error() string   { return e.text }
+func (e *dearError) Unwrap() []error { return []error{ErrPrice, e.err} }
