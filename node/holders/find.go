@@ -19,6 +19,10 @@ const (
 	// soon it asks the table, and the same peers, once more.
 	newcomers = 2 * time.Second
 	again     = time.Minute
+	// soon is how soon the table is asked again while nobody was found, and a
+	// peer who did not answer: what was shared just now is not in the table yet,
+	// and a peer that was started again is back.
+	soon = 4 * time.Second
 )
 
 // Find looks for holders of what q names and calls found for each peer that has
@@ -54,6 +58,7 @@ type search struct {
 	tabled  chan identity.PubKey // what the table tells; a zero key ends it
 	looking bool                 // the table is being asked
 	looked  time.Time
+	met     bool // somebody has it
 	work    sync.WaitGroup
 }
 
@@ -126,7 +131,7 @@ func (f *search) widen(ctx context.Context) {
 			f.add(info.Peer)
 		}
 	}
-	if f.looking || f.s.d.Table == nil || !f.looked.IsZero() && (f.q.Once || now.Sub(f.looked) < again) {
+	if f.looking || f.s.d.Table == nil || !f.looked.IsZero() && (f.q.Once || now.Sub(f.looked) < f.patience()) {
 		return
 	}
 	f.looking, f.looked = true, now
@@ -142,6 +147,14 @@ func (f *search) widen(ctx context.Context) {
 		}
 		tell(identity.PubKey{})
 	})
+}
+
+// patience is how long after the last time the table is asked again.
+func (f *search) patience() time.Duration {
+	if f.met {
+		return again
+	}
+	return soon
 }
 
 // send asks as many of those in line as may be asked at once.
@@ -168,7 +181,9 @@ func (f *search) take(r result) bool {
 	if r.err != nil || !r.answer.Has() {
 		f.s.hints.drop(f.q.Ref, r.peer)
 	}
+	f.met = f.met || r.err == nil && r.answer.Has()
 	if r.err != nil {
+		f.asked[r.peer] = now.Add(soon - again)
 		f.s.d.Log.Debug("asked for content", "peer", r.peer.Short(), "err", r.err)
 		return true
 	}

@@ -283,6 +283,26 @@ func TestFindGoesOn(t *testing.T) {
 	}
 }
 
+// What was shared while somebody looks for it is found soon: the table is asked
+// again before the search is given up.
+func TestFindSharedMeanwhile(t *testing.T) {
+	t.Parallel()
+	table := dhttest.NewNetwork()
+	a := join(t, table)
+	b := join(t, table)
+	b.host.AddAddrs(a.id(), a.host.Addrs())
+	a.shelf.share(cidA, holders.Answer{Whole: true, Held: 9, Size: 9})
+	share := time.AfterFunc(time.Second, func() {
+		if err := a.table.ProvideContent([]string{cidA}); err != nil {
+			t.Error(err)
+		}
+	})
+	defer share.Stop()
+	if got := find(t, b, holders.Query{Ref: cidA, Anyone: true}, 1); !got[a.id()].Whole {
+		t.Errorf("found %v", got)
+	}
+}
+
 // Many searches at once ask a peer few questions, and none is lost; one that is
 // given up takes nothing from the others.
 func TestManySearchesAtOnce(t *testing.T) {
