@@ -266,7 +266,7 @@ func TestPartsSeed(t *testing.T) {
 // Two that fetch from each other and from one slow source share what they get.
 func TestFetchersFeedEachOther(t *testing.T) {
 	t.Parallel()
-	const size = 24 << 20
+	const size = 12 << 20
 	from, a, b := newStore(t), newStore(t), newStore(t)
 	want := mustAdd(t, from, noise(10, size))
 	var wg sync.WaitGroup
@@ -296,7 +296,7 @@ func TestFetchersFeedEachOther(t *testing.T) {
 	}
 	wg.Go(func() { fetch(a, b) })
 	// The second begins when the first has something to give.
-	for have := uint64(0); have < 6<<20; {
+	for have := uint64(0); have < 3<<20; {
 		<-time.After(20 * time.Millisecond)
 		have = 0
 		spans, _, _, _ := a.Have(want.CID)
@@ -309,7 +309,7 @@ func TestFetchersFeedEachOther(t *testing.T) {
 	sameFile(t, a, want.CID, noise(10, size))
 	sameFile(t, b, want.CID, noise(10, size))
 	t.Logf("%d KiB came from each other", fromOther.Load()>>10)
-	if fromOther.Load() < 2<<20 {
+	if fromOther.Load() < 1<<20 {
 		t.Errorf("only %d bytes came from each other", fromOther.Load())
 	}
 }

@@ -52,8 +52,8 @@ func TestGigabyte(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer index.Close()
-	from := openIn(t, t.TempDir(), store.Prefix(index, "from/"))
-	to := openIn(t, t.TempDir(), store.Prefix(index, "to/"))
+	from := openIn(t, ramDir(t), store.Prefix(index, "from/"))
+	to := openIn(t, ramDir(t), store.Prefix(index, "to/"))
 	debug.FreeOSMemory()
 	before, peak := inUse(), uint64(0)
 	watch := func() { peak = max(peak, inUse()) }

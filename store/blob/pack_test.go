@@ -365,14 +365,3 @@ func must[T any](v T, err error) func(*testing.T) T {
 		return v
 	}
 }
-
-// ramDir is a folder that is synced in no time, where there is one.
-func ramDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "blob-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
