@@ -75,7 +75,7 @@ func TestTransfer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Ways) != 15 || len(got.Ratios) < 12 {
+	if len(got.Ways) != 16 || len(got.Ratios) < 14 {
 		t.Errorf("%d ways, %d ratios", len(got.Ways), len(got.Ratios))
 	}
 	for _, w := range got.Ways {
@@ -122,7 +122,8 @@ func TestRatios(t *testing.T) {
 	want := map[string]struct {
 		value float64
 		met   bool
-	}{"blob / stream": {0.5, false}, "stream / blob, processor time": {0.5, true}, "add one / add many": {1.5, true}, "blob, memory": {50, true}}
+	}{"blob / stream": {0.5, false}, "stream / blob, processor time": {0.5, true}, "add one / add many": {1.5, true},
+		"add one / add many, processor time": {0.67, true}, "blob, memory": {50, true}}
 	for _, r := range got {
 		if w, ok := want[r.Name]; !ok || r.Value != w.value || r.Met() != w.met {
 			t.Errorf("%+v, met %v", r, r.Met())

@@ -140,12 +140,17 @@ func ratios(ways []Way) (out []Ratio) {
 	over(Ratio{What: "a synced copy too, against the standard library's hash on one core"}, wayAdd, wayHash)
 	over(Ratio{What: "hashing too, against copying alone"}, wayAdd, wayDisk)
 	over(Ratio{What: "times as long as one file of the same bytes", AtMost: 2}, wayAddOne, wayAddMany)
+	over(Ratio{What: "of the speed of opening and reading the small files alone"}, wayAddMany, wayReadMany)
 	over(Ratio{What: "times as long as one file of the same bytes", AtMost: 2}, wayFetchOne, wayFetchMany)
 	// Where both ends share the cores, this is what speed hangs on, and what else
 	// runs on the machine tells less on it.
-	for _, of := range [][2]string{{wayBlob, wayStream}, {wayBlobTCP, wayStreamTCP}} {
-		r := Ratio{Name: of[1] + " / " + of[0] + ", processor time", What: "of the processor time is the bare stream's"}
-		add(r, ratio(by[of[1]].CPU.Median, by[of[0]].CPU.Median), of[:]...)
+	for _, of := range []struct{ way, base, what string }{
+		{wayBlob, wayStream, "of the processor time is the bare stream's"},
+		{wayBlobTCP, wayStreamTCP, "of the processor time is the bare stream's"},
+		{wayAddMany, wayAddOne, "of the processor time is what one file takes"},
+	} {
+		r := Ratio{Name: of.base + " / " + of.way + ", processor time", What: of.what}
+		add(r, ratio(by[of.base].CPU.Median, by[of.way].CPU.Median), of.way, of.base)
 	}
 	for _, name := range []string{wayBlob, wayBlobFour} {
 		add(Ratio{Name: name + ", memory", What: "MiB that both ends grow by", AtMost: 64}, by[name].Memory.Max, name)

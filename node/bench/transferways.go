@@ -25,6 +25,7 @@ const (
 	wayAdd        = "add"
 	wayAddInPlace = "add in place"
 	wayAddOne     = "add one"
+	wayReadMany   = "read many"
 	wayAddMany    = "add many"
 	wayFetchOne   = "fetch one"
 	wayFetchMany  = "fetch many"
@@ -60,6 +61,9 @@ func (p *pair) ways() []*measured {
 	}
 	for _, w := range []*measured{
 		{name: wayAddOne, what: "one file of the small ones' bytes added", once: p.add(p.bytes.one, false)},
+		{name: wayReadMany, what: "the small files opened and read, all cores", once: func(ctx context.Context, _ string) error {
+			return readMany(ctx, p.bytes.many)
+		}},
 		{name: wayAddMany, what: "the small files added", once: p.addTree(p.bytes.many)},
 		{name: wayFetchOne, what: "one file of the small ones' bytes as a blob", once: p.fetch(&p.one, p.sources[0])},
 		{name: wayFetchMany, what: "the small files as blobs", once: p.fetch(&p.many, p.sources[0])},
