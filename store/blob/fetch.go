@@ -126,7 +126,7 @@ func newFetch(s *Store, root cid.Cid, lim Limits) *fetch {
 	f := &fetch{s: s, root: root, lim: lim, wake: make(chan struct{}, 1), over: make(chan struct{}),
 		held: map[cid.Cid]func(){}, seen: map[cid.Cid]bool{root: true}, cleared: map[cid.Cid]bool{}, asked: map[*item]bool{}, budget: newPool(min(fetchMemory, s.cfg.Memory))}
 	f.fresh, f.left = []*item{{cid: root}}, 1
-	f.pack.p = s.newPacker()
+	f.pack.p, f.pack.aside = s.newPacker(), make(chan struct{}, 1)
 	return f
 }
 

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
 
 const (
 	// packFlush is after how many bytes or files small files become visible.
-	packFlush      = 64 << 20
-	packFlushItems = 8192
+	packFlush      = 32 << 20
+	packFlushItems = 4096
 )
 
 // packing gathers the small files of folders.
@@ -22,6 +23,8 @@ type packing struct {
 	p     *packer
 	items []*item // put and not visible
 	bytes int
+	// aside has room for the one goroutine that makes earlier files visible.
+	aside chan struct{}
 }
 
 // store keeps a verified file of one block: in a pack if it is a small one of
@@ -55,7 +58,7 @@ func (f *fetch) store(p *peer, it *item, buf []byte) error {
 		return err
 	}
 	if k.bytes += len(buf); k.bytes >= packFlush || len(k.items) >= packFlushItems {
-		return f.flushPack()
+		return f.flushAside()
 	}
 	if f.onlyPacked(len(k.items)) {
 		f.poke()
@@ -101,6 +104,42 @@ func (f *fetch) flushPack() error {
 		f.finished(it)
 	}
 	k.items, k.bytes = nil, 0
+	return nil
+}
+
+// flushAside makes the small files visible while more come in, once those
+// before them are. The pack is locked: who brings more waits meanwhile.
+func (f *fetch) flushAside() error {
+	k := &f.pack
+	select {
+	case k.aside <- struct{}{}:
+	case <-f.over:
+		return nil // the last flush takes them
+	}
+	full, items := k.p, k.items
+	k.p, k.items, k.bytes = f.s.newPacker(), nil, 0
+	f.mu.Lock()
+	f.storing++ // none of them is due from a source
+	f.mu.Unlock()
+	f.work.Go(func() {
+		defer func() { <-k.aside }()
+		err := errors.Join(full.flush(), full.close())
+		for _, it := range items {
+			if err == nil {
+				f.finished(it)
+			} else {
+				f.abandon(it)
+			}
+		}
+		f.mu.Lock()
+		f.storing--
+		f.moved = time.Now()
+		f.mu.Unlock()
+		if err != nil {
+			f.stop(err)
+		}
+		f.poke()
+	})
 	return nil
 }
 
