@@ -16,11 +16,19 @@ type hashing struct {
 // mostGathered bounds how many blocks wait for others to be hashed with.
 const mostGathered = 8
 
+// gatherBytes is how many bytes of small blocks are worth the start of a
+// goroutine, gatherBlocks how many of them wait at most.
+const (
+	gatherBytes  = 256 << 10
+	gatherBlocks = 32
+)
+
 // hasher verifies the blocks of all fetches of a Store, several at once where
 // the processor gains by it. Its goroutines live as long as there is work.
 type hasher struct {
 	mu      sync.Mutex
 	queue   []hashing
+	bytes   int // in the queue
 	running int
 	most    int // goroutines
 	lanes   int // blocks worth hashing at once
@@ -38,7 +46,8 @@ func (h *hasher) put(j hashing, more bool) {
 		h.lanes = min(sha.Lanes(), mostGathered)
 	}
 	h.queue = append(h.queue, j)
-	if !more || len(h.queue) >= h.lanes {
+	h.bytes += len(j.buf)
+	if !more || (len(h.queue) >= h.lanes && h.bytes >= gatherBytes) || len(h.queue) >= gatherBlocks {
 		h.start()
 	}
 }
@@ -71,6 +80,9 @@ func (h *hasher) work() {
 			h.running--
 			h.mu.Unlock()
 			return
+		}
+		for _, j := range jobs {
+			h.bytes -= len(j.buf)
 		}
 		h.mu.Unlock()
 		blocks = blocks[:0]
