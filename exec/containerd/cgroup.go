@@ -132,6 +132,20 @@ func (c cgroups) kill(path string) {
 	}
 }
 
+// keep makes a group, empty, so that the ones above it stay while it is there:
+// another runner that ends removes what it finds empty, and a task that starts
+// in that moment would miss its parents. Where a hierarchy takes no groups,
+// tasks say so when they start.
+func (c cgroups) keep(path string) {
+	for _, h := range c.hierarchies() {
+		for range 3 { // the other runner may take a parent away once more
+			if os.MkdirAll(filepath.Join(h, path), 0o755) == nil {
+				break
+			}
+		}
+	}
+}
+
 // remove removes the group and all below it. Processes killed a moment ago
 // hold a group for a little while, so it is tried for up to patience.
 func (c cgroups) remove(path string, patience time.Duration) error {

@@ -90,6 +90,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.cg.keep(r.cfg.cgroup())
 	r.mu.Lock()
 	r.found = append(r.found, left...)
 	r.mu.Unlock()
