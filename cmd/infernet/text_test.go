@@ -11,7 +11,7 @@ func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
 		// What several sources say is told on one line, and not cut short.
 		words("no source has it: source a: cut\nsource b: refused\n"): "no source has it: source a: cut; source b: refused",
-		words("the name \x1b[2J"): `"the name \x1b[2J"`,
+		words("the name \x1b[2J"):                                     `"the name \x1b[2J"`,
 		// The name that an author signed is what the content is fetched by.
 		nameText(npub):             npub,
 		nameText("a b"):            `"a b"`,
