@@ -56,7 +56,7 @@ func (b contentBackend) bringModel(ctx context.Context, req api.AddRequest) (con
 	if err != nil {
 		return content.Entry{}, err
 	}
-	return b.n.lib.BringModelWith(ctx, req.Source, "", o)
+	return b.n.lib.BringModel(ctx, req.Source, "", o)
 }
 
 // shareAdded gives what a person has added to everybody, unless that person, or

@@ -84,13 +84,9 @@ func notModel(err error) error {
 	return err
 }
 
-// BringModel fetches a model by its CID, looks that it is one, and names it.
-func (l *Library) BringModel(ctx context.Context, cid, name string, max uint64, from ...identity.PubKey) (Entry, error) {
-	return l.BringModelWith(ctx, cid, name, FetchOptions{Max: max, From: from, Patience: jobPatience, inJob: true})
-}
-
-// BringModelWith is BringModel from whoever o allows.
-func (l *Library) BringModelWith(ctx context.Context, cid, name string, o FetchOptions) (Entry, error) {
+// BringModel fetches a model by its CID from whoever o allows, looks that it is
+// one, and names it.
+func (l *Library) BringModel(ctx context.Context, cid, name string, o FetchOptions) (Entry, error) {
 	info, err := l.FetchWith(ctx, cid, o)
 	if err != nil {
 		return Entry{}, err

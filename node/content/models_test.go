@@ -211,20 +211,20 @@ func TestBringModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := l.BringModel(t.Context(), model.CID, "brought", 1<<20); err != nil || e.Name != "brought" || e.Size != model.Size {
+	if e, err := l.BringModel(t.Context(), model.CID, "brought", FetchOptions{Max: 1 << 20}); err != nil || e.Name != "brought" || e.Size != model.Size {
 		t.Errorf("%+v, %v", e, err)
 	}
 	if e, err := l.Lookup(Model, "brought"); err != nil || e.CID != model.CID {
 		t.Errorf("%+v, %v", e, err)
 	}
-	if _, err := l.BringModel(t.Context(), model.CID, "x", 10); !errors.Is(err, blob.ErrTooBig) {
+	if _, err := l.BringModel(t.Context(), model.CID, "x", FetchOptions{Max: 10}); !errors.Is(err, blob.ErrTooBig) {
 		t.Errorf("larger than allowed: %v", err)
 	}
 	text, err := l.blobs.Add(t.Context(), strings.NewReader("no model at all"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.BringModel(t.Context(), text.CID, "text", 1<<20); !errors.Is(err, ErrNotModel) {
+	if _, err := l.BringModel(t.Context(), text.CID, "text", FetchOptions{Max: 1 << 20}); !errors.Is(err, ErrNotModel) {
 		t.Errorf("a text: %v", err)
 	}
 	if _, err := l.Lookup(Model, "text"); !errors.Is(err, ErrNoName) {
