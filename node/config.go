@@ -36,6 +36,7 @@ type Config struct {
 	CreditLimit uint64 // how much each peer may owe this node, in credits
 
 	Content ContentConfig
+	Trust   TrustConfig
 
 	Provider ProviderConfig
 }
@@ -79,6 +80,7 @@ func DefaultConfig(home string) Config {
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
 		Content:     ContentConfig{Mirror: MirrorAddr},
+		Trust:       TrustConfig{ValidatorPrice: DefaultValidatorPrice},
 		Provider: ProviderConfig{
 			Price: 1, Slots: max(1, runtime.NumCPU()),
 			// Reading is a third of writing's price: prompts are read many tokens at a time.
@@ -120,13 +122,16 @@ func (c Config) Validate() error {
 	if len(c.Roles) == 0 {
 		errs = append(errs, errors.New("no role"))
 	}
-	if c.has(RoleProvider) && (c.Provider.Slots < 1 || c.Provider.Slots > 1024) {
+	if c.has(RoleProvider) && c.has(RoleValidator) {
+		errs = append(errs, errors.New("role validator beside provider: who sells the same work would judge its competitors; run two nodes"))
+	}
+	if c.works() && (c.Provider.Slots < 1 || c.Provider.Slots > 1024) {
 		errs = append(errs, fmt.Errorf("slots: %d is not between 1 and 1024", c.Provider.Slots))
 	}
 	if c.Provider.Cheat != "" && !Devnet(c.Network) {
 		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
 	}
-	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate(), c.Content.validate())
+	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate(), c.Content.validate(), c.Trust.validate())
 	if len(c.Provider.Models.Serve) > 0 {
 		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
 	}
@@ -182,6 +187,9 @@ func (m ModelsConfig) validate() error {
 	return errors.Join(errs...)
 }
 
+// works tells whether this node runs others' tasks.
+func (c Config) works() bool { return c.has(RoleProvider) || c.has(RoleValidator) }
+
 func (c Config) has(r Role) bool {
 	return slices.Contains(c.Roles, r)
 }
@@ -193,7 +201,11 @@ func (c Config) path(elem ...string) string {
 // KeyPath is the node key's file.
 func KeyPath(home string) string { return filepath.Join(home, "key") }
 
-// rate is the provider's price for everything that it does.
+// rate is the price for everything that this node does for others. A
+// validator's is the same for much work and little, and for every verdict.
 func (c Config) rate(unit payments.Unit) payments.Rate {
+	if c.has(RoleValidator) {
+		return payments.Rate{Base: c.Trust.ValidatorPrice, Unit: unit}
+	}
 	return payments.Rate{PerUnit: c.Provider.Price, Unit: unit}
 }

@@ -13,11 +13,12 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// composeProvider builds the provider role, or its absence.
+// composeProvider builds the provider role, or its absence. A validator runs
+// the same tasks, for its own price.
 func (n *Node) composeProvider() ([]unit, error) {
 	n.fingerprint = func() string { return "" }
 	n.working = func() []string { return nil }
-	if !n.cfg.has(RoleProvider) {
+	if !n.cfg.works() {
 		n.work, n.serves = off{n.key, RoleProvider}, off{n.key, RoleProvider}
 		return nil, nil
 	}
@@ -99,9 +100,12 @@ func (n *Node) announce() error {
 			keys = append(keys, dht.RoleKey(string(r)))
 		}
 	}
-	if n.cfg.has(RoleProvider) {
+	if n.cfg.works() {
 		offer := n.offer()
-		keys = append(keys, dht.OfferKeys(offer)...)
+		// A validator is found by its role alone: it is nobody to send work to.
+		if n.cfg.has(RoleProvider) {
+			keys = append(keys, dht.OfferKeys(offer)...)
+		}
 		if err := n.dht.SetOffer(offer); err != nil {
 			return err
 		}

@@ -24,10 +24,11 @@ const (
 	RoleClient     Role = "client"
 	RoleProvider   Role = "provider"
 	RoleAggregator Role = "aggregator"
+	RoleValidator  Role = "validator"
 	RoleRelay      Role = "relay"
 )
 
-var allRoles = []Role{RoleClient, RoleProvider, RoleAggregator, RoleRelay}
+var allRoles = []Role{RoleClient, RoleProvider, RoleAggregator, RoleValidator, RoleRelay}
 
 // Validate refuses an unknown role.
 func (r Role) Validate() error {

@@ -1,0 +1,49 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// TrustConfig says whose word this node takes, and what its own word costs.
+type TrustConfig struct {
+	Validators     []string // npubs of validators that this node trusts: they decide disputes
+	ValidatorPrice uint64   // credits for one verdict of this node, whatever it is; with the validator role
+}
+
+// DefaultValidatorPrice is what a validator takes for a verdict when nothing
+// else is said.
+const DefaultValidatorPrice = 5
+
+// maxValidators bounds how many validators one node trusts: each is asked for a
+// quote in a dispute.
+const maxValidators = 16
+
+func (c TrustConfig) validate() error {
+	var errs []error
+	if len(c.Validators) > maxValidators {
+		errs = append(errs, fmt.Errorf("validators: %d of them, at most %d", len(c.Validators), maxValidators))
+	}
+	for _, v := range c.Validators {
+		if _, err := identity.ParsePubKey(v); err != nil {
+			errs = append(errs, fmt.Errorf("validators: %.80q is no npub", v))
+		}
+	}
+	if c.ValidatorPrice > mostRate {
+		errs = append(errs, fmt.Errorf("validator-price: at most %d credits", uint64(mostRate)))
+	}
+	return errors.Join(errs...)
+}
+
+// validators are the trusted ones' keys; Validate has seen the text.
+func (c TrustConfig) validators() []identity.PubKey {
+	var keys []identity.PubKey
+	for _, v := range c.Validators {
+		if k, err := identity.ParsePubKey(v); err == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
