@@ -32,9 +32,12 @@ func TestConfig(t *testing.T) {
 		ok     bool
 	}{
 		"no role":              {func(c *Config) { c.Roles = nil }, false},
-		"all roles":            {func(c *Config) { c.Roles = allRoles }, true},
+		"many roles":           {func(c *Config) { c.Roles = []Role{RoleClient, RoleProvider, RoleAggregator, RoleRelay} }, true},
+		"a judge who sells":    {func(c *Config) { c.Roles = allRoles }, false},
+		"a judge":              {func(c *Config) { c.Roles = []Role{RoleValidator, RoleAggregator} }, true},
+		"trust in a word":      {func(c *Config) { c.Trust.Validators = []string{"npub1nobody"} }, false},
 		"slots of a client":    {func(c *Config) { c.Provider.Slots = 0 }, true},
-		"too many slots":       {func(c *Config) { c.Roles, c.Provider.Slots = allRoles, 1025 }, false},
+		"too many slots":       {func(c *Config) { c.Roles, c.Provider.Slots = []Role{RoleValidator}, 1025 }, false},
 		"cheat on a devnet":    {func(c *Config) { c.Network, c.Provider.Cheat = "devnet-7", "wrong" }, true},
 		"cheat among others":   {func(c *Config) { c.Provider.Cheat = "wrong" }, false},
 		"cheat on a lookalike": {func(c *Config) { c.Network, c.Provider.Cheat = "my-devnet", "wrong" }, false},
