@@ -17,6 +17,7 @@ const (
 	ProtoHave  protocol.ID = "/infernet/have/1"  // who holds what: many CIDs, digests and names at once
 	ProtoPay   protocol.ID = "/infernet/pay/1"   // credit notes
 	ProtoHTTP  protocol.ID = "/infernet/http/1"  // HTTP/1.1, kept alive: requests to models
+	ProtoSync  protocol.ID = "/infernet/sync/1"  // what two peers know of others, made equal
 )
 
 // StreamLimits bound what strangers may open of one protocol. The zero value of
@@ -47,6 +48,12 @@ func HTTPStreamLimits() StreamLimits {
 // HaveStreamLimits suit ProtoHave: one short question, one short answer.
 func HaveStreamLimits() StreamLimits {
 	return StreamLimits{Total: 256, PerPeer: 8, Idle: 10 * time.Second, Life: 20 * time.Second, Yield: true}
+}
+
+// SyncStreamLimits suit ProtoSync: a few turns of bounded size, and no second
+// one with the same peer meanwhile.
+func SyncStreamLimits() StreamLimits {
+	return StreamLimits{Total: 16, PerPeer: 2, Idle: 20 * time.Second, Life: 2 * time.Minute, Yield: true}
 }
 
 // DefaultStreamLimits suit a protocol of one question and one answer.
