@@ -268,6 +268,6 @@ func (n *Node) apiServer() (*api.Server, error) {
 	return api.NewServer(cfg, api.Backends{
 		Node: nodeBackend{n}, Jobs: jobsBackend{n}, Results: jobsBackend{n},
 		Content: contentBackend{n}, Market: marketBackend{n}, Money: moneyBackend{n},
-		Inference: inferenceBackend{n}, Bench: benchBackend{n}, Face: n.face,
+		Trust: trustBackend{n}, Inference: inferenceBackend{n}, Bench: benchBackend{n}, Face: n.face,
 	}, n.log.With("in", "api"))
 }

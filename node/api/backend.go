@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Backends is what a node gives to its API. All but the last three are needed; a
+// Backends is what a node gives to its API. All but the last four are needed; a
 // role that is off answers with an Error of CodeNotReady.
 type Backends struct {
 	Node      Node
@@ -15,6 +15,7 @@ type Backends struct {
 	Content   Library
 	Market    Market
 	Money     Money
+	Trust     Trust     // nil: what is about trust answers CodeNotReady
 	Inference Inference // nil: GET leases answers CodeNotReady
 	Bench     Bench     // nil: POST bench answers CodeNotReady
 	Face      Face      // nil: only the node's own paths are served

@@ -153,6 +153,9 @@ func (c *Client) Providers(ctx context.Context, q ProviderQuery) (out ProviderLi
 			v.Set(name, text)
 		}
 	}
+	if q.MinReputation > 0 {
+		v.Set("min_reputation", strconv.FormatFloat(q.MinReputation, 'g', -1, 64))
+	}
 	for name, n := range map[string]uint64{"max_price_in": q.MaxPriceIn, "max_price_out": q.MaxPriceOut} {
 		if n > 0 {
 			v.Set(name, strconv.FormatUint(n, 10))

@@ -141,6 +141,13 @@ func providerQuery(v url.Values) (ProviderQuery, error) {
 		q.Max = n
 	}
 	q.Model, q.GPU = v.Get("model"), v.Get("gpu")
+	if text := v.Get("min_reputation"); text != "" {
+		least, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(least >= 0 && least <= 1) {
+			return q, Errorf(CodeBadRequest, "", "min_reputation: %q is not a number from 0 to 1", cut(text))
+		}
+		q.MinReputation = least
+	}
 	for name, into := range map[string]*uint64{"max_price_in": &q.MaxPriceIn, "max_price_out": &q.MaxPriceOut} {
 		text := v.Get(name)
 		if text == "" {

@@ -25,7 +25,10 @@
 //	POST {data,models,images}/{get,pin,unpin,share,unshare,gc,verify,alias,rm}
 //	GET  models/show?ref=…&template=true
 //	GET  data/car?ref=…    GET  data/traffic       GET  images/mirror
-//	GET  providers         GET  reputation/NPUB
+//	GET  providers         GET  reputation/NPUB    GET  reputation/NPUB/explain
+//	GET  reputation        GET  frauds             POST jobs/estimate
+//	GET  jobs/ID/bundles   GET  jobs/ID/evidence/SHARD
+//	GET  profiles          POST profiles           GET  profiles/CID
 //	GET  balance           GET  payments           GET  leases
 //	GET  leases/ID/receipts  POST bench
 //	POST token/rotate

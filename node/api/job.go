@@ -95,6 +95,8 @@ type Explanation struct {
 	Summary string      `json:"summary"` // one sentence
 	Hint    string      `json:"hint,omitempty"`
 	Dropped []Candidate `json:"dropped,omitempty"` // providers not used
+	Verify  *Verify     `json:"verify,omitempty"`  // how results are checked
+	Checked []Attempt   `json:"checked,omitempty"` // how each result was
 	History []Note      `json:"history,omitempty"` // what happened, oldest first
 }
 
@@ -138,4 +140,10 @@ type Receipt struct {
 	Label    string `json:"label"`
 	Signed   string `json:"signed"` // both | payer | provider
 	Doc      Raw    `json:"doc"`
+
+	Class  string  `json:"class,omitempty"`  // of the provider's hardware
+	Blame  string  `json:"blame,omitempty"`  // provider client network inconclusive; "" with an ok verdict
+	Audits int     `json:"audits,omitempty"` // checks beyond the provider's word that it passed or failed
+	Rate   float64 `json:"rate,omitempty"`   // chance that it was checked, 0 to 1
+	Seq    uint64  `json:"seq,omitempty"`    // its place in its author's chain with the other party
 }

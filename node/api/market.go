@@ -12,6 +12,8 @@ type ProviderQuery struct {
 	GPU         string // an attribute of graphics cards, e.g. "vram>=24", "name~h100"; "" any
 	MaxPriceIn  uint64 // most credits per million input tokens; 0: any
 	MaxPriceOut uint64 // most credits per million output tokens; 0: any
+
+	MinReputation float64 // least score, 0 to 1; who is below it is told in Dropped
 }
 
 // ProviderList is who offers what, and who was left out and why.
@@ -39,6 +41,7 @@ type Provider struct {
 	Version   string   `json:"version"`
 	Via       string   `json:"via"` // how it was found: dht, book, peer
 	Score     float64  `json:"score"`
+	Operator  string   `json:"operator,omitempty"` // npub of who says, with a signature, that the node is theirs
 	Quote     *Quote   `json:"quote,omitempty"`
 	Serves    []Served `json:"serves,omitempty"` // models that answer at once
 }
@@ -80,7 +83,8 @@ type Quote struct {
 	Expires time.Time `json:"expires"`
 }
 
-// Reputation is what this node's own receipts say of another.
+// Reputation is what this node thinks of another: its own receipts first, and
+// what others say in so far as it trusts them.
 type Reputation struct {
 	NPub     string  `json:"npub"`
 	Score    float64 `json:"score"` // 0 to 1, a lower bound
@@ -88,4 +92,11 @@ type Reputation struct {
 	Good     int     `json:"good"`
 	Bad      int     `json:"bad"`
 	Explain  string  `json:"explain,omitempty"` // how the score came about
+
+	Known    bool    `json:"known"`          // there is a receipt of ours, or an opinion that counts
+	Direct   float64 `json:"direct"`         // the score from our own receipts alone
+	Indirect float64 `json:"indirect"`       // good weight that others' opinions add
+	Suspect  bool    `json:"suspect"`        // bad news: all that it computes is checked
+	Fraud    bool    `json:"fraud"`          // a proof of fraud: the score is 0
+	Owes     int     `json:"owes,omitempty"` // receipts of work that it did not pay
 }

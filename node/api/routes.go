@@ -15,6 +15,7 @@ func (s *Server) handler() http.Handler {
 	}
 	s.storeRoutes(mux)
 	s.marketRoutes(mux)
+	s.trustRoutes(mux)
 	s.benchRoutes(mux)
 	s.inferenceRoutes(mux)
 	if s.b.Face != nil {
