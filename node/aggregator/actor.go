@@ -1,9 +1,7 @@
 package aggregator
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -33,7 +31,7 @@ type actor struct {
 	mailbox chan mail
 	resumed bool
 	effects map[string]*running // only touched by run
-	written []byte              // the job as it is stored; only touched by run
+	written written             // what of the job is stored; only touched by run
 	wg      sync.WaitGroup      // effects
 	feed    *feed
 
@@ -152,7 +150,7 @@ func (a *actor) step(events ...job.Event) bool {
 		}
 		next, effects = stepped, append(effects, out...)
 	}
-	changed, err := a.save(before, next)
+	changed, err := a.written.save(a.d.Store, next)
 	if err != nil {
 		a.d.Log.Error("store job", "job", before.ID, "err", err)
 		return false
@@ -171,24 +169,6 @@ func (a *actor) step(events ...job.Event) bool {
 	a.feed.update(next)
 	logTransitions(a.d.Log, before, next)
 	return true
-}
-
-// save writes a job down unless nothing of it has changed.
-func (a *actor) save(before, next job.Job) (changed bool, err error) {
-	if a.written == nil {
-		if a.written, err = json.Marshal(before); err != nil {
-			return false, err
-		}
-	}
-	data, err := json.Marshal(next)
-	if err != nil || bytes.Equal(data, a.written) {
-		return false, err
-	}
-	if err := putJob(a.d.Store, next.ID, data); err != nil {
-		return false, err
-	}
-	a.written = data
-	return true, nil
 }
 
 // launchEffects starts what the outbox asks for and is not under way, stops

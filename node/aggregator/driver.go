@@ -23,6 +23,8 @@ import (
 var (
 	ErrNoJob    = errors.New("aggregator: no such job")
 	ErrShutdown = errors.New("aggregator: node is shutting down")
+	// ErrNoEvidence means that there is no such receipt or no dispute.
+	ErrNoEvidence = errors.New("aggregator: nothing of that kind is kept")
 )
 
 // Rail is what an aggregator needs of a payment rail.
@@ -45,6 +47,8 @@ type Config struct {
 	Network string
 	Dir     string // results of finished jobs, and scratch space
 	Tick    time.Duration
+
+	Validators []identity.PubKey // whose word on a disputed result decides
 }
 
 // Deps are the parts a driver is composed of.

@@ -27,6 +27,7 @@ type Config struct {
 	Version string
 
 	Rate  payments.Rate // per shard and per work unit
+	Flat  uint64        // not zero: a validator, paid this for a shard whatever its verdict, in Rate's unit
 	Slots int           // attempts run at once
 
 	// What one attempt may ask for at most.
