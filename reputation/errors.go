@@ -12,6 +12,16 @@ var (
 	ErrConflict = errors.New("another receipt of this attempt says something else")
 	// ErrNotFound is returned when the ledger has no receipt of that id.
 	ErrNotFound = errors.New("no such receipt")
+	// ErrStale is returned for a document that is past its time or older than
+	// what is held of its author.
+	ErrStale = errors.New("document is out of date")
+	// ErrFuture is returned for a document dated ahead of our clock.
+	ErrFuture = errors.New("document is dated in the future")
+	// ErrFull is returned when there is no room for the word of one more
+	// stranger.
+	ErrFull = errors.New("no room for more opinions of strangers")
+	// ErrFalse is returned for a document that no honest peer passes on.
+	ErrFalse = errors.New("document is false")
 	// ErrCorrupt is returned when a stored receipt cannot be read.
 	ErrCorrupt = errors.New("stored receipt unreadable")
 )

@@ -26,6 +26,7 @@ type JobOffer struct {
 	ShardTimeoutMS uint64
 	Deadline       int64  // of the whole job, unix seconds
 	AuditCommit    ID     // hash of the secret that draws audits; may be zero
+	AuditMin       uint32 // least rate of audits promised, parts per million; 0: none
 	Class          string // the hardware class required, or empty for any
 }
 
@@ -55,6 +56,7 @@ func (m *JobOffer) walk(c codec) {
 	c.u64("timeout", &m.ShardTimeoutMS)
 	c.i64("deadline", &m.Deadline)
 	c.opt().id("audit", &m.AuditCommit)
+	c.opt().u32("audit_min", &m.AuditMin)
 	c.opt().str("class", &m.Class)
 }
 
@@ -77,6 +79,7 @@ func (m JobOffer) Validate() error {
 	c.that(m.ShardTimeoutMS > 0, "timeout", "is zero")
 	c.max("timeout", m.ShardTimeoutMS, maxDurationMS)
 	c.unix("deadline", m.Deadline)
+	c.promise(m.AuditCommit, m.AuditMin)
 	c.tokenOr("class", m.Class)
 	return c.err()
 }

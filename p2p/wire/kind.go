@@ -9,27 +9,32 @@ type Kind int
 // once on a stream, carry an expiration and a nonce, and nobody republishes
 // them. The others are kept as evidence.
 const (
-	KindReceipt       Kind = 1580
-	KindCreditNote    Kind = 1582
-	KindCountersign   Kind = 1583
-	KindJobOffer      Kind = 25580
-	KindQuote         Kind = 25581
-	KindAccept        Kind = 25582
-	KindCommit        Kind = 25583
-	KindReveal        Kind = 25584
-	KindVerdict       Kind = 25585
-	KindCancel        Kind = 25586
-	KindError         Kind = 25587
-	KindRevealRequest Kind = 25588
-	KindProgress      Kind = 25589
-	KindDelegate      Kind = 25590
-	KindInferOffer    Kind = 25591
-	KindInferQuote    Kind = 25592
-	KindLease         Kind = 25593
-	KindWindow        Kind = 25594
-	KindDelivery      Kind = 25595
-	KindProviderOffer Kind = 30580
-	KindContentName   Kind = 30582
+	KindReceipt         Kind = 1580
+	KindFraudProof      Kind = 1581
+	KindCreditNote      Kind = 1582
+	KindCountersign     Kind = 1583
+	KindProfile         Kind = 1584
+	KindDisclosure      Kind = 1585
+	KindOperatorBinding Kind = 10580
+	KindJobOffer        Kind = 25580
+	KindQuote           Kind = 25581
+	KindAccept          Kind = 25582
+	KindCommit          Kind = 25583
+	KindReveal          Kind = 25584
+	KindVerdict         Kind = 25585
+	KindCancel          Kind = 25586
+	KindError           Kind = 25587
+	KindRevealRequest   Kind = 25588
+	KindProgress        Kind = 25589
+	KindDelegate        Kind = 25590
+	KindInferOffer      Kind = 25591
+	KindInferQuote      Kind = 25592
+	KindLease           Kind = 25593
+	KindWindow          Kind = 25594
+	KindDelivery        Kind = 25595
+	KindProviderOffer   Kind = 30580
+	KindDigest          Kind = 30581
+	KindContentName     Kind = 30582
 )
 
 // maxKind is the last kind of NIP-01.
@@ -44,10 +49,18 @@ func (k Kind) String() string {
 	switch k {
 	case KindReceipt:
 		return "Receipt"
+	case KindFraudProof:
+		return "FraudProof"
 	case KindCreditNote:
 		return "CreditNote"
 	case KindCountersign:
 		return "Countersign"
+	case KindProfile:
+		return "Profile"
+	case KindDisclosure:
+		return "Disclosure"
+	case KindOperatorBinding:
+		return "OperatorBinding"
 	case KindJobOffer:
 		return "JobOffer"
 	case KindQuote:
@@ -82,6 +95,8 @@ func (k Kind) String() string {
 		return "Delivery"
 	case KindProviderOffer:
 		return "ProviderOffer"
+	case KindDigest:
+		return "Digest"
 	case KindContentName:
 		return "ContentName"
 	}

@@ -13,6 +13,9 @@ type Lease struct {
 	Budget   uint64 // the most that all windows together may cost, in Unit
 	Window   uint64 // the most that one window may cost, in Unit
 	Deadline int64  // no request begins after it, unix seconds
+
+	AuditCommit ID     // hash of the secret that draws audits; may be zero
+	AuditMin    uint32 // least rate of audits promised, parts per million; 0: none
 }
 
 // Kind returns KindLease.
@@ -31,6 +34,8 @@ func (m *Lease) walk(c codec) {
 	c.u64("budget", &m.Budget)
 	c.u64("window", &m.Window)
 	c.i64("deadline", &m.Deadline)
+	c.opt().id("audit", &m.AuditCommit)
+	c.opt().u32("audit_min", &m.AuditMin)
 }
 
 // Validate checks every field against its limit.
@@ -45,6 +50,7 @@ func (m Lease) Validate() error {
 	c.max("budget", m.Budget, maxAmount)
 	c.that(m.Window > 0 && m.Window <= m.Budget, "window", "is zero or over the budget")
 	c.unix("deadline", m.Deadline)
+	c.promise(m.AuditCommit, m.AuditMin)
 	return c.err()
 }
 

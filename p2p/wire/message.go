@@ -45,6 +45,9 @@ func seal(k *identity.Key, m Message, now time.Time, nonce [nonceLen]byte) (Even
 	if err := m.Validate(); err != nil {
 		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
 	}
+	if err := byAuthor(m, k.PubKey()); err != nil {
+		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
+	}
 	c := codec{tape: &tape{write: true}}
 	v := version
 	c.str("v", &v)
@@ -87,7 +90,18 @@ func Decode[T any, PT interface {
 	if err := p.Validate(); err != nil {
 		return *new(T), fmt.Errorf("decode %s: %w", e.Kind, err)
 	}
+	if err := byAuthor(p, e.PubKey); err != nil {
+		return *new(T), fmt.Errorf("decode %s: %w", e.Kind, err)
+	}
 	return m, nil
+}
+
+// byAuthor checks what a message says of its own author.
+func byAuthor(m Message, author identity.PubKey) error {
+	if a, ok := m.(interface{ checkAuthor(identity.PubKey) error }); ok {
+		return a.checkAuthor(author)
+	}
+	return nil
 }
 
 func decode(e Event, walk func(codec)) error {

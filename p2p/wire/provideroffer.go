@@ -82,6 +82,7 @@ type ProviderOffer struct {
 	Slots     uint32 // shards it runs at once when idle
 	Version   string // of its software
 	Addrs     []string
+	Operator  string // JSON of the OperatorBinding that names the author; may be empty
 }
 
 // Kind returns KindProviderOffer.
@@ -110,6 +111,7 @@ func (m *ProviderOffer) walk(c codec) {
 	c.u32("slots", &m.Slots)
 	c.opt().str("version", &m.Version)
 	c.list("addrs", &m.Addrs)
+	c.opt().str("operator", &m.Operator)
 }
 
 func gpuRow(g GPU) []string {
@@ -155,6 +157,7 @@ func (m ProviderOffer) Validate() error {
 	c.max("slots", uint64(m.Slots), maxShards)
 	c.text("version", m.Version, maxName)
 	c.addrs(m.Addrs)
+	c.operator(m.Operator)
 	return c.err()
 }
 

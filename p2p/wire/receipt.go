@@ -29,6 +29,16 @@ type Receipt struct {
 	PayRef     string // the payment's name on its rail; empty when none
 	StartedMS  int64  // unix milliseconds
 	EndedMS    int64
+
+	Class   string // hardware class of the provider; may be empty
+	Blame   string // one of the Blame constants; empty for an ok verdict or when nobody says
+	Audits  uint32 // how many checks of independent others it passed; of a window, answers audited
+	RatePPM uint32 // rate at which the lottery drew it, parts per million; 0: no lottery
+
+	// A receipt stands in the chain of its author's receipts towards the other
+	// party, so that leaving one out or making two of one is seen.
+	Prev ID     // id of the document before it in the chain; zero for the first
+	Seq  uint64 // its number in the chain, from 1; 0: in none
 }
 
 // Kind returns KindReceipt.
@@ -58,6 +68,12 @@ func (m *Receipt) walk(c codec) {
 	c.opt().str("pay_ref", &m.PayRef)
 	c.i64("started", &m.StartedMS)
 	c.i64("ended", &m.EndedMS)
+	c.opt().str("class", &m.Class)
+	c.opt().str("blame", &m.Blame)
+	c.opt().u32("audits", &m.Audits)
+	c.opt().u32("rate", &m.RatePPM)
+	c.opt().id("prev", &m.Prev)
+	c.opt().u64("seq", &m.Seq)
 }
 
 // Validate checks every field against its limit, and that money goes to right
@@ -80,10 +96,21 @@ func (m Receipt) Validate() error {
 	c.max("out_tokens", m.OutTokens, maxTokens)
 	c.max("amount", m.Amount, maxAmount)
 	c.money(m.Unit, m.Rail)
-	c.verdict(m.Verdict, label, m.Comparator)
+	if m.Verdict == VerdictUnpaid {
+		c.that(m.Blame == BlameClient, "blame", "of an unpaid receipt is the client's")
+		c.verdict(VerdictFailed, label, m.Comparator)
+	} else {
+		c.verdict(m.Verdict, label, m.Comparator)
+	}
 	c.that(m.Amount == 0 || m.Verdict == VerdictOK, "amount", "is paid for a result that is not ok")
 	c.cidOr("root", m.Root)
 	c.tokenOr("pay_ref", m.PayRef)
 	c.span(m.StartedMS, m.EndedMS)
+	c.tokenOr("class", m.Class)
+	c.blame(m.Verdict, m.Blame)
+	c.max("audits", uint64(m.Audits), maxShards)
+	c.ppm("rate", m.RatePPM)
+	c.max("seq", m.Seq, maxAmount)
+	c.that((m.Seq > 1) != m.Prev.IsZero(), "prev", "does not fit the number in the chain")
 	return c.err()
 }
