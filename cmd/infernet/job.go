@@ -19,7 +19,7 @@ import (
 func jobCmd(a *app) *cobra.Command {
 	return group("job", "jobs: shards of work on other people's machines",
 		jobRunCmd(a), jobSubmitCmd(a), jobListCmd(a), jobGetCmd(a), jobWaitCmd(a), jobLogsCmd(a),
-		jobExplainCmd(a), jobCancelCmd(a), jobResultsCmd(a), jobReceiptsCmd(a), jobValidateCmd(a))
+		jobExplainCmd(a), jobCancelCmd(a), jobResultsCmd(a), jobReceiptsCmd(a), jobEvidenceCmd(a), jobEstimateCmd(a), jobValidateCmd(a))
 }
 
 // maxSpec bounds a job description.

@@ -26,11 +26,14 @@ func nodeCmd(a *app) *cobra.Command {
 		Long: `Run a node in the foreground. Without a role it serves its owner alone (client); the
 provider role runs other people's tasks in containers and needs Linux and root; with
 --serve it also answers prompts to a model from a warm engine, paid by the token; the
-aggregator role takes whole jobs for others; the relay role helps nodes behind routers.
+aggregator role takes whole jobs for others; the validator role computes what others
+dispute about, for the same price whatever it finds, and goes with no provider; the relay
+role helps nodes behind routers. --validators names those whose word decides the disputes
+of your own jobs: run one, or take a friend's.
 Settings come from flags, else from config.yaml in the home (same names), else they are
 the defaults. Ctrl-C stops it cleanly; once more ends it at once. With --json one
 document {npub, home, api, pid} is printed when the local API answers.`,
-		Example: "  infernet node\n  sudo infernet node --role provider --price 2\n  sudo infernet node --serve demo\n  infernet node --role aggregator,relay --bootstrap /ip4/…/p2p/…",
+		Example: "  infernet node\n  sudo infernet node --role provider --price 2\n  sudo infernet node --serve demo\n  infernet node --role aggregator,relay --bootstrap /ip4/…/p2p/…\n  sudo infernet node --role validator --validator-price 10",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, must := configPath(a.home), false
@@ -82,6 +85,8 @@ func (s settings) config(home string) (node.Config, error) {
 			cfg.Roles = append(cfg.Roles, node.Role(strings.TrimSpace(r)))
 		}
 	}
+	cfg.Trust.Validators = firstList(s.Validators, cfg.Trust.Validators)
+	set(&cfg.Trust.ValidatorPrice, s.ValidatorPrice)
 	return cfg, errors.Join(s.models(&cfg), s.kept(&cfg.Content))
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"infernet.tech/infernet/node/api"
 )
@@ -13,14 +15,10 @@ func providerCmd(a *app) *cobra.Command {
 	var q api.ProviderQuery
 	list := &cobra.Command{
 		Use: "list", Short: "list providers and what they offer",
-		Example: "  infernet provider list\n  infernet provider list --key 'vram>=24'",
+		Example: "  infernet provider list\n  infernet provider list --key 'vram>=24'\n  infernet provider list --min-reputation 0.5",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			found, err := c.Providers(cmd.Context(), q)
+			found, err := a.look(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -30,7 +28,25 @@ func providerCmd(a *app) *cobra.Command {
 	f := list.Flags()
 	f.StringArrayVar(&q.Keys, "key", nil, "only providers with this attribute, e.g. cpu, vram>=24 (repeatable)")
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many (0: the node's choice)")
+	leastReputation(f, &q.MinReputation)
 	return group("provider", "who can be hired", list, a.providerSearch())
+}
+
+// look asks the node who can be hired.
+func (a *app) look(ctx context.Context, q api.ProviderQuery) (api.ProviderList, error) {
+	if err := checkReputation(q.MinReputation); err != nil {
+		return api.ProviderList{}, err
+	}
+	c, err := a.client(ctx)
+	if err != nil {
+		return api.ProviderList{}, err
+	}
+	return c.Providers(ctx, q)
+}
+
+// leastReputation adds the flag that leaves out strangers and worse.
+func leastReputation(f *pflag.FlagSet, into *float64) {
+	f.Float64Var(into, "min-reputation", 0, "only who has at least this score, 0 to 1; strangers have 0")
 }
 
 // providerSearch finds who answers prompts to a model now.
@@ -40,9 +56,9 @@ func (a *app) providerSearch() *cobra.Command {
 	c := &cobra.Command{
 		Use: "search", Short: "find who serves a model, at which price, how fast and how trusted",
 		Long: `Find providers that keep a model ready, with the price and speed that each quotes now and
-the score that your own receipts give it. Prices are in credits per million tokens of the
-prompt (IN) and of the answer (OUT). Speeds are what providers say they measured; SCORE is
-a lower bound from your own experience and 0 for strangers. Whoever executes a prompt can
+the score that you give it. Prices are in credits per million tokens of the prompt (IN) and of
+the answer (OUT). Speeds are what providers say they measured; SCORE is a lower bound from
+your own experience and of those whom you paid, and 0 for strangers. Whoever executes a prompt can
 read it, nobody else can.`,
 		Example: "  infernet provider search --model demo\n  infernet provider search --model llama-3.2-1b --gpu 'vram>=24' --max-price 5000",
 		Args:    args(0, 0, ""),
@@ -51,11 +67,7 @@ read it, nobody else can.`,
 			if most > 0 {
 				q.MaxPriceIn, q.MaxPriceOut = lower(q.MaxPriceIn, most), lower(q.MaxPriceOut, most)
 			}
-			c, err := a.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			found, err := c.Providers(cmd.Context(), q)
+			found, err := a.look(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -69,6 +81,7 @@ read it, nobody else can.`,
 	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most credits per million tokens of the prompt")
 	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most credits per million tokens of the answer")
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many providers (0: the node's choice)")
+	leastReputation(f, &q.MinReputation)
 	return c
 }
 

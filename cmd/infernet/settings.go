@@ -57,6 +57,9 @@ type settings struct {
 	ContentMax   *uint64  `yaml:"max-content-price,omitempty"`
 	Mirror       *string  `yaml:"mirror,omitempty"`
 	Publishers   []string `yaml:"publisher,omitempty"`
+
+	Validators     []string `yaml:"validators,omitempty"`
+	ValidatorPrice *uint64  `yaml:"validator-price,omitempty"`
 }
 
 func configPath(home string) string { return filepath.Join(home, "config.yaml") }
@@ -64,7 +67,7 @@ func configPath(home string) string { return filepath.Join(home, "config.yaml") 
 // flags adds a flag for each setting; a flag that is not given leaves it nil.
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.Network = f.String("network", "", "network to join; nodes of different networks never meet")
-	f.StringSliceVar(&s.Roles, "role", nil, "client, provider, aggregator, relay (repeatable, or with commas)")
+	f.StringSliceVar(&s.Roles, "role", nil, "client, provider, aggregator, validator, relay (repeatable, or with commas)")
 	f.StringSliceVar(&s.Listen, "listen", nil, "multiaddr to listen on (repeatable)")
 	f.StringSliceVar(&s.Bootstrap, "bootstrap", nil, "multiaddr with /p2p/ of a node to join through (repeatable)")
 	f.StringSliceVar(&s.Relays, "relay", nil, "multiaddr with /p2p/ of a relay to be reachable through (repeatable)")
@@ -79,6 +82,13 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.Cheat = f.String("cheat", "", "provider: be dishonest in this way, for research; networks named devnet… only")
 	s.serving(f)
 	s.content(f)
+	s.trust(f)
+}
+
+// trust adds the flags of whose word is taken and what one's own costs.
+func (s *settings) trust(f *pflag.FlagSet) {
+	f.StringSliceVar(&s.Validators, "validators", nil, "npub of a validator whose word decides disputes about this node's jobs (repeatable, or with commas)")
+	s.ValidatorPrice = f.Uint64("validator-price", 0, fmt.Sprintf("validator: credits for one verdict, whatever it is (default %d)", node.DefaultValidatorPrice))
 }
 
 // content adds the flags of what a node keeps and gives to others.

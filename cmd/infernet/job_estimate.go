@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/node/api"
+)
+
+func jobEstimateCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "estimate FILE", Short: "tell what a job would cost, how long it takes and how sure its result is",
+		Long: `Ask providers for quotes and tell, before anything is spent: what the job would cost, how
+long it would take, how much of that is checking, and how likely it is that a wrong result
+slips through, with what that assumes of providers. Nothing is sent but the questions, and
+nothing is reserved: prices can change until the job is submitted. FILE "-" reads stdin.`,
+		Example: "  infernet job estimate job.yaml\n  infernet job estimate job.yaml --json",
+		Args:    args(1, 1, "one FILE"),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			req, err := a.readSpec(given[0])
+			if err != nil {
+				return err
+			}
+			c, err := a.client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			e, err := c.Estimate(cmd.Context(), req)
+			if err != nil {
+				return err
+			}
+			return a.emit(e, func() { a.showEstimate(e) })
+		},
+	}
+}
+
+func (a *app) showEstimate(e api.Estimate) {
+	a.printf("job       %s: %d shards, %d providers match", foreign(e.Name), e.Shards, e.Candidates)
+	a.printf("checked   %s", verifyText(e.Verify))
+	a.printf("cost      %s expected; %d if nothing is computed twice, %d at most", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
+	a.printf("time      %s expected, %s if machines are lost on the way", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
+	a.printf("overhead  %.1f%% more executions than without checks", 100*e.Overhead)
+	a.printf("risk      %s that a given wrong result is accepted", percent(e.Slip.Wrong))
+	if e.Slip.Cheaters > 0 {
+		a.printf("          %s that any of the %d shards is wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
+		a.printf("          if %s of providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
+	}
+	for _, n := range e.Notes {
+		a.printf("note      %s", words(n))
+	}
+	for _, d := range e.Dropped {
+		line := fmt.Sprintf("not used %s: %s", short(d.NPub), words(d.Reason))
+		if d.Fix != "" {
+			line += " (" + words(d.Fix) + ")"
+		}
+		a.sayf("%s", line)
+	}
+	if e.Max > 0 && e.Max < e.Cost.High {
+		a.sayf("payment.max is %d: the job stops there, with what is done until then", e.Max)
+	}
+	a.sayf("nothing was spent; infernet job run FILE runs it")
+}
+
+// verifyText is how a job is checked, in one line.
+func verifyText(v api.Verify) string {
+	parts := []string{foreign(v.Mode)}
+	if v.Replicas > 1 {
+		parts = append(parts, fmt.Sprintf("%d of %d copies agree", v.Agree, v.Replicas))
+	}
+	if v.Rate > 0 {
+		parts = append(parts, "at least "+percent(v.Rate)+" of results")
+	}
+	if v.Compare != "" {
+		parts = append(parts, "compared "+foreign(v.Compare))
+	}
+	if v.Profile != "" {
+		parts = append(parts, "thresholds of "+shortID(v.Profile))
+	}
+	if n := len(v.Validators); n > 0 {
+		parts = append(parts, fmt.Sprintf("disputes decided by %d validators of yours", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// percent writes a share for people: few digits, and never 0 for what can happen.
+func percent(share float64) string {
+	p := 100 * share
+	switch {
+	case p <= 0:
+		return "0%"
+	case p >= 10:
+		return fmt.Sprintf("%.0f%%", p)
+	case p >= 0.01:
+		return fmt.Sprintf("%.2g%%", p)
+	}
+	return "under 0.01%"
+}
+
+// lasts is a time in milliseconds for people.
+func lasts(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
