@@ -17,6 +17,7 @@ import (
 	"infernet.tech/infernet/node/demo"
 	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/node/sim"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
@@ -127,6 +128,7 @@ var sentinels = []struct {
 	{demo.ErrBusy, exitInUse, "wait until one has ended"},
 	{alone.ErrBusy, exitInUse, "wait until it has ended"},
 	{alone.ErrUnsafeDir, exitNoRights, "remove it, or choose another place with TMPDIR"},
+	{sim.ErrConfig, exitUsage, "infernet help sim"},
 	{bench.ErrJob, exitJobFailed, "try again; infernet demo tells whether jobs work here at all"},
 	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,8 +12,11 @@ import (
 
 func jobExplainCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "explain ID", Short: "tell why a job waits or failed",
-		Long:    "Tell why a job waits or ended as it did: what happened, and for each provider that was\nnot used the first thing that did not fit and the smallest change that would have.",
+		Use: "explain ID", Short: "tell why a job waits or failed, and how its results were checked",
+		Long: `Tell why a job waits or ended as it did: what happened, for each provider that was not used
+the first thing that did not fit and the smallest change that would have, and how each
+result was checked: the chance of an audit that was drawn for, what came of it, and whose
+fault a failure was.`,
 		Example: "  infernet job explain ID",
 		Args:    args(1, 1, "one ID"),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -41,6 +45,10 @@ func (a *app) showExplanation(e api.Explanation) {
 		}
 		a.printf("%s", line)
 	}
+	if e.Verify != nil {
+		a.printf("checked  %s", verifyText(*e.Verify))
+	}
+	a.showAttempts(e.Checked)
 	for _, n := range e.History {
 		where := ""
 		if n.Shard != nil {
@@ -54,4 +62,51 @@ func (a *app) showExplanation(e api.Explanation) {
 		}
 		a.printf("%s%s %s", time.UnixMilli(n.AtMS).Format("15:04:05.000"), where, words(n.Text))
 	}
+}
+
+// maxChecked is how many results are shown one by one.
+const maxChecked = 60
+
+// showAttempts tells how results were checked, those with a fault first.
+func (a *app) showAttempts(all []api.Attempt) {
+	if len(all) == 0 {
+		return
+	}
+	faulty := func(t api.Attempt) bool { return t.Blame != "" || t.Held }
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(x, y api.Attempt) int {
+		switch {
+		case faulty(x) == faulty(y):
+			return 0
+		case faulty(x):
+			return -1
+		}
+		return 1
+	})
+	rows := make([][]string, 0, maxChecked)
+	for _, t := range sorted[:min(len(sorted), maxChecked)] {
+		rows = append(rows, []string{
+			fmt.Sprintf("%d/%d", t.Shard, t.Attempt), short(t.Provider), foreign(t.State), unknownAs(t.Drawn || t.Rate > 0, percentText(t.Rate)),
+			checkedText(t), foreign(t.Verdict), foreign(t.Blame), foreign(t.Class), words(t.Reason),
+		})
+	}
+	a.table("SHARD PROVIDER STATE CHANCE CHECKED VERDICT BLAME CLASS WHY", rows)
+	if rest := len(all) - len(rows); rest > 0 {
+		a.printf("and %d more: --json tells all", rest)
+	}
+}
+
+// checkedText is how one result was checked, in a word or two.
+func checkedText(t api.Attempt) string {
+	switch {
+	case t.Known:
+		return "known-answer"
+	case t.Audited:
+		return "audited"
+	case t.Held:
+		return "held"
+	case t.Drawn:
+		return "not-drawn"
+	}
+	return "-"
 }

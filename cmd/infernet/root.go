@@ -30,7 +30,7 @@ Every participant runs this program.`
 	root.AddCommand(
 		initCmd(a), doctorCmd(a), versionCmd(a),
 		nodeCmd(a), statusCmd(a), stopCmd(a),
-		devnetCmd(a), demoCmd(a), benchCmd(a),
+		devnetCmd(a), demoCmd(a), benchCmd(a), simCmd(a),
 		chatCmd(a), runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a), gpuCmd(a), leaseCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a),

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/node/bench"
+)
+
+// shardRate is how many shards a second one core should carry through the
+// aggregator's code when providers answer at once.
+const shardRate = 500
+
+func benchVerifyCmd(a *app) *cobra.Command {
+	cfg := bench.DefaultVerify()
+	c := &cobra.Command{
+		Use: "verify", Short: "what checking costs: documents, signatures, scores, and shards a second",
+		Long: fmt.Sprintf(`Measure, on one core, the processor time that one shard takes for its documents: making,
+signing, reading and checking them, holding the lottery, and scoring; and how many shards a
+second go through the aggregator's code in each mode, with providers that answer at once,
+beside what plain signing alone would allow. The aim is %d shards a second; what misses it
+is marked. Needs no node.`, shardRate),
+		Example: "  infernet bench verify\n  infernet bench verify --shards 10000 --json",
+		Args:    args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.Validate(); err != nil {
+				return usagef("%v", err)
+			}
+			cfg.Report = func(line string) { a.sayf("  %s", words(line)) }
+			v, err := bench.RunVerify(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			return a.emit(v, func() { a.showVerifyBench(v) })
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&cfg.Documents, "documents", cfg.Documents, "of each kind, made, signed, read and checked")
+	f.IntVar(&cfg.Shards, "shards", cfg.Shards, "through the aggregator's code, in each mode")
+	f.IntVar(&cfg.JobShards, "job-shards", cfg.JobShards, "shards of one job")
+	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "of each measurement")
+	return c
+}
+
+func (a *app) showVerifyBench(v bench.Verify) {
+	a.printf("%s", machineText(v.Machine))
+	a.printf("\nprocessor time of one shard, microseconds (median, 90 of 100):")
+	rows := make([][]string, 0, len(v.Parts)+1)
+	for _, p := range v.Parts {
+		rows = append(rows, []string{p.Name, decimal(p.Took.Median), decimal(p.Took.P90), p.What})
+	}
+	rows = append(rows, []string{"total", decimal(v.Total.Median), decimal(v.Total.P90), ""})
+	a.table("PART MEDIAN P90 WHAT", rows)
+	a.printf("\nshards a second through the aggregator's code on one core, aim %d:", shardRate)
+	rows = rows[:0]
+	for _, p := range v.Paths {
+		aim := "met"
+		if p.PerSecond.Median < shardRate {
+			aim = "missed"
+		}
+		rows = append(rows, []string{
+			p.Mode, fmt.Sprint(p.Shards), decimal(p.PerSecond.Median), decimal(p.PerSecond.Min), fmt.Sprintf("%.2f", p.Runs), aim,
+		})
+	}
+	a.table("MODE SHARDS MEDIAN LEAST RUNS/SHARD AIM", rows)
+}
