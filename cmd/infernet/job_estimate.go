@@ -80,7 +80,7 @@ func verifyText(v api.Verify) string {
 		parts = append(parts, "thresholds of "+shortID(v.Profile))
 	}
 	if n := len(v.Validators); n > 0 {
-		parts = append(parts, fmt.Sprintf("disputes decided by %d validators of yours", n))
+		parts = append(parts, fmt.Sprintf("disputes decided by your validators (%d)", n))
 	}
 	return strings.Join(parts, ", ")
 }

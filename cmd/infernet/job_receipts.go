@@ -40,7 +40,7 @@ payment. infernet receipt verify checks them without asking anybody.`,
 			return a.emit(rs, func() {
 				a.showReceipts(rs)
 				if dir != "" {
-					a.sayf("%d files written: infernet receipt verify %s", len(rs), filepath.Join(dest, "*.json"))
+					a.sayf("files written: %d; infernet receipt verify %s checks them", len(rs), filepath.Join(dest, "*.json"))
 				}
 			})
 		},

@@ -64,7 +64,12 @@ func (n *scriptedNode) Cancel(context.Context, string, string) (api.Job, error) 
 
 func (n *scriptedNode) Explain(context.Context, string) (api.Explanation, error) {
 	return api.Explanation{ID: "0123456789abcdef", State: "matching", Summary: "nobody matches",
-		Dropped: []api.Candidate{{NPub: someNpub, Reason: evilText, Fix: "ask for less memory"}}}, nil
+		Dropped: []api.Candidate{{NPub: someNpub, Reason: evilText, Fix: "ask for less memory"}},
+		Verify:  &api.Verify{Mode: "sample", Rate: 0.05, Compare: "exact"},
+		Checked: []api.Attempt{
+			{Shard: 0, Attempt: 777, Provider: someNpub, State: "paid", Rate: 0.05, Drawn: true, Verdict: "ok", Class: evilText},
+			{Shard: 1, Attempt: 778, Provider: someNpub, State: "bad", Rate: 0.05, Drawn: true, Audited: true, Verdict: "bad", Blame: "provider", Reason: "revealed another result"},
+		}}, nil
 }
 
 // final is the job at its end, as its name decides.
@@ -116,7 +121,10 @@ func (n *scriptedNode) Export(_ context.Context, _, dest string) (api.JobResult,
 
 func (n *scriptedNode) Receipts(context.Context, string) ([]api.Receipt, error) { return nil, nil }
 
-func (n *scriptedNode) Providers(context.Context, api.ProviderQuery) (api.ProviderList, error) {
+func (n *scriptedNode) Providers(_ context.Context, q api.ProviderQuery) (api.ProviderList, error) {
+	if q.MinReputation > 0.5 {
+		return api.ProviderList{Dropped: []api.Candidate{{NPub: someNpub, Reason: "reputation: has 0.500, needs 0.600"}}}, nil
+	}
 	return api.ProviderList{
 		Providers: []api.Provider{{NPub: someNpub, Class: evilText, Cores: 4, Memory: 8 << 30, Slots: 2}},
 		Dropped:   []api.Candidate{{NPub: someNpub, Reason: "memory: has 1 GiB, needs 2 GiB"}},
