@@ -65,6 +65,9 @@ type Deps struct {
 	LocalModels func() []ModelInfo
 	// Alias returns the CID that this node's user calls by that name.
 	Alias func(name string) (cid string, ok bool)
+	// Apart returns what tells a peer apart from others (its operator, subnet,
+	// autonomous system): peers that share one are not independent.
+	Apart func(p identity.PubKey) []string
 	// Penalise counts what no honest provider does; see p2p.Host.Penalise.
 	Penalise func(p identity.PubKey, points int, reason string)
 	Log      *slog.Logger

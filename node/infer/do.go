@@ -23,14 +23,7 @@ func (r *Router) Do(ctx context.Context, req Request) (*Response, error) {
 			return r.response(ctx, q, a, w), nil
 		}
 	}
-	var e *openai.Error
-	switch {
-	case errors.As(err, &e):
-		return nil, e
-	case ctx.Err() != nil:
-		return nil, &openai.Error{Status: statusGone, Type: openai.TypeInvalidRequest, Message: "the client went away"}
-	}
-	return nil, noProvider(req.Model, err.Error())
+	return nil, asOpenAI(ctx, req.Model, err)
 }
 
 // statusGone is what servers log of clients that did not wait; nobody sees it.

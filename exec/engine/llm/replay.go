@@ -11,7 +11,8 @@ import (
 
 // replay answers POST /infernet/replay: one pass over a prompt and an answer
 // that somebody claims to be the model's, which tells how likely the model
-// holds each token of it. What greedy choice made has rank 0 throughout.
+// holds each token of it. What greedy choice made has rank 0 throughout, and
+// what was drawn by a seed is drawn again.
 func (s *server) replay(w http.ResponseWriter, r *http.Request, body []byte) error {
 	in, err := openai.DecodeReplay(body)
 	if err != nil {
@@ -24,21 +25,46 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, body []byte) err
 	if err != nil {
 		return err
 	}
-	// The last token needs no place: nothing comes after it.
-	if all := len(prompt) + len(claim); all-1 > s.size {
+	params, err := s.choice(in)
+	if err != nil {
+		return err
+	}
+	// The last token needs no place: nothing comes after it. An end is no
+	// token of the answer, and what it follows has one.
+	all, stopped := len(prompt)+len(claim), in.FinishReason == openai.FinishStop && len(s.endings) > 0
+	decoded := append(prompt, claim...)
+	if !stopped {
+		decoded = decoded[:all-1]
+	}
+	if len(decoded) > s.size {
 		return openai.ContextLength(s.size, all)
 	}
-	p := &judging{tokens: append(prompt, claim...), prompt: len(prompt), result: newResult()}
-	q := &sequence{work: p, tokens: p.tokens[:len(p.tokens)-1], known: len(prompt) - 1, wide: true, done: r.Context().Done()}
+	p := &judging{
+		served: s.served, claim: claim, prompt: len(prompt), stopped: stopped, seeded: in.Seed != nil,
+		sampler: sample.New(params, prompt), result: newResult(),
+	}
+	q := &sequence{work: p, tokens: decoded, known: len(prompt) - 1, wide: true, done: r.Context().Done()}
 	if err := s.await(r.Context(), []*sequence{q}, p.result); err != nil {
 		return err
 	}
-	out := openai.ReplayResponse{Tokens: p.judged, Usage: &openai.Usage{PromptTokens: len(prompt) + len(claim), TotalTokens: len(prompt) + len(claim)}}
-	for i := range out.Tokens {
-		t := &out.Tokens[i]
-		t.Text = strings.ToValidUTF8(s.pieces[t.ID], "\uFFFD")
+	return reply(w, openai.ReplayResponse{
+		Tokens: p.judged, Text: s.text(claim), Usage: &openai.Usage{PromptTokens: all, TotalTokens: all},
+	})
+}
+
+// choice is how the answer is said to have been chosen.
+func (s *server) choice(in openai.ReplayRequest) (sample.Params, error) {
+	p := sample.Params{
+		Temperature: value(in.Temperature, 1), TopK: max(0, in.TopK), TopP: value(in.TopP, 1), MinP: in.MinP,
+		Frequency: value(in.FrequencyPenalty, 0), Presence: value(in.PresencePenalty, 0), Repeat: in.RepetitionPenalty,
+		Stream: uint64(in.Choice),
 	}
-	return reply(w, out)
+	if in.Seed != nil {
+		p.Seed = uint64(*in.Seed)
+	}
+	var err error
+	p.Bias, err = s.bias(in.LogitBias)
+	return p, err
 }
 
 // claimed is the prompt and the answer of a request, in tokens.
@@ -59,7 +85,7 @@ func (s *server) claimed(in openai.ReplayRequest) (prompt, claim []int, err erro
 	} else {
 		claim, err = in.TokenIDs, s.known("token_ids", in.TokenIDs)
 	}
-	if err == nil && (len(prompt) == 0 || len(claim) == 0) {
+	if err == nil && (len(prompt) == 0 || len(claim) == 0 && (in.FinishReason != openai.FinishStop || len(s.endings) == 0)) {
 		err = openai.BadRequest("prompt", "prompt and answer must be of one token at least")
 	}
 	return prompt, claim, err
@@ -68,30 +94,49 @@ func (s *server) claimed(in openai.ReplayRequest) (prompt, claim []int, err erro
 // judging is work that compares an answer with what the model would say.
 type judging struct {
 	*result
-	tokens []int // prompt and answer
-	prompt int
-	judged []openai.ReplayToken
+	served  *served
+	sampler *sample.Sampler
+	claim   []int
+	prompt  int  // tokens
+	stopped bool // the end of the answer is claimed too
+	seeded  bool
+	judged  []openai.ReplayToken
 }
 
 func (p *judging) wants(pos int) bool { return pos >= p.prompt-1 }
 func (p *judging) behind() bool       { return false }
 
 func (p *judging) take(pos int, o output) (int, bool) {
-	logits, token := o.logits(), p.tokens[pos+1]
-	norm, best := sample.Norm(logits), sample.Best(logits)
-	if best < 0 {
+	at := pos + 1 - p.prompt
+	claimed := p.served.endings
+	if at < len(p.claim) {
+		claimed = p.claim[at : at+1]
+	}
+	j, err := p.sampler.Judge(o.logits(), claimed...)
+	if err != nil {
 		p.fail(errNoToken)
 		return -1, true
 	}
-	p.judged = append(p.judged, openai.ReplayToken{
-		ID: token, Logprob: sample.Of(logits, token, norm), Rank: sample.Rank(logits, token),
-		Top: openai.ReplayTop{ID: best, Logprob: sample.Of(logits, best, norm)},
-	})
-	done := pos+2 == len(p.tokens)
+	p.sampler.Accept(j.Token)
+	p.judged = append(p.judged, p.told(j, at == len(p.claim)))
+	done := at+1 == len(p.claim) && !p.stopped || at == len(p.claim)
 	if done {
 		p.finish()
 	}
 	return -1, done
+}
+
+// told is a judgement as it is answered.
+func (p *judging) told(j sample.Judgement, end bool) openai.ReplayToken {
+	t := openai.ReplayToken{
+		ID: j.Token, Text: strings.ToValidUTF8(p.served.pieces[j.Token], "\uFFFD"), Logprob: j.Logprob, Rank: j.Rank,
+		Top:     openai.ReplayTop{ID: j.Best, Logprob: j.BestLogprob},
+		Sampled: j.Sampled, Entropy: j.Entropy, Varentropy: j.Varentropy, Outside: j.Outside, End: end,
+	}
+	if p.seeded {
+		t.Drawn = &openai.ReplayDrawn{ID: j.Drawn, Gap: j.Gap}
+	}
+	return t
 }
 
 // result is the end of work that is waited for as a whole.

@@ -15,6 +15,7 @@ type served struct {
 	pieces   []string // the text of each token
 	longest  int      // bytes of the longest piece
 	terminal []bool   // tokens that end an answer
+	endings  []int    // the same, as a list
 
 	// What only answers of a given form need is made with the first of them.
 	vocabulary func() *grammar.Vocabulary
@@ -28,7 +29,9 @@ func newServed(e *engine) *served {
 	for t := range s.pieces {
 		s.pieces[t] = e.model.TokenToPiece(t)
 		s.longest = max(s.longest, len(s.pieces[t]))
-		s.terminal[t] = e.ends(t)
+		if s.terminal[t] = e.ends(t); s.terminal[t] {
+			s.endings = append(s.endings, t)
+		}
 	}
 	return s
 }

@@ -178,8 +178,25 @@ func (r *ReplayRequest) check() error {
 	if prompts != 1 {
 		return BadRequest("prompt", "one of prompt_token_ids, prompt and messages is required")
 	}
-	if (len(r.TokenIDs) > 0) == (r.Completion != "") {
+	switch r.FinishReason {
+	case "", FinishLength, FinishStop:
+	default:
+		return BadRequest("finish_reason", "must be %s or %s", FinishStop, FinishLength)
+	}
+	ids, text := len(r.TokenIDs) > 0, r.Completion != ""
+	if ids && text || !ids && !text && r.FinishReason != FinishStop {
 		return BadRequest("token_ids", "one of token_ids and completion is required")
 	}
-	return nil
+	switch {
+	case r.TopK < -1:
+		return BadRequest("top_k", "must be -1 or more")
+	case r.MinP < 0 || r.MinP > 1:
+		return BadRequest("min_p", "must be from 0 to 1")
+	case r.RepetitionPenalty < 0 || r.RepetitionPenalty > 10:
+		return BadRequest("repetition_penalty", "must be above 0 and at most 10")
+	case r.Choice < 0 || r.Choice >= maxChoices:
+		return BadRequest("choice", "must be from 0 to %d", maxChoices-1)
+	}
+	drawn := Sampling{Temperature: r.Temperature, TopP: r.TopP, PresencePenalty: r.PresencePenalty, FrequencyPenalty: r.FrequencyPenalty, LogitBias: r.LogitBias}
+	return drawn.check()
 }

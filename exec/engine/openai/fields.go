@@ -131,6 +131,35 @@ func (r *ReplayRequest) field(name string) any {
 		return &r.TokenIDs
 	case "completion":
 		return &r.Completion
+	case "finish_reason":
+		return &r.FinishReason
+	}
+	return r.drawing(name)
+}
+
+// drawing are the fields that say how an answer was chosen.
+func (r *ReplayRequest) drawing(name string) any {
+	switch name {
+	case "temperature":
+		return &r.Temperature
+	case "top_p":
+		return &r.TopP
+	case "top_k":
+		return &r.TopK
+	case "min_p":
+		return &r.MinP
+	case "presence_penalty":
+		return &r.PresencePenalty
+	case "frequency_penalty":
+		return &r.FrequencyPenalty
+	case "repetition_penalty":
+		return &r.RepetitionPenalty
+	case "logit_bias":
+		return &r.LogitBias
+	case "seed":
+		return &r.Seed
+	case "choice":
+		return &r.Choice
 	}
 	return nil
 }

@@ -191,36 +191,3 @@ type DetokenizeRequest struct {
 type DetokenizeResponse struct {
 	Prompt string `json:"prompt"`
 }
-
-// ReplayRequest is the body of POST /infernet/replay: one of PromptTokenIDs,
-// Prompt and Messages, and one of TokenIDs and Completion.
-type ReplayRequest struct {
-	Model          string    `json:"model,omitempty"`
-	PromptTokenIDs []int     `json:"prompt_token_ids,omitempty"`
-	Prompt         string    `json:"prompt,omitempty"`
-	Messages       []Message `json:"messages,omitempty"`
-	TokenIDs       []int     `json:"token_ids,omitempty"`
-	Completion     string    `json:"completion,omitempty"`
-}
-
-// ReplayResponse says how likely the model holds each claimed token.
-type ReplayResponse struct {
-	Tokens []ReplayToken `json:"tokens"`
-	Usage  *Usage        `json:"usage,omitempty"`
-}
-
-// ReplayToken is one claimed token: its natural log-probability given all
-// before it, its rank (0 the likeliest), and the likeliest at its place.
-type ReplayToken struct {
-	ID      int       `json:"id"`
-	Text    string    `json:"text"`
-	Logprob float64   `json:"logprob"`
-	Rank    int       `json:"rank"`
-	Top     ReplayTop `json:"top"`
-}
-
-// ReplayTop is the likeliest token at a place.
-type ReplayTop struct {
-	ID      int     `json:"id"`
-	Logprob float64 `json:"logprob"`
-}

@@ -1,0 +1,124 @@
+package infer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// pathReplay is the engines' path of replays.
+const pathReplay = "/infernet/replay"
+
+// ReplayAt has an answer replayed by somebody who serves the model: by this
+// node's own engine where it has one, else by a provider drawn at random, paid
+// like any request. None of those in not is asked, nor who shares a key of
+// Deps.Apart with one of them. It returns who replayed it; errors are those of
+// Do.
+func (r *Router) ReplayAt(ctx context.Context, model string, req openai.ReplayRequest, not []identity.PubKey) (openai.ReplayResponse, identity.PubKey, error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return openai.ReplayResponse{}, identity.PubKey{}, openai.BadRequest("", "cannot be written")
+	}
+	q, err := r.prepare(Request{Model: model, Path: pathReplay, Body: body})
+	if err != nil {
+		return openai.ReplayResponse{}, identity.PubKey{}, err
+	}
+	q.session = "" // who answered it holds its cache, and is not to be asked
+	self := r.d.Key.PubKey()
+	if r.d.Local != nil && !slices.Contains(not, self) {
+		if via, ok := r.d.Local(model); ok {
+			if out, err := r.replayed(r.local(ctx, q, via)); err == nil {
+				return out, self, nil
+			} else if ctx.Err() != nil {
+				return out, self, err
+			}
+		}
+	}
+	w := &way{failed: map[identity.PubKey]bool{}}
+	if err := r.chooseApart(ctx, q, w, not); err != nil {
+		return openai.ReplayResponse{}, identity.PubKey{}, asOpenAI(ctx, model, err)
+	}
+	a, _, err := r.race(ctx, q, w.rest)
+	out, err := r.replayed(a, err)
+	if err != nil {
+		return out, identity.PubKey{}, asOpenAI(ctx, model, err)
+	}
+	return out, a.t.peer, nil
+}
+
+// replayed reads the answer to a replay and ends it.
+func (r *Router) replayed(a *answer, err error) (openai.ReplayResponse, error) {
+	var out openai.ReplayResponse
+	if err != nil {
+		return out, err
+	}
+	a.finish()
+	if json.Unmarshal(a.whole, &out) != nil {
+		return openai.ReplayResponse{}, errGarbage
+	}
+	return out, nil
+}
+
+// chooseApart fills in the order in which providers that are independent of
+// not are asked: at random, so that nobody can arrange to be asked.
+func (r *Router) chooseApart(ctx context.Context, q *query, w *way, not []identity.PubKey) error {
+	v, err := r.see(ctx, q.Model)
+	if err != nil {
+		return err
+	}
+	k := r.rank(q, v)
+	if len(k.ranked) == 0 {
+		return r.nobody(q, k)
+	}
+	apart := r.keysOf(not)
+	for _, one := range k.ranked {
+		t := k.targets[one.Index]
+		if !slices.Contains(not, t.peer) && !r.shares(t, apart) {
+			w.rest = append(w.rest, t)
+		}
+	}
+	if len(w.rest) == 0 {
+		return noProvider(q.Model, "nobody who is independent of those who answered before serves it")
+	}
+	for i := len(w.rest) - 1; i > 0; i-- {
+		j := int(r.rand() * float64(i+1))
+		w.rest[i], w.rest[j] = w.rest[j], w.rest[i]
+	}
+	return r.affordable(q, w.rest[0])
+}
+
+// keysOf are what peers are told apart by.
+func (r *Router) keysOf(peers []identity.PubKey) map[string]bool {
+	out := map[string]bool{}
+	if r.d.Apart != nil {
+		for _, p := range peers {
+			for _, key := range r.d.Apart(p) {
+				out[key] = true
+			}
+		}
+	}
+	return out
+}
+
+func (r *Router) shares(t target, keys map[string]bool) bool {
+	if r.d.Apart == nil || len(keys) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(r.d.Apart(t.peer), func(key string) bool { return keys[key] })
+}
+
+// asOpenAI is an error as Do returns it.
+func asOpenAI(ctx context.Context, model string, err error) error {
+	var e *openai.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case ctx.Err() != nil:
+		return &openai.Error{Status: statusGone, Type: openai.TypeInvalidRequest, Message: "the client went away"}
+	}
+	return noProvider(model, err.Error())
+}
