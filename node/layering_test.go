@@ -38,7 +38,7 @@ var onlyImport = map[string][]string{
 
 	"node/infer/choose": {},
 	"node/infer/meter":  {"exec/engine/openai"},
-	"node/infer":        {"node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
+	"node/infer":        {"node/audit", "node/compare", "node/job", "node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 	"node/serving":      {"exec/engine", "exec/engine/openai", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 
 	"store/blob":       {"store", "store/blob/sha", "store/blob/swarm"},
