@@ -60,6 +60,10 @@ type Deps struct {
 	Market  Market
 	Rail    Rail
 	Ledger  *reputation.Ledger
+	Trust   Trust        // nil: by the ledger's own receipts alone
+	Compare Comparer     // nil: results are compared byte by byte alone
+	Replay  Replayer     // nil: what is to be replayed stays inconclusive
+	Around  Surroundings // nil: nothing is known of the network around
 	Penalty func(peer identity.PubKey, points int, reason string)
 	Log     *slog.Logger
 }

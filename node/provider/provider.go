@@ -75,6 +75,8 @@ type Deps struct {
 	Content *content.Library
 	Rail    Rail
 	Ledger  *reputation.Ledger
+	Trust   Trust                 // nil: nobody is known to owe anything
+	Fraud   func(wire.FraudProof) // told what documents prove of a client; may be nil
 	Log     *slog.Logger
 }
 
