@@ -28,8 +28,3 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	}
 	return out, nil
 }
-
-func play(ctx context.Context, cfg Config, s Strategy) (Row, error) {
-	a, _ := about(s)
-	return Row{Strategy: s, Role: a.Role}, ctx.Err()
-}

@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"slices"
+	"time"
+)
+
+const tenDays = 10 * 24 * time.Hour
+
+// row turns what was counted into numbers with intervals.
+func (w *world) row() Row {
+	a, _ := about(w.strategy)
+	t := w.tally
+	out := Row{
+		Strategy: w.strategy, Role: a.Role, Jobs: t.jobs, Done: t.done, Shards: t.shards,
+		Wrong: t.wrong, Accepted: t.wrongRoots, AcceptedShare: Proportion(t.wrongRoots, t.shards),
+	}
+	shards := make([]float64, len(t.overhead))
+	for i := range shards {
+		shards[i] = float64(t.shards) / float64(len(shards))
+	}
+	out.Overhead = Ratio(t.overhead, shards, w.cfg.Seed)
+	out.Cost = Ratio(t.cost, shards, w.cfg.Seed)
+	w.ofPlayers(&out)
+	return out
+}
+
+// ofPlayers fills in what is counted by player.
+func (w *world) ofPlayers(out *Row) {
+	var cheated, caught, audits, blamed, right, paid int
+	var delays []float64
+	var income, shards, total [2][]float64 // of the honest and of the players
+	for _, p := range w.players {
+		side := 0
+		if p.strategy != Honest {
+			side = 1
+			out.Players++
+			if p.cheated {
+				cheated++
+			}
+			if p.cheated && p.caught {
+				caught++
+				delays = append(delays, float64(p.taken))
+			}
+		} else {
+			right, paid = right+p.rightDone, paid+p.rightPaid
+		}
+		if p.strategy == Honest || p.strategy == Slander {
+			audits, blamed = audits+p.audits, blamed+p.blamed
+		}
+		if p.providers[0].judge {
+			continue // paid flat: not to be compared with the others
+		}
+		total[side] = append(total[side], p.income())
+		if p.shards > 0 {
+			income[side], shards[side] = append(income[side], p.income()), append(shards[side], p.shards)
+		}
+	}
+	out.Detected = Proportion(caught, cheated)
+	out.Delay = Mean(delays, w.cfg.Seed)
+	out.FalseBlame = Proportion(blamed, audits)
+	out.Unpaid = Proportion(right-paid, right)
+	out.HonestIncome, out.CheatIncome = Ratio(income[0], shards[0], w.cfg.Seed), Ratio(income[1], shards[1], w.cfg.Seed)
+	out.HonestTotal, out.CheatTotal = Mean(total[0], w.cfg.Seed), Mean(total[1], w.cfg.Seed)
+	out.Curves = w.curves()
+}
+
+// curves are cumulated by day, and by shards delivered.
+func (w *world) curves() Curves {
+	var c Curves
+	days := 0
+	for _, p := range w.players {
+		days = max(days, len(p.byDay))
+	}
+	var sum [2]float64
+	for d := range days {
+		var n [2]float64
+		for _, p := range w.players {
+			if p.providers[0].judge {
+				continue
+			}
+			side := count(p.strategy != Honest)
+			n[side]++
+			if d < len(p.byDay) {
+				sum[side] += p.byDay[d]
+			}
+		}
+		c.Honest = append(c.Honest, Point{float64(d + 1), sum[0] / max(n[0], 1)})
+		if n[1] > 0 {
+			c.Cheat = append(c.Cheat, Point{float64(d + 1), sum[1] / n[1]})
+		}
+	}
+	c.Caught = w.caughtBy()
+	return c
+}
+
+// caughtBy is the share of cheaters caught once each had delivered so many
+// shards, by the estimate of Kaplan and Meier: those not caught yet count for as
+// long as they were seen.
+func (w *world) caughtBy() []Point {
+	type seen struct {
+		at     int
+		caught bool
+	}
+	var all []seen
+	for _, p := range w.players {
+		if p.cheated {
+			all = append(all, seen{p.delivered, p.caught})
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortFunc(all, func(a, b seen) int { return a.at - b.at })
+	free, points := 1.0, []Point{{0, 0}}
+	for i := 0; i < len(all); {
+		at, caught, left := all[i].at, 0, len(all)-i
+		for ; i < len(all) && all[i].at == at; i++ {
+			caught += count(all[i].caught)
+		}
+		free *= 1 - float64(caught)/float64(left)
+		points = append(points, Point{float64(at), 1 - free})
+	}
+	return points
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
