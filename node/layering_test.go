@@ -33,8 +33,9 @@ var mayImport = map[string][]string{
 var onlyImport = map[string][]string{
 	"p2p/identity": {},
 	"p2p/wire":     {"p2p/identity"},
-	"node/job":     {"payments", "p2p/identity", "p2p/wire"},
+	"node/job":     {"node/audit", "payments", "p2p/identity", "p2p/wire"},
 	"node/market":  {"payments", "p2p/identity", "p2p/wire"},
+	"node/audit":   {},
 
 	"node/infer/choose": {},
 	"node/infer/meter":  {"exec/engine/openai"},
@@ -62,7 +63,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
+var pure = []string{"node/job", "node/market", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

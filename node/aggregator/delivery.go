@@ -126,8 +126,8 @@ func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee u
 // are what the client owes, those roots are what the result is made of. A
 // receipt that pays or praises and is not countersigned is refused, for an
 // aggregator could have made it up.
-func checkReceipts(j job.Job, got delivery) (spent uint64, shards []job.Shard, err error) {
-	shards = append(shards, j.Shards...)
+func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, err error) {
+	shards = job.CopyShards(j.Shards)
 	signed := map[part]bool{}
 	for _, c := range got.receipts {
 		ev := c.Doc
@@ -135,7 +135,7 @@ func checkReceipts(j job.Job, got delivery) (spent uint64, shards []job.Shard, e
 		if err != nil || !ofJob(j, ev, r) {
 			return 0, nil, fmt.Errorf("%w: a receipt that is not of this job", errProtocol)
 		}
-		sh := &shards[r.Shard]
+		sh := shards[r.Shard]
 		if r.Verdict == wire.VerdictOK {
 			k := part{r.Shard, r.Provider}
 			switch err := c.Verify(r.Provider); {
@@ -173,7 +173,7 @@ func ofJob(j job.Job, ev wire.Event, r wire.Receipt) bool {
 
 // checkAgreement holds that behind every shard's result stand as many
 // providers as the spec asks for.
-func checkAgreement(j job.Job, shards []job.Shard) error {
+func checkAgreement(j job.Job, shards []*job.Shard) error {
 	for _, sh := range shards {
 		var behind uint32
 		for _, at := range sh.Attempts {

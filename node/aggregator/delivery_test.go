@@ -35,7 +35,7 @@ func newHanded(t *testing.T) *handed {
 		return k
 	}
 	h := &handed{t: t, agg: key(), providers: []*identity.Key{key(), key(), key()}}
-	h.j = job.Job{ID: wire.RandomID(), Shards: []job.Shard{{Index: 0}, {Index: 1}}}
+	h.j = job.Job{ID: wire.RandomID(), Shards: []*job.Shard{{Index: 0}, {Index: 1}}}
 	h.j.Budget = payments.Amount{Value: 100, Unit: payments.Credits}
 	h.j.Image.Digest = "sha256:" + wire.RandomID().String()
 	h.j.Spec.Aggregator, h.j.Spec.Payment.Rail, h.j.Spec.Verify.Agree = h.agg.PubKey(), "credit", 2

@@ -43,7 +43,7 @@ const batchBytes = 512 << 10
 // written is what of a job is in the store.
 type written struct {
 	head   []byte
-	shards []job.Shard
+	shards []*job.Shard
 	gen    uint64
 }
 
@@ -86,7 +86,7 @@ type row struct {
 func (w *written) changed(j job.Job) ([]row, error) {
 	var rows []row
 	for i := range j.Shards {
-		if i < len(w.shards) && sameShard(&w.shards[i], &j.Shards[i]) {
+		if i < len(w.shards) && sameShard(w.shards[i], j.Shards[i]) {
 			continue
 		}
 		data, err := json.Marshal(j.Shards[i])
@@ -256,8 +256,8 @@ func decodeJob(r store.Reader, data []byte) (job.Job, error) {
 		if err != nil || index != uint64(len(h.Shards)) {
 			return fmt.Errorf("decode job: a shard is missing before %q", key)
 		}
-		h.Shards = append(h.Shards, job.Shard{})
-		return json.Unmarshal(value, &h.Shards[index])
+		h.Shards = append(h.Shards, &job.Shard{})
+		return json.Unmarshal(value, h.Shards[index])
 	})
 	if err == nil && len(h.Shards) != h.Count {
 		err = fmt.Errorf("decode job: %d of %d shards are stored", len(h.Shards), h.Count)

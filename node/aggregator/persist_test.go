@@ -72,7 +72,7 @@ func largeJob(shards int) job.Job {
 		Budget: payments.Amount{Value: 9, Unit: payments.Credits}, Created: time.Now().UTC().Round(0),
 	}
 	for i := range shards {
-		j.Shards = append(j.Shards, job.Shard{
+		j.Shards = append(j.Shards, &job.Shard{
 			Index: uint32(i), State: job.ShardQueued, Wanted: 1,
 			Input:    job.Input{CID: fmt.Sprintf("cid-%d", i), Units: 5},
 			Attempts: []job.Attempt{{State: job.AttemptRunning, Class: "c"}},
@@ -83,7 +83,7 @@ func largeJob(shards int) job.Job {
 
 // touch is what a step does to one shard: it never writes to what was given.
 func touch(j job.Job, i int) job.Job {
-	j.Shards = append([]job.Shard(nil), j.Shards...)
+	j.Shards = job.CopyShards(j.Shards)
 	j.Shards[i].Attempts = append([]job.Attempt(nil), j.Shards[i].Attempts...)
 	j.Shards[i].Attempts[0].Class += "x"
 	return j
@@ -166,7 +166,7 @@ func TestLargeJobsAreWrittenWhole(t *testing.T) {
 	}
 	stored(t, disk, j)
 	next := j
-	next.Shards = append([]job.Shard(nil), j.Shards...)
+	next.Shards = job.CopyShards(j.Shards)
 	for i := range next.Shards {
 		next.Shards[i].State = job.ShardRejected
 	}

@@ -99,7 +99,7 @@ func (m *machine) exclude(p identity.PubKey, code string) {
 		return
 	}
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		for k := range sh.Attempts {
 			if a := &sh.Attempts[k]; a.Provider == p && a.State.Live() {
 				if a.State == AttemptFetched {
@@ -154,7 +154,7 @@ func (a Attempt) evidence() []ID {
 }
 
 // live counts the attempts that can still bring a result, in those with a commit.
-func (s Shard) live() (live, in int) {
+func (s *Shard) live() (live, in int) {
 	for _, a := range s.Attempts {
 		if a.State.Live() {
 			live++
@@ -167,4 +167,4 @@ func (s Shard) live() (live, in int) {
 }
 
 // decided reports whether the shard has a result or never will.
-func (s Shard) decided() bool { return s.State == ShardVerified || s.State.Final() }
+func (s *Shard) decided() bool { return s.State == ShardVerified || s.State.Final() }

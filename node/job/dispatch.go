@@ -14,7 +14,7 @@ func (m *machine) dispatch() {
 	}
 	var starving, blocked, waiting bool
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		if sh.decided() {
 			continue
 		}
@@ -145,7 +145,7 @@ func (m *machine) offer(sh *Shard, c Candidate, second bool) {
 }
 
 // spent counts the attempts that brought nothing through no wish of this side.
-func (s Shard) spent() int {
+func (s *Shard) spent() int {
 	n := 0
 	for _, a := range s.Attempts {
 		if a.State != AttemptCancelled {
@@ -179,7 +179,7 @@ func (m *machine) inFlight() uint64 {
 // back what is reserved for attempts that turn out bad.
 func (m *machine) mayFree() bool {
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		if live, _ := sh.live(); !sh.decided() && live >= int(sh.Wanted) {
 			return true
 		}

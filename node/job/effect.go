@@ -30,6 +30,7 @@ type Match struct {
 type Dispatch struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`
+	Wire     uint32          `json:"wire"`
 	Provider identity.PubKey `json:"provider"`
 	Quote    ID              `json:"quote"`
 	Class    string          `json:"class,omitempty"`
@@ -45,6 +46,7 @@ type Dispatch struct {
 type RequestReveal struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`
+	Wire     uint32          `json:"wire"`
 	Provider identity.PubKey `json:"provider"`
 	Commits  []ID            `json:"commits"`
 }
@@ -54,13 +56,17 @@ type RequestReveal struct {
 type Fetch struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`
+	Wire     uint32          `json:"wire"`
 	Provider identity.PubKey `json:"provider"`
 	Root     string          `json:"root"`
 	Size     uint64          `json:"size"`
 }
 
+// KnownAnswer stands for the known answer of a canary among the attempts of a Compare.
+const KnownAnswer = 1<<32 - 1
+
 // Compare groups the results of these attempts by equality: Compared.
-// Roots[i] belongs to Attempts[i].
+// Roots[i] belongs to Attempts[i]; one of them may be KnownAnswer.
 type Compare struct {
 	Shard      uint32   `json:"shard"`
 	Attempts   []uint32 `json:"attempts"`
@@ -68,17 +74,33 @@ type Compare struct {
 	Comparator string   `json:"comparator"`
 }
 
+// Audit replays a revealed result at somebody else's, or on the own engine:
+// Audited. Not are those that may not do it: its provider and who replayed it before.
+type Audit struct {
+	Shard    uint32            `json:"shard"`
+	Attempt  uint32            `json:"attempt"`
+	Try      uint32            `json:"try"` // from 1: a mismatch is confirmed by another
+	Wire     uint32            `json:"wire"`
+	Provider identity.PubKey   `json:"provider"`
+	Root     string            `json:"root"`
+	Size     uint64            `json:"size"`
+	Not      []identity.PubKey `json:"not,omitempty"`
+}
+
 // Verdicts of a settlement.
 const (
 	VerdictOK     = "ok"
 	VerdictBad    = "bad"
 	VerdictFailed = "failed"
+	// VerdictInconclusive is neither: not paid and not blamed.
+	VerdictInconclusive = "inconclusive"
 )
 
 // Labels say how a result was made sure of.
 const (
 	LabelClaimed    = "claimed"    // one provider says so
 	LabelReplicated = "replicated" // enough independent providers agree
+	LabelAudited    = "audited"    // replayed, held against a known answer, or confirmed by one's own validator
 )
 
 // Settle sends the verdict, pays Amount when it is ok (Amount is zero
@@ -86,9 +108,14 @@ const (
 type Settle struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`
+	Wire     uint32          `json:"wire"`
 	Provider identity.PubKey `json:"provider"`
 	Verdict  string          `json:"verdict"`
 	Label    string          `json:"label,omitempty"`
+	Class    string          `json:"class,omitempty"`
+	Blame    string          `json:"blame,omitempty"`    // whose fault it is that the verdict is not ok, see Blame
+	Audits   uint32          `json:"audits,omitempty"`   // results and replays it was compared with
+	RatePPM  uint32          `json:"rate_ppm,omitempty"` // of the lottery over its commit
 	Amount   payments.Amount `json:"amount"`
 	Reason   Reason          `json:"reason,omitzero"`
 	Evidence []ID            `json:"evidence,omitempty"` // commit and reveal events the verdict rests on
@@ -98,6 +125,7 @@ type Settle struct {
 type Abort struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`
+	Wire     uint32          `json:"wire"`
 	Provider identity.PubKey `json:"provider"`
 	Reason   Reason          `json:"reason,omitzero"`
 }
@@ -108,8 +136,8 @@ type Merge struct {
 	Roots []string `json:"roots"` // by shard index
 }
 
-// Finish says that the job is over: reveal the secret, tell the client, release
-// what is held. Acked.
+// Finish says that the job is over: disclose the secret to every provider that
+// committed, tell the client, release what is held. Acked.
 type Finish struct {
 	State State `json:"state"`
 }
@@ -138,6 +166,11 @@ func (e Compare) Key() string {
 }
 
 // Key implements Effect.
+func (e Audit) Key() string {
+	return fmt.Sprintf("audit/%d/%d/%d", e.Shard, e.Attempt, e.Try)
+}
+
+// Key implements Effect.
 func (e Settle) Key() string { return attemptKey("settle", e.Shard, e.Attempt) }
 
 // Key implements Effect.
@@ -158,6 +191,7 @@ func (Dispatch) kind() string      { return "dispatch" }
 func (RequestReveal) kind() string { return "request_reveal" }
 func (Fetch) kind() string         { return "fetch" }
 func (Compare) kind() string       { return "compare" }
+func (Audit) kind() string         { return "audit" }
 func (Settle) kind() string        { return "settle" }
 func (Abort) kind() string         { return "abort" }
 func (Merge) kind() string         { return "merge" }

@@ -59,6 +59,8 @@ func decodeEffect(t tagged) (Effect, error) {
 		return strict[Fetch](t)
 	case Compare{}.kind():
 		return strict[Compare](t)
+	case Audit{}.kind():
+		return strict[Audit](t)
 	case Settle{}.kind():
 		return strict[Settle](t)
 	case Abort{}.kind():

@@ -32,6 +32,24 @@ type Matched struct {
 	Now        time.Time
 }
 
+// Audited answers Audit: what a replay said of a result. Try is that of the
+// effect, Evidence are CIDs and document ids.
+type Audited struct {
+	Shard, Attempt, Try uint32
+	Answer              string // AnswerMatch, AnswerMismatch or AnswerInconclusive
+	Score               float64
+	Why                 string
+	Evidence            []string
+	Now                 time.Time
+}
+
+// Answers of a comparison.
+const (
+	AnswerMatch        = "match"
+	AnswerMismatch     = "mismatch"
+	AnswerInconclusive = "inconclusive" // punishes nobody
+)
+
 // Progressed is a provider's report. State is accepted, fetching or running.
 type Progressed struct {
 	Shard, Attempt uint32
@@ -77,11 +95,15 @@ type AttemptFailed struct {
 }
 
 // Compared answers Compare: the attempts equal to each other, group by group.
-// An attempt in no group stands alone. Inconclusive punishes nobody.
+// An attempt in no group stands alone. Unsure are those that can neither be
+// called equal to the biggest group nor different from it: they have no say and
+// are not blamed. Inconclusive says so of all of them.
 type Compared struct {
 	Shard        uint32
 	Groups       [][]uint32
+	Unsure       []uint32
 	Inconclusive bool
+	Why          string
 	Now          time.Time
 }
 
@@ -120,8 +142,12 @@ type MergeFailed struct {
 	Now  time.Time
 }
 
-// Tick is the passing of time; send one every second or so.
-type Tick struct{ Now time.Time }
+// Tick is the passing of time; send one every second or so. Offline says that
+// this node has lost its own network: nothing is late then.
+type Tick struct {
+	Offline bool
+	Now     time.Time
+}
 
 // Resumed is sent once after a restart, before the outbox is replayed: deadlines
 // of attempts move by the time this node was away.
@@ -146,6 +172,7 @@ func (e Progressed) at() time.Time      { return e.Now }
 func (e Committed) at() time.Time       { return e.Now }
 func (e Revealed) at() time.Time        { return e.Now }
 func (e Fetched) at() time.Time         { return e.Now }
+func (e Audited) at() time.Time         { return e.Now }
 func (e AttemptFailed) at() time.Time   { return e.Now }
 func (e Compared) at() time.Time        { return e.Now }
 func (e Settled) at() time.Time         { return e.Now }
@@ -163,6 +190,7 @@ func (Progressed) name() string      { return "progressed" }
 func (Committed) name() string       { return "committed" }
 func (Revealed) name() string        { return "revealed" }
 func (Fetched) name() string         { return "fetched" }
+func (Audited) name() string         { return "audited" }
 func (AttemptFailed) name() string   { return "attempt_failed" }
 func (Compared) name() string        { return "compared" }
 func (Settled) name() string         { return "settled" }

@@ -44,6 +44,8 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 		"verify": d.sub(map[string]field{
 			"mode": d.text(&s.Verify.Mode), "replicas": d.positive(&s.Verify.Replicas),
 			"agree": d.positive(&s.Verify.Agree), "compare": d.text(&s.Verify.Compare),
+			"rate": d.share(&s.Verify.Rate), "profile": d.text(&s.Verify.Profile),
+			"image": d.text(&s.Verify.Image), "validators": d.npubs(&s.Verify.Validators),
 		}),
 		"payment": d.sub(map[string]field{
 			"rail": d.text(&s.Payment.Rail), "max": d.amount(&s.Payment.Max),
@@ -209,6 +211,23 @@ func (d *decoder) npub(to *identity.PubKey) field {
 			return
 		}
 		*to = p
+	}
+}
+
+func (d *decoder) npubs(to *[]identity.PubKey) field {
+	return func(key string, n *yaml.Node) {
+		if n.Kind != yaml.SequenceNode {
+			d.wrong(n, key, "a list")
+			return
+		}
+		for i, c := range n.Content {
+			var p identity.PubKey
+			item := fmt.Sprintf("%s[%d]", key, i)
+			d.places[item] = Place{Line: c.Line, Col: c.Column}
+			if d.npub(&p)(item, c); !p.IsZero() {
+				*to = append(*to, p)
+			}
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (m *machine) windDown() {
 	}
 	hard := m.j.Ending != StateFailed || m.now.After(m.j.Deadline)
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		if sh.decided() {
 			continue
 		}
@@ -132,7 +132,7 @@ func progress(sh *Shard) ShardState {
 func (m *machine) deriveJob() {
 	decided, paying, progressed, committed := true, false, false, true
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		_, in := sh.live()
 		decided = decided && sh.decided()
 		paying = paying || sh.State == ShardVerified

@@ -5,7 +5,8 @@ import "time"
 // Bounds of the machine.
 const (
 	MaxLog    = 256    // transitions kept in a job
-	MaxShards = 10_000 // shards of a job
+	MaxShards = 10_000 // shards of a job, those with a known answer not counted
+	MaxKnown  = 5_000  // shards with a known answer
 
 	offerTimeout  = 20 * time.Second // an Accept not answered
 	revealTimeout = 30 * time.Second // a reveal not sent
@@ -64,6 +65,10 @@ const (
 	CodeInconclusive = "inconclusive"  // the results could not be compared
 	CodeUnpaid       = "unpaid"        // the payment certainly did not happen
 	CodeUnknown      = "unknown"       // whether the payment happened is not known
+	CodeProtocol     = "protocol"      // a malformed document, or one for something else
+	CodeOffline      = "offline"       // this node's own network was down
+	CodeCaught       = "caught"        // its provider was caught in another shard
+	CodeCanary       = "canary"        // a shard that checks the providers was given up
 )
 
 // outage reports whether a code is what a provider that went away looks like.

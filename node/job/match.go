@@ -26,7 +26,7 @@ func (m *machine) submit(e Submit) error {
 		Created: m.now, Deadline: m.now.Add(s.Timeouts.Job),
 	}
 	for i, in := range e.Inputs {
-		m.j.Shards = append(m.j.Shards, Shard{
+		m.j.Shards = append(m.j.Shards, &Shard{
 			Index: uint32(i), Input: in, State: ShardQueued, Wanted: s.Verify.Replicas,
 		})
 	}
@@ -107,7 +107,7 @@ func (m *machine) countStarved() {
 	}
 	starving := false
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		if sh.decided() {
 			continue
 		}

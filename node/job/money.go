@@ -51,7 +51,7 @@ func (m *machine) outlook() (low, high payments.Amount) {
 	low = plus(m.j.Spent, m.j.Reserved)
 	high = low
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		if sh.decided() {
 			continue
 		}

@@ -92,7 +92,7 @@ func (m *machine) retrySettlements() {
 		if !ok {
 			continue
 		}
-		sh := &m.j.Shards[s.Shard]
+		sh := m.j.Shards[s.Shard]
 		a := &sh.Attempts[s.Attempt]
 		switch {
 		case over && a.State == AttemptOK:

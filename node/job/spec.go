@@ -18,10 +18,19 @@ const (
 	MergeConcat = "concat" // the results' files one after the other, in shard order
 	MergeNone   = "none"   // a folder with one entry per shard
 
-	VerifyNone   = "none"   // one provider, believed
-	VerifyQuorum = "quorum" // Agree of Replicas providers must agree
+	VerifyNone     = "none"     // one provider, believed
+	VerifyAdaptive = "adaptive" // one provider; a lottery, by what is known of it, asks for a second
+	VerifySample   = "sample"   // the same at a fixed rate
+	VerifyQuorum   = "quorum"   // Agree of Replicas providers must agree
+	VerifyCanary   = "canary"   // one provider; extra shards have a known answer
+	VerifyReplay   = "replay"   // one provider; a lottery chooses answers to be replayed
 
-	CompareExact = "exact" // byte for byte
+	CompareExact     = "exact"     // byte for byte
+	CompareNumeric   = "numeric"   // numbers within a tolerance
+	CompareText      = "text"      // generated text, by replaying its tokens; with replay only
+	CompareEmbedding = "embedding" // vectors by their cosine
+	CompareImage     = "image"     // pictures by structure
+	CompareContainer = "container" // the image in verify.image decides
 
 	RailCredit = "credit"
 )
@@ -89,10 +98,14 @@ type Resources struct {
 
 // Verify says how results are made sure of.
 type Verify struct {
-	Mode     string `json:"mode"`
-	Replicas uint32 `json:"replicas"`
-	Agree    uint32 `json:"agree"`
-	Compare  string `json:"compare"`
+	Mode       string            `json:"mode"`
+	Replicas   uint32            `json:"replicas"` // of the first round; the lottery may add one
+	Agree      uint32            `json:"agree"`
+	Compare    string            `json:"compare"`
+	Rate       uint32            `json:"rate,omitempty"`       // ppm: of audits, or of canaries
+	Profile    string            `json:"profile,omitempty"`    // CID of the comparator's signed thresholds
+	Image      string            `json:"image,omitempty"`      // of a comparator of one's own
+	Validators []identity.PubKey `json:"validators,omitempty"` // whose word on a disputed result decides
 }
 
 // Payment says what may be spent on the whole job, and over which rail.

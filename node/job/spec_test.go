@@ -72,7 +72,7 @@ task: {imagge: x, seed: -1, env: {INFERNET_X: 1}}
 inputs: []
 split: {by: words, size: 0}
 resources: {cpu: lots, memory: 512, disk: 1 GB, gpu: 1.5}
-verify: {mode: sample, replicas: 2, agree: 3, compare: numeric}
+verify: {mode: hopeful, rate: 0, agree: 3, compare: guessing}
 payment: {rail: bitcoin, max: 10 credits}
 timeouts: {shard: 60, job: }
 aggregator: npub1nobody
@@ -86,7 +86,7 @@ colour: blue
 	want := []string{
 		"1:7 name", "2:7 kind", "3:1 kind", "4:7 task.image", "4:8 task.imagge", "4:25 task.seed", "4:48 task.env.INFERNET_X",
 		"5:9 inputs", "6:13 split.by", "6:26 split.size", "7:18 resources.cpu", "7:32 resources.memory",
-		"7:43 resources.disk", "7:54 resources.gpu", "8:16 verify.mode", "8:45 verify.agree? ", "8:57 verify.compare",
+		"7:43 resources.disk", "7:54 resources.gpu", "8:16 verify.mode", "8:31 verify.rate", "8:52 verify.compare",
 		"9:17 payment.rail", "9:31 payment.max", "10:19 timeouts.shard", "10:27 timeouts.job", "11:13 aggregator", "12:1 colour",
 	}
 	have := map[string]bool{}

@@ -115,13 +115,13 @@ func (m *machine) advance() {
 		return
 	}
 	for i := range m.j.Shards {
-		m.openRound(&m.j.Shards[i])
-		m.askCompare(&m.j.Shards[i])
+		m.openRound(m.j.Shards[i])
+		m.askCompare(m.j.Shards[i])
 	}
 	m.dispatch()
 	m.windDown()
 	for i := range m.j.Shards {
-		m.deriveShard(&m.j.Shards[i])
+		m.deriveShard(m.j.Shards[i])
 	}
 	m.deriveJob()
 }
@@ -194,7 +194,7 @@ func (m *machine) find(shard, attempt uint32) (*Shard, *Attempt, error) {
 	if uint64(shard) >= uint64(len(m.j.Shards)) {
 		return nil, nil, m.refuse(fmt.Sprintf("shard %d", shard), "", "there is no such shard")
 	}
-	sh := &m.j.Shards[shard]
+	sh := m.j.Shards[shard]
 	if uint64(attempt) >= uint64(len(sh.Attempts)) {
 		return nil, nil, m.refuse(subject(shard, attempt), "", "there is no such attempt")
 	}

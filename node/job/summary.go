@@ -65,7 +65,7 @@ func (j Job) Summary() Summary {
 	return s
 }
 
-func (s *Summary) attempt(j Job, sh Shard, a Attempt) {
+func (s *Summary) attempt(j Job, sh *Shard, a Attempt) {
 	p := s.provider(j, a.Provider)
 	if a.Copy {
 		s.Copies++
@@ -114,7 +114,7 @@ func (s *Summary) provider(j Job, p identity.PubKey) *ProviderSum {
 	return &s.Providers[len(s.Providers)-1]
 }
 
-func (s Shard) agreeing() []ID {
+func (s *Shard) agreeing() []ID {
 	var ids []ID
 	for _, a := range s.Attempts {
 		if a.State == AttemptOK || a.State == AttemptSettled {

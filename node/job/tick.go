@@ -54,7 +54,7 @@ func (m *machine) expiredReason() Reason {
 // lateAttempts fails what is past its deadline.
 func (m *machine) lateAttempts() {
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		for k := range sh.Attempts {
 			a := &sh.Attempts[k]
 			if !a.State.Live() || a.Deadline.IsZero() || !m.now.After(a.Deadline) {
@@ -88,7 +88,7 @@ func (m *machine) stragglers() {
 	limit := max(stragglerFactor*usual, stragglerFloor)
 	m.countBusy()
 	for i := range m.j.Shards {
-		sh := &m.j.Shards[i]
+		sh := m.j.Shards[i]
 		live, _ := sh.live()
 		if sh.decided() || live != int(sh.Wanted) || sh.spent() >= m.j.Spec.MaxAttempts() {
 			continue // short of attempts, or has its copy already

@@ -47,6 +47,36 @@ func (d *decoder) positive(to *uint32) field {
 	}
 }
 
+// share reads a part of one, as 5% or 0.05, into parts per million.
+func (d *decoder) share(to *uint32) field {
+	return func(key string, n *yaml.Node) {
+		ppm, ok := parseShare(n.Value)
+		if n.Kind != yaml.ScalarNode || !ok || ppm == 0 {
+			d.bad(n, key, fmt.Sprintf("%.40q is no rate", n.Value), "write 5% or 0.05: more than 0 and at most 100%, four decimals of a percent")
+			return
+		}
+		*to = ppm
+	}
+}
+
+// parseShare reads digits and at most one point, exactly: what does not come out
+// as whole parts per million, or is more than one, is refused.
+func parseShare(s string) (ppm uint32, ok bool) {
+	decimals := 6
+	if t, percent := strings.CutSuffix(s, "%"); percent {
+		s, decimals = t, 4
+	}
+	whole, part, point := strings.Cut(s, ".")
+	if whole == "" || len(whole) > 3 || len(part) > decimals || (point && part == "") {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(whole+part+strings.Repeat("0", decimals-len(part)), 10, 32)
+	if err != nil || v > 1_000_000 || strings.ContainsAny(whole+part, "+-_") {
+		return 0, false
+	}
+	return uint32(v), true
+}
+
 // cpu reads processors: 1, 0.5 or 500m.
 func (d *decoder) cpu(to *uint64) field {
 	return func(key string, n *yaml.Node) {

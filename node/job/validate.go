@@ -38,7 +38,7 @@ const (
 
 // ApplyDefaults fills in what was not written. It is the only place that knows
 // a default. Files and lines are split one by one unless a size is given;
-// verification is a quorum of two that must agree.
+// verification is adaptive, or a quorum where replicas or agree are given.
 func (s *Spec) ApplyDefaults() {
 	fill(&s.Kind, KindBatch)
 	fill(&s.Split.By, SplitNone)
@@ -50,15 +50,7 @@ func (s *Spec) ApplyDefaults() {
 	fill(&s.Resources.MemoryBytes, DefaultMemory)
 	fill(&s.Resources.DiskBytes, DefaultDisk)
 	fill(&s.Resources.PIDs, DefaultPIDs)
-	fill(&s.Verify.Mode, VerifyQuorum)
-	if s.Verify.Mode == VerifyQuorum {
-		fill(&s.Verify.Replicas, max(DefaultReplicas, s.Verify.Agree))
-		fill(&s.Verify.Agree, min(DefaultAgree, s.Verify.Replicas))
-	} else {
-		fill(&s.Verify.Replicas, 1)
-		fill(&s.Verify.Agree, 1)
-	}
-	fill(&s.Verify.Compare, CompareExact)
+	s.Verify.applyDefaults()
 	fill(&s.Payment.Rail, RailCredit)
 	if s.Payment.Max.Unit == "" {
 		s.Payment.Max = payments.Amount{Value: DefaultMax, Unit: payments.Credits}
@@ -182,28 +174,6 @@ func (s Spec) checkTask(v *checker) {
 		v.say(textOK(kv[1]), key, "", "longer than %d bytes, or not text", MaxText)
 	}
 	v.say(textOK(s.Model), "model", "", "too long, or not text")
-}
-
-func (s Spec) checkVerify(v *checker) {
-	q := s.Verify
-	switch q.Mode {
-	case VerifyNone:
-		v.say(q.Replicas == 1 && q.Agree == 1, "verify.replicas", "use mode: quorum", "mode none runs each shard once")
-	case VerifyQuorum:
-		v.say(q.Replicas >= 1 && q.Replicas <= MaxReplicas, "verify.replicas", "", "%d is not between 1 and %d", q.Replicas, MaxReplicas)
-		v.say(q.Agree >= 1 && q.Agree <= q.Replicas, "verify.agree", "at most verify.replicas", "%d of %d cannot agree", q.Agree, q.Replicas)
-		v.say(2*q.Agree > q.Replicas, "verify.agree", "more than half of verify.replicas", "%d of %d could agree twice, on different results", q.Agree, q.Replicas)
-	case "sample", "canary", "replay":
-		v.say(false, "verify.mode", "use quorum or none", "%s is not available yet", q.Mode)
-	default:
-		v.oneOf("verify.mode", q.Mode, VerifyNone, VerifyQuorum)
-	}
-	switch q.Compare {
-	case "numeric", "text", "embedding", "image":
-		v.say(false, "verify.compare", "use exact", "%s is not available yet", q.Compare)
-	default:
-		v.oneOf("verify.compare", q.Compare, CompareExact)
-	}
 }
 
 func (s Spec) checkBounds(v *checker) {

@@ -25,7 +25,7 @@ func (m *machine) askCompare(sh *Shard) {
 	if len(c.Attempts) < int(sh.Wanted) {
 		return
 	}
-	if m.j.Spec.Verify.Mode == VerifyNone {
+	if m.j.Spec.Verify.Mode != VerifyQuorum && len(c.Attempts) == 1 {
 		m.accept(sh, c.Attempts, LabelClaimed)
 		return
 	}
@@ -39,7 +39,7 @@ func (m *machine) compared(e Compared) error {
 	if uint64(e.Shard) >= uint64(len(m.j.Shards)) {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), "", "there is no such shard")
 	}
-	sh := &m.j.Shards[e.Shard]
+	sh := m.j.Shards[e.Shard]
 	asked, ok := m.comparison(sh)
 	if !ok {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), string(sh.State), "no comparison was asked for")
