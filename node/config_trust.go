@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -12,6 +13,10 @@ type TrustConfig struct {
 	Validators     []string // npubs of validators that this node trusts: they decide disputes
 	ValidatorPrice uint64   // credits for one verdict of this node, whatever it is; with the validator role
 }
+
+// OperatorPath is the file of the signed binding, the JSON of an event, that
+// says whose this node is. There is none where nobody says so.
+func OperatorPath(home string) string { return filepath.Join(home, "operator.json") }
 
 // DefaultValidatorPrice is what a validator takes for a verdict when nothing
 // else is said.

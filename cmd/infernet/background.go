@@ -28,7 +28,7 @@ func (a *app) background(ctx context.Context) (*api.Client, error) {
 	if err := a.makeHome(); err != nil {
 		return nil, err
 	}
-	secret, err := a.passphraseOf(a.keyPath())
+	secret, err := a.passphraseOf(a.keyPath(), "node key")
 	if err != nil {
 		return nil, err
 	}

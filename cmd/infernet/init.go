@@ -57,14 +57,19 @@ without a key makes one.`,
 	return c
 }
 
-// newKey makes and saves a key; os.ErrExist when there is one.
+// newKey makes and saves the node's key; os.ErrExist when there is one.
 func (a *app) newKey(passphrase []byte) (*identity.Key, error) {
+	return newKeyFile(a.keyPath(), passphrase)
+}
+
+// newKeyFile makes a key and saves it; os.ErrExist when there is a file.
+func newKeyFile(path string, passphrase []byte) (*identity.Key, error) {
 	k, err := identity.Generate()
 	if err != nil {
 		return nil, err
 	}
-	if err := identity.Save(a.keyPath(), k, passphrase); err != nil {
-		return nil, fmt.Errorf("make node key: %w", err)
+	if err := identity.Save(path, k, passphrase); err != nil {
+		return nil, fmt.Errorf("make key: %w", err)
 	}
 	return k, nil
 }

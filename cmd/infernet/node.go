@@ -186,7 +186,7 @@ func (a *app) runNode(ctx context.Context, cfg node.Config, log *slog.Logger) er
 	if err := a.makeHome(); err != nil {
 		return err
 	}
-	secret, err := a.passphraseOf(a.keyPath())
+	secret, err := a.passphraseOf(a.keyPath(), "node key")
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,19 @@ import (
 // passphraseEnv is the environment variable that opens an encrypted key.
 const passphraseEnv = "INFERNET_PASSPHRASE"
 
+// openKey loads a key file, and asks for its passphrase where it needs one;
+// what says whose it is. os.ErrNotExist when there is none.
+func (a *app) openKey(path, what string) (*identity.Key, error) {
+	secret, err := a.passphraseOf(path, what)
+	if err != nil {
+		return nil, err
+	}
+	return identity.Load(path, secret)
+}
+
 // passphraseOf returns what opens a key file: nil for a plain or missing one,
 // else the environment's passphrase, else what the person types.
-func (a *app) passphraseOf(keyPath string) ([]byte, error) {
+func (a *app) passphraseOf(keyPath, what string) ([]byte, error) {
 	locked, err := encrypted(keyPath)
 	if err != nil || !locked {
 		return nil, err
@@ -26,7 +36,7 @@ func (a *app) passphraseOf(keyPath string) ([]byte, error) {
 	if !terminal(a.in) {
 		return nil, identity.ErrNeedPassphrase
 	}
-	return a.ask("passphrase of the node key: ")
+	return a.ask("passphrase of the " + what + ": ")
 }
 
 // newPassphrase asks twice.

@@ -28,7 +28,7 @@ Every participant runs this program.`
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.resolveHome() }
 
 	root.AddCommand(
-		initCmd(a), doctorCmd(a), versionCmd(a),
+		initCmd(a), operatorCmd(a), doctorCmd(a), versionCmd(a),
 		nodeCmd(a), statusCmd(a), stopCmd(a),
 		devnetCmd(a), demoCmd(a), benchCmd(a), simCmd(a),
 		chatCmd(a), runCmd(a), jobCmd(a),
