@@ -56,7 +56,17 @@ func wreck(t *testing.T, m Message, v reflect.Value, path string) {
 	case reflect.Int64:
 		try(t, m, v, int64(math.MaxInt64), path)
 		try(t, m, v, int64(-2), path)
-	case reflect.Bool:
+	case reflect.Int:
+		try(t, m, v, reflect.ValueOf(math.MaxInt32).Convert(v.Type()).Interface(), path)
+	case reflect.Map: // of numbers by name
+		many := map[string]string{}
+		for i := range 1000 {
+			many[string(rune('a'+i%26))+long(i)] = "1"
+		}
+		for _, bad := range []any{many, map[string]string{"": "1"}, map[string]string{"a b": "1"}, map[string]string{"a": "0x1p4"}} {
+			try(t, m, v, bad, path)
+		}
+	case reflect.Bool, reflect.Uint8, reflect.Uint16: // every step and every day is good
 	default:
 		t.Errorf("%s: no test for %s", path, v.Kind())
 	}

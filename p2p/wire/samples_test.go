@@ -30,8 +30,14 @@ const (
 
 // sample is one kind: a message with every field set, and its decoder.
 type sample struct {
+	name   string // of its vector
 	msg    Message
 	decode func(Event) (Message, error)
+}
+
+func named(name string, s sample) sample {
+	s.name = name
+	return s
 }
 
 func of[T any, PT interface {
@@ -39,7 +45,7 @@ func of[T any, PT interface {
 	Message
 	walk(codec)
 }](m T) sample {
-	return sample{PT(&m), func(e Event) (Message, error) {
+	return sample{PT(&m).Kind().String(), PT(&m), func(e Event) (Message, error) {
 		got, err := Decode[T, PT](e)
 		return PT(&got), err
 	}}
@@ -53,7 +59,7 @@ func samples(t testing.TB) []sample {
 		of(JobOffer{Job: job, Name: "classify \"reviews\" · été", Image: testDigest, ImageCID: testCID, ModelCID: testCID,
 			Comparator: "exact", Shards: 8, UnitsPerShard: 25, CPUMillis: 1000, MemoryBytes: 512 << 20, DiskBytes: 1 << 30,
 			PIDs: 64, GPUs: 1, VRAMBytes: 24 << 30, MaxPrice: 125, Unit: "credits", Rail: "credit",
-			ShardTimeoutMS: 60_000, Deadline: second + 600, AuditCommit: testID(9), Class: "amd64/avx2"}),
+			ShardTimeoutMS: 60_000, Deadline: second + 600, AuditCommit: testID(9), AuditMin: 50_000, Class: "amd64/avx2"}),
 		of(Quote{Offer: testID(2), Job: job, Price: Rate{Base: 5, PerUnit: 2}, Unit: "credits", Rail: "credit", Slots: 2,
 			ETAMS: 1500, Class: "amd64/avx2", CreditLeft: 900, Expires: second + 30, HasImage: true, HasModel: true}),
 		of(Accept{Quote: testID(3), Job: job, Shard: 7, Attempt: 1, Image: testDigest, ImageCID: testCID, ModelCID: testCID,
@@ -72,10 +78,8 @@ func samples(t testing.TB) []sample {
 		of(Progress{Job: job, Shard: 7, Attempt: 1, State: StateFetching, Detail: "12 of 40 MiB"}),
 		of(Delegate{Job: job, Spec: `{"name":"classify","kind":"batch"}`, Fee: 10, Max: 1000, Unit: "credits",
 			Rail: "credit", Deadline: second + 600, Sources: []identity.PubKey{key(2)}}),
-		of(Receipt{Job: job, Shard: 7, Attempt: 1, Provider: key(2), Payer: key(1), Image: testDigest, ModelCID: testCID,
-			Units: 25, InTokens: 10, OutTokens: 15, Amount: 55, Unit: "credits", Rail: "credit", Verdict: VerdictOK, Label: LabelReplicated,
-			Comparator: "exact", Root: testCID, Commit: testID(5), Reveal: testID(10), VerdictID: testID(11),
-			PayRef: job.String() + "/7/1", StartedMS: second * 1000, EndedMS: second*1000 + 734}),
+		of(testReceipt(t)),
+		named("ReceiptBad", of(badReceipt(t))),
 		of(CreditNote{Payee: key(2), Channel: "main", Seq: 3, Cumulative: 165, Amount: 55, Unit: "credits",
 			Ref: job.String() + "/7/1"}),
 		of(Countersign{Of: testID(12), Role: RoleProvider}),
@@ -88,20 +92,71 @@ func samples(t testing.TB) []sample {
 				{"qwen2.5:7b", testCID, testDigest, "credits", 0, 0, 0, 0, 0, 1}},
 			Benches: []Bench{{"tokens/demo", 310_500, "tokens/s", second}},
 			Models:  []string{testCID}, Images: []string{testDigest}, Roles: []string{"provider", "relay"}, Slots: 4,
-			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}}),
+			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}, Operator: string(testBinding(t, key(1)).Bytes())}),
 		of(InferOffer{Job: job, Model: testCID, MaxIn: 1500, MaxOut: 4000, Unit: "credits", Rail: "credit", Budget: 2000,
 			Deadline: second + 1800}),
 		of(InferQuote{Offer: testID(2), Job: job, Model: testCID, Image: testDigest, In: 1000, Out: 3000, Unit: "credits",
 			Rail: "credit", Queue: 3, Slots: 4, TPSMilli: 310_500, TTFTMS: 40, Context: 512, Warm: true, Credit: 9000,
 			Class: "amd64/avx2", Expires: second + 30}),
 		of(Lease{Quote: testID(3), Job: job, Model: testCID, In: 1000, Out: 3000, Unit: "credits", Rail: "credit",
-			Budget: 2000, Window: 500, Deadline: second + 1800}),
+			Budget: 2000, Window: 500, Deadline: second + 1800, AuditCommit: testID(9), AuditMin: 300_000}),
 		of(Window{Job: job, Seq: 1, Requests: 12, InTokens: 40_000, OutTokens: 60_000, TotalIn: 100_000, TotalOut: 160_000,
 			Amount: 220, Unit: "credits", Rail: "credit", Last: true}),
 		of(Delivery{Account: testID(4), Seq: 3, Bytes: 64 << 20, Total: 1 << 30, Price: 100, Amount: 7, Unit: "credits",
 			Rail: "credit"}),
 		of(ContentName{Name: "team/app:v1", What: WhatImage, Digest: testDigest, CID: testCID, Size: 4096, Created: second}),
+		of(Disclosure{Job: job, Provider: key(2), Secret: testID(13), AuditMin: 50_000, Last: true,
+			Rows: []Drawn{{0, 41, PPM, true}, {0, 1099, 50_000, false}, {7, 3, 100_000, false}}}),
+		of(testFraud(t)),
+		of(Digest{Network: "main", Rows: []Opinion{{key(2), 40, 1, 80, 20_717}, {key(3), 7, 255, 0, 20_000}}}),
+		of(Profile{Model: testCID, Image: testDigest, Class: "amd64/avx2", Comparator: "numeric", N: 2000, FPRppm: 1500,
+			Thresholds: map[string]string{"rtol": "1e-05", "atol": "0.0001", "outliers": "-0"}}),
+		of(OperatorBinding{Nodes: []identity.PubKey{key(1), key(2)}, Expires: second + 86400}),
 	}
+}
+
+// badReceipt is the sample of an attempt that was judged wrong.
+func badReceipt(t testing.TB) Receipt {
+	r := testReceipt(t)
+	r.Verdict, r.Amount, r.Blame, r.PayRef = VerdictBad, 0, BlameProvider, ""
+	return r
+}
+
+func testReceipt(t testing.TB) Receipt {
+	second := epoch.Unix()
+	return Receipt{Job: testID(1), Shard: 7, Attempt: 1, Provider: testKey(t, 2).PubKey(), Payer: testKey(t, 1).PubKey(),
+		Image: testDigest, ModelCID: testCID, Units: 25, InTokens: 10, OutTokens: 15, Amount: 55, Unit: "credits",
+		Rail: "credit", Verdict: VerdictOK, Label: LabelReplicated, Comparator: "exact", Root: testCID, Commit: testID(5),
+		Reveal: testID(10), VerdictID: testID(11), PayRef: testID(1).String() + "/7/1", StartedMS: second * 1000,
+		EndedMS: second*1000 + 734, Class: "amd64/avx2", Audits: 2, RatePPM: 100_000,
+		Prev: testID(14), Seq: 9}
+}
+
+// testBinding is the binding of those nodes by the operator whose secret is 3.
+func testBinding(t testing.TB, nodes ...identity.PubKey) Event {
+	t.Helper()
+	e, err := seal(testKey(t, 3), OperatorBinding{Nodes: nodes, Expires: epoch.Unix() + 86400}, epoch, [nonceLen]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// by returns the document of a message by the author whose secret is n.
+func by(t testing.TB, n byte, m Message) Event {
+	t.Helper()
+	e, err := seal(testKey(t, n), m, epoch, [nonceLen]byte{15: n})
+	if err != nil {
+		t.Fatalf("%s: %v", m.Kind(), err)
+	}
+	return e
+}
+
+func testFraud(t testing.TB) FraudProof {
+	a := Commit{Job: testID(1), Shard: 7, Attempt: 1, C: testID(4), Size: 1, StartedMS: 1, EndedMS: 2}
+	b := a
+	b.C = testID(5)
+	return FraudProof{Subject: testKey(t, 2).PubKey(), Fault: FaultTwoCommits, Docs: []Event{by(t, 2, a), by(t, 2, b)}}
 }
 
 // sealed returns the document of a sample, the same in every run.
