@@ -12,18 +12,20 @@ import (
 
 // Config says what network to start.
 type Config struct {
-	Dir       string        // holds the homes; made if missing
-	Providers int           // honest ones
-	Cheaters  int           // providers that alter their results
-	Serve     []string      // models that the honest providers serve, as infernet node --serve has them
-	Bin       string        // the infernet program; "" is this one
-	Network   string        // name, beginning with "devnet"; "" makes one up
-	Detach    bool          // outlive this process
-	Timeout   time.Duration // for all nodes to be ready; 0 is a minute
-	Env       []string      // "NAME=value", for all nodes
-	NodeArgs  []string      // more flags for all nodes
+	Dir        string        // holds the homes; made if missing
+	Providers  int           // honest ones
+	Cheaters   int           // providers that alter their results
+	Validators int           // that the client trusts to decide disputes
+	Serve      []string      // models that the honest providers serve, as infernet node --serve has them
+	Bin        string        // the infernet program; "" is this one
+	Network    string        // name, beginning with "devnet"; "" makes one up
+	Detach     bool          // outlive this process
+	Timeout    time.Duration // for all nodes to be ready; 0 is a minute
+	Env        []string      // "NAME=value", for all nodes
+	NodeArgs   []string      // more flags for all nodes
 
 	ProviderArgs []string     // more flags for the honest providers
+	CheaterArgs  []string     // how the cheaters cheat; none: they alter their results
 	Report       func(string) // told what happens, a line each; may be nil
 }
 
@@ -35,8 +37,10 @@ func (c Config) complete() (Config, error) {
 	if c.Dir == "" {
 		return c, fmt.Errorf("devnet: no folder given")
 	}
-	if c.Providers < 0 || c.Providers > most || c.Cheaters < 0 || c.Cheaters > most {
-		return c, fmt.Errorf("devnet: %d providers and %d cheaters: at most %d of each", c.Providers, c.Cheaters, most)
+	for what, n := range map[string]int{"providers": c.Providers, "cheaters": c.Cheaters, "validators": c.Validators} {
+		if n < 0 || n > most {
+			return c, fmt.Errorf("devnet: %d %s: at most %d", n, what, most)
+		}
 	}
 	var err error
 	// Tasks pass through as nobody: they need x, and nothing else.
@@ -85,8 +89,18 @@ type member struct {
 	flags []string
 }
 
-// members lists the nodes beside the relay.
-func (c Config) members() []member {
+// judges lists the validators. They start before the others, who are told whom
+// to trust.
+func (c Config) judges() []member {
+	var all []member
+	for i := range c.Validators {
+		all = append(all, member{name: fmt.Sprintf("validator%d", i+1), roles: []string{"validator"}})
+	}
+	return all
+}
+
+// members lists the nodes beside relay and validators.
+func (c Config) members(validators []string) []member {
 	var all []member
 	honest := slices.Clone(c.ProviderArgs)
 	for _, what := range c.Serve {
@@ -95,10 +109,18 @@ func (c Config) members() []member {
 	for i := range c.Providers {
 		all = append(all, member{name: fmt.Sprintf("provider%d", i+1), roles: []string{"provider"}, flags: honest})
 	}
-	for i := range c.Cheaters {
-		all = append(all, member{name: fmt.Sprintf("cheater%d", i+1), roles: []string{"provider"}, flags: []string{"--cheat", "wrong"}})
+	cheats := c.CheaterArgs
+	if cheats == nil {
+		cheats = []string{"--cheat", "wrong"}
 	}
-	return append(all, member{name: "client", roles: []string{"client"}})
+	for i := range c.Cheaters {
+		all = append(all, member{name: fmt.Sprintf("cheater%d", i+1), roles: []string{"provider"}, flags: cheats})
+	}
+	client := member{name: "client", roles: []string{"client"}}
+	for _, v := range validators {
+		client.flags = append(client.flags, "--validators", v)
+	}
+	return append(all, client)
 }
 
 func relay() member { return member{name: "relay", roles: []string{"relay"}} }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,20 +76,33 @@ func (s *starter) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	members := s.cfg.members()
+	judges, err := s.all(ctx, s.cfg.judges(), addrs)
+	if err != nil {
+		return err
+	}
+	var trusted []string
+	for _, j := range judges {
+		trusted = append(trusted, j.NPub)
+	}
+	nodes, err := s.all(ctx, s.cfg.members(trusted), addrs)
+	if err != nil {
+		return err
+	}
+	s.net.Nodes = slices.Concat([]Node{first}, judges, nodes)
+	return s.net.save()
+}
+
+// all starts nodes at once and waits until each is ready.
+func (s *starter) all(ctx context.Context, members []member, bootstrap []string) ([]Node, error) {
 	nodes := make([]Node, len(members))
-	g, gctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(ctx)
 	for i, m := range members {
 		g.Go(func() (err error) {
-			nodes[i], _, err = s.node(gctx, m, addrs)
+			nodes[i], _, err = s.node(ctx, m, bootstrap)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	s.net.Nodes = append([]Node{first}, nodes...)
-	return s.net.save()
+	return nodes, g.Wait()
 }
 
 // node starts one node and waits until it is ready. It returns the addresses
