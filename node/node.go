@@ -14,6 +14,7 @@ import (
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/gpu"
+	"infernet.tech/infernet/gossip"
 	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
@@ -44,12 +45,15 @@ type Node struct {
 	db    store.Store
 	lib   *content.Library
 	rail  *credit.Rail
-	book  *reputation.Ledger
+	book  *reputation.Ledger // of trust
 	agg   *aggregator.Driver
 	guard *wire.Guard
 	ready chan struct{}
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
+
+	trust  *reputation.Book // what is known of others
+	gossip *gossip.Gossip   // and how it is heard
 
 	whoHas  *holders.Service  // who has which content
 	deliver *delivery.Service // what moved of it, and for how much
@@ -196,7 +200,7 @@ func (n *Node) compose() ([]unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	units = append(append(append(units, n.contentUnits()...), mirrors...), workers...)
+	units = slices.Concat(units, n.contentUnits(), mirrors, workers)
 	units = append(units, unit{
 		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: after(n.host.Ready()),
 	})
@@ -219,7 +223,9 @@ func (n *Node) composeCore() (err error) {
 	if n.dht, err = dht.New(dhtConfig(n.cfg), n.host, n.log.With("in", "dht")); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
-	n.book = reputation.NewLedger(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
+	if err := n.composeTrust(); err != nil {
+		return fmt.Errorf("trust: %w", err)
+	}
 	terms := credit.Default()
 	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, n.cfg.CreditLimit
 	terms.Exchange = 10 * time.Second  // a peer that was killed shows only by its silence
@@ -232,7 +238,8 @@ func (n *Node) composeCore() (err error) {
 		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
-			Rail: n.rail, Ledger: n.book, Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
+			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host,
+			Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
 		})
 	return n.composeContent()
 }

@@ -32,7 +32,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
 		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.cards.tasks, Content: n.lib,
-		Rail: n.rail, Ledger: n.book, Log: n.log.With("in", "provider"),
+		Rail: n.rail, Ledger: n.book, Trust: n.trust, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,158 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"infernet.tech/infernet/gossip"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/store"
+)
+
+const (
+	// opinionEvery is how often this node tells what it thinks of others; the
+	// hour of it is drawn, so that not everybody speaks at once.
+	opinionEvery  = 24 * time.Hour
+	opinionJitter = 4 * time.Hour
+	// firstOpinion is how soon after its start a node speaks: one that runs for
+	// an hour a day has something to say too.
+	firstOpinion = 2 * time.Minute
+	// keptReceipts is for how long receipts are kept: after six half-lives they
+	// weigh next to nothing.
+	keptReceipts = 180 * 24 * time.Hour
+)
+
+// composeTrust builds what this node knows of others and how it hears of them.
+func (n *Node) composeTrust() (err error) {
+	n.trust, err = reputation.NewBook(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
+	if err != nil {
+		return fmt.Errorf("reputation: %w", err)
+	}
+	n.book = n.trust.Ledger()
+	c := gossip.Default()
+	c.Standing, c.Trusted = n.standing, n.trusted
+	n.gossip, err = gossip.New(c, n.host, opinions{n}, n.log.With("in", "gossip"))
+	return err
+}
+
+// trustUnits are the parts of it that run.
+func (n *Node) trustUnits() []unit {
+	return []unit{
+		{name: "gossip", run: n.gossip.Run, ready: n.gossip.Ready(), needs: after(n.host.Ready()), detail: n.gossipDetail},
+		{name: "opinions", run: n.speak, needs: after(n.gossip.Ready())},
+	}
+}
+
+func (n *Node) gossipDetail() string {
+	s := n.gossip.Stats()
+	return fmt.Sprintf("%d peers, %d documents known, %d taken, %d refused",
+		s.Peers, len(n.trust.Opinions().Items()), s.Accepted+s.Synced, s.Refused)
+}
+
+// standing is what gossip asks of the book about a peer.
+func (n *Node) standing(p identity.PubKey) (score float64, fraud bool) {
+	s, err := n.trust.Standing(time.Now(), p, reputation.App{}, "")
+	if err != nil {
+		n.log.Warn("read the ledger", "err", err)
+		return 0, false
+	}
+	return s.Score, s.Suspect && s.Score == 0 // bad news alone takes no score away
+}
+
+// trusted lists those whose word is asked for first.
+func (n *Node) trusted() []identity.PubKey { return n.cfg.Trust.validators() }
+
+// speak publishes this node's opinions once a day and forgets what is past its
+// time, its own and others'.
+func (n *Node) speak(ctx context.Context) error {
+	wait := firstOpinion
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		now := time.Now()
+		if err := n.tidy(now); err != nil {
+			n.log.Error("forget old receipts", "err", err)
+		}
+		if err := n.opine(ctx, now); err != nil {
+			n.log.Warn("opinions not told", "err", err)
+		}
+		wait = opinionEvery - opinionJitter/2 + drawn(opinionJitter)
+	}
+}
+
+// drawn is a random time below most.
+func drawn(most time.Duration) time.Duration {
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(most)))
+	if err != nil {
+		return most / 2
+	}
+	return time.Duration(n.Int64())
+}
+
+func (n *Node) tidy(now time.Time) error {
+	_, errLedger := n.book.Prune(now.Add(-keptReceipts))
+	_, errOpinions := n.trust.Opinions().Prune(now)
+	return errors.Join(errLedger, errOpinions)
+}
+
+// opine signs and publishes this node's digest. One who has dealt with nobody
+// has nothing to say.
+func (n *Node) opine(ctx context.Context, now time.Time) error {
+	if peers, err := n.book.Peers(); err != nil || len(peers) == 0 {
+		return err
+	}
+	digest, err := n.trust.Opinions().Own(n.key, n.cfg.Network, now)
+	if err != nil {
+		return err
+	}
+	return n.gossip.Publish(ctx, digest)
+}
+
+// opinions is the replicated set as gossip sees it.
+type opinions struct{ n *Node }
+
+var _ gossip.Set = opinions{}
+
+// Items implements gossip.Set.
+func (o opinions) Items() []gossip.Item {
+	entries := o.n.trust.Opinions().Items()
+	out := make([]gossip.Item, len(entries))
+	for i, e := range entries {
+		out[i] = gossip.Item{At: e.At, ID: e.ID}
+	}
+	return out
+}
+
+// Get implements gossip.Set.
+func (o opinions) Get(id [32]byte) ([]byte, bool) {
+	ev, ok := o.n.trust.Opinions().Get(id)
+	if !ok {
+		return nil, false
+	}
+	return ev.Bytes(), true
+}
+
+// Add implements gossip.Set. What is old, early or without room is nobody's
+// fault; all else is the fault of who sent it on.
+func (o opinions) Add(raw []byte, _ identity.PubKey) (bool, error) {
+	ev, err := wire.Parse(raw)
+	if err != nil {
+		return false, err
+	}
+	fresh, err := o.n.trust.Opinions().Add(ev, time.Now())
+	for _, harmless := range []error{reputation.ErrStale, reputation.ErrFuture, reputation.ErrFull} {
+		if errors.Is(err, harmless) {
+			return false, fmt.Errorf("%w: %w", gossip.ErrIgnore, err)
+		}
+	}
+	return fresh, err
+}
