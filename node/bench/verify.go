@@ -3,14 +3,16 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // VerifyConfig says how much of verification is measured.
 type VerifyConfig struct {
 	Documents int // of each kind: made, signed, read and checked
-	Shards    int // through the aggregator's code, with providers that answer at once
+	Shards    int // through the aggregator's code, in each mode and round, with providers that answer at once
 	JobShards int // of one job
 	Rounds    int
+	Modes     []string     // of verification; none means all
 	Report    func(string) // told what happens, a line each; may be nil
 }
 
@@ -31,13 +33,19 @@ func (c VerifyConfig) Validate() error {
 	case c.Rounds < 1 || c.Rounds > 1000:
 		return fmt.Errorf("%w: %d rounds, 1 to 1000 are possible", ErrConfig, c.Rounds)
 	}
+	for _, m := range c.Modes {
+		if !slices.Contains(verifyModes(), m) {
+			return fmt.Errorf("%w: no mode of verification is called %.40q", ErrConfig, m)
+		}
+	}
 	return nil
 }
 
-// Verify is what was measured on one core.
+// Verify is what was measured. Parts and Total are processor time, all cores
+// together; a path's shards a second are of one core.
 type Verify struct {
 	Machine Machine      `json:"machine"`
-	Parts   []VerifyPart `json:"parts"` // processor time of one shard, by part
+	Parts   []VerifyPart `json:"parts"` // of one shard that one provider computes
 	Total   Series       `json:"total_us"`
 	Paths   []VerifyPath `json:"paths"`
 }
@@ -49,19 +57,43 @@ type VerifyPart struct {
 	Took Series `json:"us"`
 }
 
-// VerifyPath is how many shards a second go through the aggregator's code in one
-// mode of verification, with providers that answer at once.
+// VerifyPath is how many shards go through the aggregator's code in a second of
+// one core, with providers that answer at once. What the providers compute
+// themselves, their signatures with it, is left out.
 type VerifyPath struct {
 	Mode      string  `json:"mode"`
 	Shards    int     `json:"shards"` // of one job
 	PerSecond Series  `json:"shards_per_second"`
+	Machine   Series  `json:"machine_us"` // of it, by shard: the state machine
+	Store     Series  `json:"store_us"`   // writing the job and its documents down
+	Documents Series  `json:"documents_us"`
+	Scoring   Series  `json:"scoring_us"`     // receipts into the ledger, standings out of it
 	Runs      float64 `json:"runs_per_shard"` // executions of one shard
 }
 
 // RunVerify measures. Errors: ErrConfig, ErrJob and ctx's.
-func RunVerify(ctx context.Context, cfg VerifyConfig) (Verify, error) {
+func RunVerify(ctx context.Context, cfg VerifyConfig) (out Verify, err error) {
 	if err := cfg.Validate(); err != nil {
 		return Verify{}, err
 	}
-	return Verify{Machine: thisMachine()}, ctx.Err()
+	if cfg.Report == nil {
+		cfg.Report = func(string) {}
+	}
+	if len(cfg.Modes) == 0 {
+		cfg.Modes = verifyModes()
+	}
+	out.Machine = thisMachine()
+	cfg.Report(fmt.Sprintf("documents: %d of each kind, %d rounds", cfg.Documents, cfg.Rounds))
+	if out.Parts, out.Total, err = verifyParts(ctx, cfg); err != nil {
+		return out, err
+	}
+	for _, mode := range cfg.Modes {
+		cfg.Report(fmt.Sprintf("shards: %d, %s", cfg.Shards, mode))
+		path, err := verifyPath(ctx, cfg, mode)
+		if err != nil {
+			return out, fmt.Errorf("mode %s: %w", mode, err)
+		}
+		out.Paths = append(out.Paths, path)
+	}
+	return out, nil
 }
