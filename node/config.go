@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -47,7 +48,7 @@ type ProviderConfig struct {
 	Slots            int    // attempts run at once
 	ContainerdSocket string // "" starts a private containerd
 	BinDir           string // of containerd, shim and runc; "" beside this executable
-	Cheat            string // devnets only
+	Cheat            string // devnets only: one of package provider's, or CheatSwap and a file
 
 	Models ModelsConfig
 }
@@ -104,6 +105,21 @@ var networkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 // where nodes may be told to cheat.
 func Devnet(network string) bool { return strings.HasPrefix(network, "devnet") }
 
+// CheatSwap before a model's file has a provider answer with that model whatever
+// it says that it serves: a smaller one is cheaper to run.
+const CheatSwap = "swap="
+
+func (p ProviderConfig) validCheat() error {
+	file, swaps := strings.CutPrefix(p.Cheat, CheatSwap)
+	if !swaps {
+		return provider.Cheat(p.Cheat).Validate()
+	}
+	if _, err := os.Stat(file); err != nil {
+		return fmt.Errorf("cheat: %w", err)
+	}
+	return nil
+}
+
 // ErrCheat is returned for a node told to cheat on a network of others.
 var ErrCheat = errors.New("cheating is possible on devnets only (networks whose name begins with \"devnet\")")
 
@@ -131,7 +147,7 @@ func (c Config) Validate() error {
 	if c.Provider.Cheat != "" && !Devnet(c.Network) {
 		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
 	}
-	errs = append(errs, provider.Cheat(c.Provider.Cheat).Validate(), c.Content.validate(), c.Trust.validate())
+	errs = append(errs, c.Provider.validCheat(), c.Content.validate(), c.Trust.validate())
 	if len(c.Provider.Models.Serve) > 0 {
 		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
 	}

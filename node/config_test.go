@@ -39,6 +39,7 @@ func TestConfig(t *testing.T) {
 		"slots of a client":    {func(c *Config) { c.Provider.Slots = 0 }, true},
 		"too many slots":       {func(c *Config) { c.Roles, c.Provider.Slots = []Role{RoleValidator}, 1025 }, false},
 		"cheat on a devnet":    {func(c *Config) { c.Network, c.Provider.Cheat = "devnet-7", "wrong" }, true},
+		"swap nothing":         {func(c *Config) { c.Network, c.Provider.Cheat = "devnet-7", "swap=/nowhere" }, false},
 		"cheat among others":   {func(c *Config) { c.Provider.Cheat = "wrong" }, false},
 		"cheat on a lookalike": {func(c *Config) { c.Network, c.Provider.Cheat = "my-devnet", "wrong" }, false},
 		"empty network":        {func(c *Config) { c.Network = "" }, false},

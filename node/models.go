@@ -143,6 +143,9 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 	if err != nil {
 		return m, err
 	}
+	if file, swaps := strings.CutPrefix(n.cfg.Provider.Cheat, CheatSwap); swaps {
+		path = file
+	}
 	c := n.cfg.Provider.Models
 	size, err := n.sizes(ctx, e)
 	if err != nil {

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/dht"
@@ -74,6 +75,14 @@ func (n *Node) containerdConfig() containerd.Config {
 	return c
 }
 
+// taskCheat is how this node cheats with tasks; CheatSwap is about models.
+func (p ProviderConfig) taskCheat() provider.Cheat {
+	if strings.HasPrefix(p.Cheat, CheatSwap) {
+		return provider.Honest
+	}
+	return provider.Cheat(p.Cheat)
+}
+
 // providerConfig gives one attempt at most what this machine has, leaving the
 // machine itself a quarter of its memory.
 func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
@@ -88,7 +97,7 @@ func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
 		MaxWallClock:   2 * time.Hour,
 		MaxBlobBytes:   256 << 30,
 		Dir:            filepath.Join(n.cfg.Home, "scratch"),
-		Cheat:          provider.Cheat(n.cfg.Provider.Cheat),
+		Cheat:          n.cfg.Provider.taskCheat(),
 	}
 }
 
