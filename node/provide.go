@@ -139,6 +139,6 @@ func (n *Node) offer() wire.ProviderOffer {
 		Isolation: []string{"runc"}, Rails: []string{n.rail.Name()}, Roles: roles,
 		Rates:  []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},
 		Slots:  uint32(n.cfg.Provider.Slots),
-		Serves: n.serves.Offer(), Benches: n.measured.list(),
+		Serves: n.serves.Offer(), Benches: n.measured.list(), Operator: n.binding(),
 	}
 }
