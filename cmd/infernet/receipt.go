@@ -8,54 +8,47 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"infernet.tech/infernet/node/api"
-	"infernet.tech/infernet/reputation"
 )
 
-// maxReceipts bounds a file of receipts.
+// maxReceipts bounds a file of receipts, and all files of one call together.
 const maxReceipts = 64 << 20
 
-// checkedReceipt is one line of receipt verify.
-type checkedReceipt struct {
-	Valid    bool       `json:"valid"`
-	Reason   string     `json:"reason,omitempty"` // why it is not valid
-	ID       string     `json:"id,omitempty"`
-	Job      string     `json:"job,omitempty"`
-	Shard    uint32     `json:"shard"`
-	Attempt  uint32     `json:"attempt"`
-	Payer    string     `json:"payer,omitempty"`
-	Judge    string     `json:"judge,omitempty"` // the aggregator that signed it
-	Provider string     `json:"provider,omitempty"`
-	Amount   api.Amount `json:"amount"`
-	Verdict  string     `json:"verdict,omitempty"`
-	Label    string     `json:"label,omitempty"`
-	Signed   string     `json:"signed,omitempty"` // both | judge
-}
-
 func receiptCmd(a *app) *cobra.Command {
-	return group("receipt", "signed receipts of work", &cobra.Command{
-		Use: "verify FILE", Short: "check the signatures of receipts, offline",
-		Long: `Check that receipts are whole, and signed by the parties they name. FILE holds one
-receipt, or what job receipts --json prints; "-" is stdin. Needs no node: the keys
-are in the receipts, compare them with those you expect.`,
-		Example: "  infernet job receipts ID --json | infernet receipt verify -",
-		Args:    args(1, 1, "one FILE"),
+	var verbose bool
+	c := &cobra.Command{
+		Use: "verify FILE…", Short: "check receipts, and that results were checked as promised, offline",
+		Long: `Check that receipts are whole, and signed by the parties they name. Where the documents of
+the attempt are with them, as job receipts gives them: that the result is the one that was
+committed to, and, from the secret that was disclosed at the end, that the lottery drew what
+it is said to have drawn, no less often than the offer promised. Over all files: that no
+author signed two receipts in one place of a chain, and that no payment is named twice.
+FILE holds one receipt, or what job receipts --json prints; "-" is stdin. Needs no node: the
+keys are in the receipts, compare them with those you expect. What the documents do not
+prove is told as uncertain.`,
+		Example: "  infernet job receipts ID --json | infernet receipt verify -\n  infernet receipt verify receipts/*.json --verbose",
+		Args:    args(1, -1, "one FILE or more"),
 		RunE: func(_ *cobra.Command, given []string) error {
-			raw, err := a.readReceipts(given[0])
-			if err != nil {
-				return err
+			var all []checkedReceipt
+			left := int64(maxReceipts)
+			for _, path := range given {
+				docs, err := a.receiptsOf(path, &left)
+				if err != nil {
+					return err
+				}
+				for _, d := range docs {
+					all = append(all, checkReceipt(d))
+				}
 			}
-			docs, err := splitReceipts(raw)
-			if err != nil {
-				return failf(exitCheck, "give it one receipt, or the output of infernet job receipts (or lease receipts) --json", "%s: not receipts: %s", given[0], words(err.Error()))
-			}
-			return a.showChecked(docs)
+			return a.showChecked(all, verbose)
 		},
-	})
+	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "tell of each receipt what is certain and what is not")
+	return group("receipt", "signed receipts of work", c)
 }
 
-func (a *app) readReceipts(path string) ([]byte, error) {
+// receiptsOf are the documents in a file; left is how many bytes may still be
+// read.
+func (a *app) receiptsOf(path string, left *int64) ([]json.RawMessage, error) {
 	src := a.in
 	if path != "-" {
 		f, err := os.Open(path)
@@ -65,11 +58,18 @@ func (a *app) readReceipts(path string) ([]byte, error) {
 		defer func() { _ = f.Close() }()
 		src = f
 	}
-	raw, err := io.ReadAll(io.LimitReader(src, maxReceipts+1))
-	if err == nil && len(raw) > maxReceipts {
-		err = fmt.Errorf("more than %d bytes", maxReceipts)
+	raw, err := io.ReadAll(io.LimitReader(src, *left+1))
+	if err != nil {
+		return nil, fmt.Errorf("read receipts: %w", err)
 	}
-	return raw, err
+	if *left -= int64(len(raw)); *left < 0 {
+		return nil, failf(exitRefused, "give it fewer at a time", "receipts of more than %d bytes", maxReceipts)
+	}
+	docs, err := splitReceipts(raw)
+	if err != nil {
+		return nil, failf(exitCheck, "give it one receipt, or the output of infernet job receipts (or lease receipts) --json", "%s: not receipts: %s", path, words(err.Error()))
+	}
+	return docs, nil
 }
 
 // splitReceipts finds the documents in a file: one, a list of them, or a list
@@ -101,64 +101,75 @@ func splitReceipts(raw []byte) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-func (a *app) showChecked(docs []json.RawMessage) error {
-	out := make([]checkedReceipt, 0, len(docs))
-	bad := 0
-	for _, d := range docs {
-		c := checkReceipt(d)
-		if !c.Valid {
-			bad++
+func (a *app) showChecked(all []checkedReceipt, verbose bool) error {
+	r := judge(all)
+	err := a.emit(r, func() {
+		for _, c := range r.Receipts {
+			a.showReceipt(c, verbose || len(r.Receipts) == 1)
 		}
-		out = append(out, c)
-	}
-	err := a.emit(map[string]any{"valid": bad == 0, "receipts": out}, func() {
-		for _, c := range out {
-			if !c.Valid {
-				a.printf("NOT VALID: %s", words(c.Reason))
-				continue
-			}
-			a.printf("valid: %s shard %d/%d, provider %s, payer %s, %s, verdict %s (%s), signed by %s", shortID(c.Job), c.Shard,
-				c.Attempt, short(c.Provider), short(c.Payer), amountText(c.Amount), foreign(c.Verdict), foreign(c.Label), c.Signed)
+		for _, c := range r.Chains {
+			a.showChain(c)
+		}
+		for _, f := range r.Faults {
+			a.printf("FAULT: %s", words(f))
+		}
+		for _, p := range r.Paid {
+			a.printf("paid: %s in %d payments, by the receipts; whether they arrived the rail tells", amountText(p.Amount), p.Payments)
+		}
+		if hidden := !verbose && len(r.Receipts) > 1; hidden {
+			a.sayf("--verbose tells what is certain of each and what is not")
 		}
 	})
-	if err == nil && bad > 0 {
-		a.sayf("infernet: %d of %d receipts are not valid", bad, len(docs))
+	if err == nil && !r.Valid {
+		a.sayf("infernet: %d of %d receipts are not valid", r.Bad, len(r.Receipts))
+		if len(r.Faults) > 0 {
+			a.sayf("infernet: together they show %d faults", len(r.Faults))
+		}
 		return told{exitCheck}
 	}
 	return err
 }
 
-// checkReceipt judges one document, as reputation.VerifyReceipt does: the
-// signatures, the parties, and what the fields say of each other.
-func checkReceipt(raw []byte) checkedReceipt {
-	compact := &bytes.Buffer{}
-	if err := json.Compact(compact, raw); err != nil {
-		return checkedReceipt{Reason: err.Error()}
+func (a *app) showReceipt(c checkedReceipt, verbose bool) {
+	if c.Reason != "" {
+		a.printf("NOT VALID: %s", words(c.Reason))
+		return
 	}
-	v, err := reputation.VerifyReceipt(bareReceipt(compact.Bytes()))
-	if err != nil {
-		return checkedReceipt{Reason: err.Error()}
+	head := "valid"
+	if !c.Valid {
+		head = "BROKEN PROMISE"
 	}
-	r := v.Receipt
-	c := checkedReceipt{
-		Valid: true, ID: v.ID.String(), Job: r.Job.String(), Shard: r.Shard, Attempt: r.Attempt,
-		Payer: r.Payer.String(), Judge: v.Author.String(), Provider: r.Provider.String(),
-		Amount: api.Amount{Amount: r.Amount, Unit: r.Unit}, Verdict: r.Verdict, Label: r.Label, Signed: "judge",
+	blame := ""
+	if c.Blame != "" {
+		blame = ", fault of " + foreign(c.Blame)
 	}
-	if v.Countersigned {
-		c.Signed = "both"
+	a.printf("%s: %s shard %d/%d, provider %s, payer %s, %s, verdict %s (%s)%s, signed by %s", head, shortID(c.Job), c.Shard,
+		c.Attempt, short(c.Provider), short(c.Payer), amountText(c.Amount), foreign(c.Verdict), foreign(c.Label), blame, c.Signed)
+	if c.Lottery != nil {
+		a.printf("  lottery: %s", c.Lottery.text())
 	}
-	return c
+	for _, f := range c.Faults {
+		a.printf("  FAULT: %s", words(f))
+	}
+	if !verbose {
+		return
+	}
+	for _, s := range c.Certain {
+		a.printf("  certain: %s", words(s))
+	}
+	for _, s := range c.Uncertain {
+		a.printf("  uncertain: %s", words(s))
+	}
 }
 
-// bareReceipt takes the wrapping off a receipt that nobody has countersigned.
-func bareReceipt(raw []byte) []byte {
-	var parts struct {
-		Doc json.RawMessage `json:"doc"`
-		By  json.RawMessage `json:"countersignature"`
+func (a *app) showChain(c receiptChain) {
+	span := fmt.Sprintf("receipts %d to %d", c.From, c.To)
+	if c.From == c.To {
+		span = fmt.Sprintf("receipt %d", c.From)
 	}
-	if json.Unmarshal(raw, &parts) == nil && parts.Doc != nil && (parts.By == nil || string(parts.By) == "null") {
-		return parts.Doc
+	line := fmt.Sprintf("chain: %s of %s with %s", span, short(c.Author), short(c.Other))
+	if c.Missing > 0 {
+		line += fmt.Sprintf(", %d of them not among these", c.Missing)
 	}
-	return raw
+	a.printf("%s", line)
 }

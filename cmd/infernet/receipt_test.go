@@ -10,18 +10,20 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
+func aKey(t *testing.T) *identity.Key {
+	t.Helper()
+	k, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 // TestCheckReceipt judges receipts of windows of inference: as they are signed,
 // wrapped as lists of receipts print them, and changed on the way.
 func TestCheckReceipt(t *testing.T) {
 	t.Parallel()
-	key := func() *identity.Key {
-		k, err := identity.Generate()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	payer, provider := key(), key()
+	payer, provider := aKey(t), aKey(t)
 	now := time.Unix(1_800_000_000, 0)
 	m := wire.Receipt{
 		Job: wire.ID{1}, Shard: 2, Provider: provider.PubKey(), Payer: payer.PubKey(),
@@ -37,7 +39,7 @@ func TestCheckReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := wire.Seal(key(), m, now)
+	foreign, err := wire.Seal(aKey(t), m, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type backend struct {
 	cancel context.CancelFunc
 	face   Face
 	query  ProviderQuery
+	trust  Trust
 }
 
 func (b *backend) Status(context.Context) (Status, error) { return Status{NPub: "npub1x", PID: 7}, nil }
@@ -126,7 +127,7 @@ func (shelf) GC(_ context.Context, _ ContentKind, req GCRequest) (GCReport, erro
 func serve(t *testing.T, b *backend) (*Client, string) {
 	t.Helper()
 	home := t.TempDir()
-	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: b, Face: b.face}, slog.New(slog.DiscardHandler))
+	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: b, Trust: b.trust, Face: b.face}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
