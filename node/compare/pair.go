@@ -68,7 +68,7 @@ func (f file) open() (a, b fs.File, err error) {
 }
 
 // with calls do with both files open.
-func (f file) with(do func(a, b fs.File) error) error {
+func (f file) with(do func(a, b readFile) error) error {
 	a, b, err := f.open()
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (f file) same(ctx context.Context) (same bool, err error) {
 	if f.sizeA != f.sizeB {
 		return false, nil
 	}
-	err = f.with(func(a, b fs.File) error { same, err = sameBytes(ctx, a, b); return err })
+	err = f.with(func(a, b readFile) error { same, err = sameBytes(ctx, a, b); return err })
 	return same, err
 }
 

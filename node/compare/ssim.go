@@ -1,0 +1,130 @@
+package compare
+
+import (
+	"context"
+	"image"
+	"math"
+	"math/bits"
+)
+
+const (
+	window = 8 // pixels of a side
+	stride = 4
+	grid   = 8 // parts of a side
+
+	// Constants of the paper for values from 0 to 255.
+	c1 = (0.01 * 255) * (0.01 * 255)
+	c2 = (0.03 * 255) * (0.03 * 255)
+)
+
+// similarity is the mean SSIM of red, green, blue and alpha over square windows,
+// and the least mean of any of 8 by 8 parts. The images have the same bounds.
+func similarity(ctx context.Context, x, y image.Image) (mean, cell float64, err error) {
+	a, b := flat(x), flat(y)
+	w, h := a.Rect.Dx(), a.Rect.Dy()
+	side := min(window, w, h)
+	var sums [grid * grid]float64
+	var counts [grid * grid]int
+	total, n := 0.0, 0
+	for top := 0; top+side <= h; top = next(top, h, side) {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		for left := 0; left+side <= w; left = next(left, w, side) {
+			s := (windowed(a, b, left, top, side, 0) + windowed(a, b, left, top, side, 1) +
+				windowed(a, b, left, top, side, 2) + windowed(a, b, left, top, side, 3)) / 4
+			at := (top+side/2)*grid/h*grid + (left+side/2)*grid/w
+			sums[at] += s
+			counts[at]++
+			total += s
+			n++
+		}
+	}
+	cell = 1
+	for i, c := range counts {
+		if c > 0 {
+			cell = min(cell, sums[i]/float64(c))
+		}
+	}
+	return total / float64(n), cell, nil
+}
+
+// next moves a window on; the last one ends with the image.
+func next(at, size, side int) int {
+	if at+side >= size {
+		return size
+	}
+	return min(at+min(stride, side), size-side)
+}
+
+// windowed is the SSIM of one window of one colour.
+func windowed(a, b *image.RGBA, left, top, side, channel int) float64 {
+	var sa, sb, saa, sbb, sab int
+	for y := top; y < top+side; y++ {
+		at := y*a.Stride + 4*left + channel
+		for i := at; i < at+4*side; i += 4 {
+			p, q := int(a.Pix[i]), int(b.Pix[i])
+			sa += p
+			sb += q
+			saa += p * p
+			sbb += q * q
+			sab += p * q
+		}
+	}
+	n := float64(side * side)
+	ma, mb := float64(sa)/n, float64(sb)/n
+	va, vb := float64(saa)/n-ma*ma, float64(sbb)/n-mb*mb
+	cov := float64(sab)/n - ma*mb
+	return (2*ma*mb + c1) * (2*cov + c2) / ((ma*ma + mb*mb + c1) * (va + vb + c2))
+}
+
+// hash is a perceptual hash: the signs, about their median, of the 8 by 8 slowest
+// cosines of the image's brightness in 32 by 32 parts, but for the constant one.
+func hash(m image.Image) uint64 {
+	const n = 32
+	g := brightness(flat(m), n)
+	var out [64]float64
+	for v := range 8 {
+		for u := range 8 {
+			sum := 0.0
+			for y := range n {
+				for x := range n {
+					sum += g[y*n+x] * math.Cos(float64(2*x+1)*float64(u)*math.Pi/(2*n)) * math.Cos(float64(2*y+1)*float64(v)*math.Pi/(2*n))
+				}
+			}
+			out[v*8+u] = sum
+		}
+	}
+	out[0] = 0
+	middle := median(out[1:])
+	var h uint64
+	for i, v := range out[1:] {
+		// A step aside from the median keeps what is but rounding from being a bit.
+		if v > middle+1e-6 {
+			h |= 1 << i
+		}
+	}
+	return h
+}
+
+// brightness is the mean luma of each of n by n parts.
+func brightness(m *image.RGBA, n int) []float64 {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	sums, counts := make([]float64, n*n), make([]float64, n*n)
+	for y := range h {
+		for x := range w {
+			p := m.Pix[y*m.Stride+4*x:]
+			at := y*n/h*n + x*n/w
+			sums[at] += 0.299*float64(p[0]) + 0.587*float64(p[1]) + 0.114*float64(p[2])
+			counts[at]++
+		}
+	}
+	for i := range sums {
+		if counts[i] > 0 {
+			sums[i] /= counts[i]
+		}
+	}
+	return sums
+}
+
+func hashDistance(a, b uint64) int { return bits.OnesCount64(a ^ b) }
