@@ -35,6 +35,7 @@ var onlyImport = map[string][]string{
 	"p2p/wire":     {"p2p/identity"},
 	"node/job":     {"node/audit", "payments", "p2p/identity", "p2p/wire"},
 	"node/market":  {"payments", "p2p/identity", "p2p/wire"},
+	"node/compare": {"node/job", "p2p/identity", "p2p/wire"},
 	"node/audit":   {},
 
 	"node/infer/choose": {},
@@ -63,7 +64,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
+var pure = []string{"node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

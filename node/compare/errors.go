@@ -8,6 +8,9 @@ var ErrUnknown = errors.New("compare: no such comparator")
 // ErrReplay: text is judged by replaying it, not beside another text.
 var ErrReplay = errors.New("compare: text is judged by replay")
 
+// ErrRunner: a comparator of the client's own needs something that runs it.
+var ErrRunner = errors.New("compare: a comparator in a container needs a runner")
+
 // ErrProfile: a profile that is malformed, not signed, out of range, or made for
 // something else.
 var ErrProfile = errors.New("compare: profile cannot be used")
