@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,36 +179,13 @@ func (a *app) ownNode() (identity.PubKey, error) {
 // readBinding reads a file and checks the signature. Errors: os.ErrNotExist,
 // and one of its own for what is no binding.
 func readBinding(path string) (signedBinding, error) {
-	f, err := os.Open(path)
+	raw, err := readBounded(path, maxBindingFile)
 	if err != nil {
-		return signedBinding{}, fmt.Errorf("read binding: %w", err)
+		return signedBinding{}, err
 	}
-	defer func() { _ = f.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(f, maxBindingFile))
-	if err != nil {
-		return signedBinding{}, fmt.Errorf("read binding: %w", err)
-	}
-	raw = bytes.TrimSpace(raw)
 	b, operator, err := wire.ParseBinding(string(raw))
 	if err != nil {
 		return signedBinding{}, badBinding(path, err)
 	}
 	return signedBinding{b, operator, raw}, nil
-}
-
-// replaceFile writes a file that appears whole or not at all.
-func replaceFile(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
 }

@@ -33,7 +33,7 @@ Every participant runs this program.`
 		devnetCmd(a), demoCmd(a), benchCmd(a), simCmd(a),
 		chatCmd(a), runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a), gpuCmd(a), leaseCmd(a),
-		providerCmd(a), peerCmd(a), receiptCmd(a),
+		providerCmd(a), peerCmd(a), receiptCmd(a), verifierCmd(a),
 		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),
 		apiCmd(a),
 		exitCodesTopic(),

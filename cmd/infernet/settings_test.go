@@ -117,6 +117,28 @@ func TestSettingsOfModels(t *testing.T) {
 	}
 }
 
+// Whose word is taken, and what one's own costs.
+func TestSettingsOfTrust(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	s, f := parsed(t, "--role", "validator", "--validators", someNpub+","+otherNpub, "--validator-price", "9")
+	cfg, err := s.given(f).config(home)
+	if err != nil || !slices.Equal(cfg.Trust.Validators, []string{someNpub, otherNpub}) || cfg.Trust.ValidatorPrice != 9 {
+		t.Errorf("%+v, %v", cfg.Trust, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("%v", err)
+	}
+	s, f = parsed(t)
+	if cfg, err = s.given(f).config(home); err != nil || !reflect.DeepEqual(cfg.Trust, node.DefaultConfig(home).Trust) {
+		t.Errorf("nothing said: %+v, %v", cfg.Trust, err)
+	}
+	s, f = parsed(t, "--role", "validator,provider")
+	if cfg, err = s.given(f).config(home); err != nil || cfg.Validate() == nil {
+		t.Errorf("a judge who sells: %v", err)
+	}
+}
+
 // What is in the file counts like flags, and a key that is none is told with
 // its line.
 func TestSettingsFile(t *testing.T) {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -90,39 +87,6 @@ func strategiesText() string {
 		fmt.Fprintf(&b, "  %-12s %-9s %s\n", s.Strategy, s.Role, s.What)
 	}
 	return strings.TrimRight(b.String(), "\n")
-}
-
-// emptyFolder is the absolute path of a folder to write into, made when it is
-// not there; "" stays "". One that holds something is refused before any work.
-func emptyFolder(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	dir, err := absolute(path)
-	if err != nil {
-		return "", err
-	}
-	held, err := os.ReadDir(dir)
-	switch {
-	case err == nil && len(held) > 0:
-		return "", failf(exitConflict, "nothing is ever overwritten: choose another folder", "%s is not empty", dir)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("folder: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make folder: %w", err)
-	}
-	return dir, nil
-}
-
-// writeNew writes a file that must not exist.
-func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }
 
 func (a *app) showSim(r sim.Report, dir string) error {
