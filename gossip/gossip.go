@@ -2,11 +2,17 @@ package gossip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
 
 	"infernet.tech/infernet/p2p"
-	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 )
 
@@ -18,23 +24,33 @@ type Gossip struct {
 	set   Set
 	log   *slog.Logger
 	ready chan struct{}
+
+	limits    *limits
+	standings atomic.Pointer[map[peer.ID]float64]
+	scores    atomic.Pointer[map[peer.ID]float64]
+	stats     counters
+
+	work sync.WaitGroup // begun by enter
+
+	mu       sync.Mutex
+	mesh     *mesh // nil: not running
+	sessions map[*p2p.Stream]struct{}
+	view     *view // of the set; nil when it has changed
 }
 
-// SyncStats tells what one session did.
-type SyncStats struct {
-	Rounds         int    // questions asked until the difference was known
-	Sent, Received uint64 // bytes on the stream
-	New            int    // documents that were fresh here
-	Given          int    // documents sent to the peer
-	Limited        bool   // the session ended at its limit: more to tell
+type counters struct {
+	accepted, ignored, refused, published atomic.Uint64
+	sessions, failed, synced              atomic.Uint64
+	sent, received                        atomic.Uint64
 }
 
 // Stats counts since the start.
 type Stats struct {
-	Peers                      int    // in the mesh of either topic
+	Peers                      int    // that take part in either topic
+	Graylisted                 int    // peers that are not listened to
 	Accepted, Ignored, Refused uint64 // documents that came by gossip
-	Published                  uint64 // documents this node sent first
-	Sessions, Failed           uint64 // sync sessions asked for and served; those of them that broke
+	Published                  uint64 // documents sent out from here first
+	Sessions, Failed           uint64 // sync sessions, asked for and served; those of them that broke
 	Synced                     uint64 // documents that were fresh by sync
 	Sent, Received             uint64 // bytes of sync sessions
 }
@@ -50,15 +66,67 @@ func New(cfg Config, host *p2p.Host, set Set, log *slog.Logger) (*Gossip, error)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Gossip{cfg: cfg, host: host, set: set, log: log, ready: make(chan struct{})}, nil
+	return &Gossip{
+		cfg: cfg, host: host, set: set, log: log, ready: make(chan struct{}),
+		limits: newLimits(), sessions: make(map[*p2p.Stream]struct{}),
+	}, nil
 }
 
 // Run takes part until ctx ends; then it returns nil, having left the topics
 // and ended its sessions. It waits for the host to be ready. A Gossip runs
 // once, and ends before its host.
 func (g *Gossip) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-g.host.Ready():
+	}
+	lp := g.host.Libp2p()
+	if lp == nil {
+		return nil // the host has ended meanwhile
+	}
+	g.learnAuthors()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m, err := g.join(ctx, lp)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.mesh = m
+	g.mu.Unlock()
+	g.host.Handle(p2p.ProtoSync, p2p.SyncStreamLimits(), g.ServeSync)
+	close(g.ready)
+
+	group, loops := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.judge(loops) })
+	group.Go(func() error { return g.keepSynced(loops) })
+	err = group.Wait()
+	g.close()
+	m.quit(lp, cancel)
+	g.work.Wait()
+	return err
+}
+
+// close lets no work begin, and ends the sessions.
+func (g *Gossip) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mesh = nil
+	for s := range g.sessions {
+		_ = s.Reset()
+	}
+}
+
+// enter joins the running work; g.work must be told when it is done.
+func (g *Gossip) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mesh == nil {
+		return false
+	}
+	g.work.Add(1)
+	return true
 }
 
 // Ready is closed when documents can be published.
@@ -68,18 +136,69 @@ func (g *Gossip) Ready() <-chan struct{} { return g.ready }
 // returns when it is handed to them. Errors: ErrDocument, ErrNotRunning and
 // those of the set; a document already held is sent all the same.
 func (g *Gossip) Publish(ctx context.Context, ev wire.Event) error {
-	return ErrNotRunning
+	raw := ev.Bytes()
+	e, err := peek(raw)
+	if err != nil {
+		return err
+	}
+	if _, ok := topicOf(e.kind); !ok {
+		return fmt.Errorf("%w: %s has no topic", ErrDocument, e.kind)
+	}
+	if !g.enter() {
+		return ErrNotRunning
+	}
+	defer g.work.Done()
+	if _, err := g.add(raw, g.host.ID()); err != nil {
+		return err
+	}
+	return g.send(ctx, e, raw)
 }
 
-// SyncWith makes the set and a peer's equal, as far as one session's limits
-// allow. Errors: ErrNotRunning, ErrProtocol, ErrBusy and those of p2p.Host.Open.
-func (g *Gossip) SyncWith(ctx context.Context, peer identity.PubKey) (SyncStats, error) {
-	return SyncStats{}, ErrNotRunning
+// send gives a document to the peers of its topic.
+func (g *Gossip) send(ctx context.Context, e envelope, raw []byte) error {
+	g.mu.Lock()
+	m := g.mesh
+	g.mu.Unlock()
+	if m == nil {
+		return ErrNotRunning
+	}
+	if err := m.topics[e.kind].Publish(ctx, raw); err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.Canceled) {
+			return ErrNotRunning
+		}
+		return fmt.Errorf("publishing: %w", err)
+	}
+	g.limits.passed(e.authorSlot(), time.Now())
+	g.stats.published.Add(1)
+	return nil
 }
-
-// ServeSync answers a session that a peer opened; it is the handler of
-// p2p.ProtoSync, registered by Run.
-func (g *Gossip) ServeSync(ctx context.Context, s *p2p.Stream) { _ = s.Reset() }
 
 // Stats returns the counts so far.
-func (g *Gossip) Stats() Stats { return Stats{} }
+func (g *Gossip) Stats() Stats {
+	c := &g.stats
+	s := Stats{
+		Accepted: c.accepted.Load(), Ignored: c.ignored.Load(), Refused: c.refused.Load(), Published: c.published.Load(),
+		Sessions: c.sessions.Load(), Failed: c.failed.Load(), Synced: c.synced.Load(),
+		Sent: c.sent.Load(), Received: c.received.Load(),
+	}
+	if scores := g.scores.Load(); scores != nil {
+		for _, v := range *scores {
+			if v < graylistThreshold {
+				s.Graylisted++
+			}
+		}
+	}
+	g.mu.Lock()
+	m := g.mesh
+	g.mu.Unlock()
+	if m != nil {
+		seen := make(map[peer.ID]struct{})
+		for _, t := range m.topics {
+			for _, p := range t.ListPeers() {
+				seen[p] = struct{}{}
+			}
+		}
+		s.Peers = len(seen)
+	}
+	return s
+}

@@ -18,6 +18,6 @@ type Set interface {
 	// Add checks a document, its signature included, and keeps it if it belongs
 	// to the set; fresh tells whether it was kept and not held before. from is
 	// who sent it, not who wrote it. An error that wraps ErrIgnore blames nobody;
-	// any other blames the sender. Add does not keep raw.
+	// any other blames the sender. raw is not changed afterwards: Add may keep it.
 	Add(raw []byte, from identity.PubKey) (fresh bool, err error)
 }

@@ -34,9 +34,13 @@ var onlyImport = map[string][]string{
 	"p2p/identity": {},
 	"p2p/wire":     {"p2p/identity"},
 	"node/job":     {"node/audit", "payments", "p2p/identity", "p2p/wire"},
-	"node/market":  {"payments", "p2p/identity", "p2p/wire"},
-	"node/compare": {"node/job", "p2p/identity", "p2p/wire"},
-	"node/audit":   {},
+
+	"gossip":            {"gossip/negentropy", "p2p", "p2p/identity", "p2p/wire"},
+	"gossip/negentropy": {},
+	"gossip/model":      {"gossip/negentropy"},
+	"node/market":       {"payments", "p2p/identity", "p2p/wire"},
+	"node/compare":      {"node/job", "p2p/identity", "p2p/wire"},
+	"node/audit":        {},
 
 	"node/infer/choose": {},
 	"node/infer/meter":  {"exec/engine/openai"},
@@ -64,7 +68,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
+var pure = []string{"node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

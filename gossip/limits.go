@@ -1,0 +1,173 @@
+package gossip
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// How much is let in. A node passes on no more first documents of authors than
+// newcomers lets it, so that a peer which sends more than sender allows cannot
+// have had them from others, and is blamed.
+var ( // constants, were there any of these types
+	newcomers = rate{0.5, 100}             // documents of unknown authors, from all peers
+	share     = rate{0.25, 50}             // of them, from one peer
+	sender    = rate{1.5, 200}             // documents from one peer, whoever wrote them
+	traffic   = rate{128 << 10, 2 << 20}   // bytes of gossip from one peer
+	served    = rate{16 << 10, 32 << 20}   // bytes of sync with one peer that asks
+	servedAll = rate{512 << 10, 128 << 20} // bytes of sync with all that ask
+)
+
+const (
+	maxSenders = 1024
+	maxAuthors = 32 << 10
+	// excessHalf is how fast what a peer sent above its limits is forgiven.
+	excessHalf = 10 * time.Minute
+)
+
+// limits keeps who sent how much, in bounded memory. Time is given.
+type limits struct {
+	mu        sync.Mutex
+	peers     map[identity.PubKey]*account
+	newcomers bucket
+	servedAll bucket
+	authors   map[slot]time.Time // when each author's latest document was passed on
+}
+
+// account is one peer's.
+type account struct {
+	share, sender, traffic, served bucket
+	excess                         float64
+	at                             time.Time // of excess
+	used                           time.Time
+}
+
+func newLimits() *limits {
+	return &limits{peers: make(map[identity.PubKey]*account), authors: make(map[slot]time.Time)}
+}
+
+// of returns a peer's account; the mutex is held.
+func (l *limits) of(p identity.PubKey, now time.Time) *account {
+	a := l.peers[p]
+	if a == nil {
+		l.makeRoom(now)
+		a = &account{at: now}
+		l.peers[p] = a
+	}
+	a.used = now
+	return a
+}
+
+// makeRoom drops the account that matters least: little excess, long unused.
+func (l *limits) makeRoom(now time.Time) {
+	if len(l.peers) < maxSenders {
+		return
+	}
+	var worst identity.PubKey
+	least := math.Inf(1)
+	for p, a := range l.peers {
+		if w := a.over(now)*60 - now.Sub(a.used).Seconds(); w < least {
+			worst, least = p, w
+		}
+	}
+	delete(l.peers, worst)
+}
+
+// over is the excess that is not yet forgiven.
+func (a *account) over(now time.Time) float64 {
+	if age := now.Sub(a.at); age > 0 {
+		a.excess *= math.Exp2(-float64(age) / float64(excessHalf))
+		a.at = now
+	}
+	return a.excess
+}
+
+// carry tells whether a peer's gossip of so many bytes is looked at.
+func (l *limits) carry(p identity.PubKey, bytes int, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.of(p, now)
+	if a.traffic.take(now, traffic, float64(bytes)) {
+		return true
+	}
+	a.excess = a.over(now) + 1
+	return false
+}
+
+// count tells whether one more document of a peer is looked at, whatever it is.
+func (l *limits) count(p identity.PubKey, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.of(p, now)
+	if a.sender.take(now, sender, 1) {
+		return true
+	}
+	a.excess = a.over(now) + 1
+	return false
+}
+
+// admit tells whether a peer's document is worth a look at its signature.
+func (l *limits) admit(p identity.PubKey, author slot, apart time.Duration, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.of(p, now)
+	if last, known := l.authors[author]; known {
+		return now.Sub(last) >= apart
+	}
+	return l.newcomers.left(now, newcomers) >= 1 && a.share.take(now, share, 1) && l.newcomers.take(now, newcomers, 1)
+}
+
+// passed notes that an author's document goes on.
+func (l *limits) passed(author slot, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.authors[author]; !known && len(l.authors) >= maxAuthors {
+		for old := range l.authors { // any: an author forgotten is a newcomer again
+			delete(l.authors, old)
+			break
+		}
+	}
+	if l.authors[author].Before(now) {
+		l.authors[author] = now
+	}
+}
+
+// onward tells whether a document that came by sync may be gossiped.
+func (l *limits) onward(author slot, apart time.Duration, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last, known := l.authors[author]; known && now.Sub(last) < apart {
+		return false
+	}
+	return l.newcomers.take(now, newcomers, 1)
+}
+
+// excess is what a peer sent above its limits and is not forgiven.
+func (l *limits) excess(p identity.PubKey, now time.Time) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.peers[p]; a != nil {
+		return a.over(now)
+	}
+	return 0
+}
+
+// serve tells whether there are bytes left for a session that a peer asks for.
+func (l *limits) serve(p identity.PubKey, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of(p, now).served.left(now, served) > 0 && l.servedAll.left(now, servedAll) > 0
+}
+
+// charge books what a session took.
+func (l *limits) charge(p identity.PubKey, bytes uint64, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.of(p, now)
+	a.served.left(now, served)
+	a.served.spent += float64(bytes)
+	l.servedAll.left(now, servedAll)
+	l.servedAll.spent += float64(bytes)
+}

@@ -1,0 +1,49 @@
+package gossip
+
+import (
+	"time"
+
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// kinds are what is gossiped.
+const (
+	kindDigest wire.Kind = 30581
+	kindFraud  wire.Kind = 1581
+)
+
+// topic is one stream of documents of one kind.
+type topic struct {
+	name string // on a network: /infernet/NETWORK/name
+	kind wire.Kind
+	// apart is how long after one document of an author the next is passed on. What
+	// comes sooner waits for sync.
+	apart time.Duration
+}
+
+func topics() []topic {
+	return []topic{
+		{name: "rep/1", kind: kindDigest, apart: 20 * time.Hour},
+		{name: "fraud/1", kind: kindFraud, apart: time.Hour},
+	}
+}
+
+func topicOf(k wire.Kind) (topic, bool) {
+	for _, t := range topics() {
+		if t.kind == k {
+			return t, true
+		}
+	}
+	return topic{}, false
+}
+
+func (t topic) on(network string) string { return "/infernet/" + network + "/" + t.name }
+
+// maxAge is how old a document may be to be passed on; older ones are news to
+// nobody but those who were away, and they sync.
+const maxAge = 24 * time.Hour
+
+// timely tells whether a document's date suits gossip.
+func timely(at int64, now time.Time) bool {
+	return at <= now.Add(MaxAhead).Unix() && at >= now.Add(-maxAge).Unix()
+}
