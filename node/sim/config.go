@@ -73,3 +73,11 @@ func (c Config) Validate() error {
 }
 
 func within(v, low, high float64) bool { return !math.IsNaN(v) && v >= low && v <= high }
+
+// mode is the mode of verification by its name.
+func (c Config) mode() string {
+	if c.Mode == "" {
+		return "adaptive"
+	}
+	return c.Mode
+}
