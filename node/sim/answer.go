@@ -21,6 +21,7 @@ type answer struct {
 	copied job.ID
 	cost   uint64 // in thousandths of the price
 	took   time.Duration
+	paid   bool
 }
 
 const resultSize = 1000

@@ -8,6 +8,7 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 // Prices are in credits for a shard of Config.Units; costs in thousandths of the
@@ -31,10 +32,11 @@ type provider struct {
 	busy     uint32
 	pace     float64 // of its computing: 1 takes the usual time
 	class    string
-	judge    bool      // has the role of a validator
-	trusted  *client   // whose own validator it is
-	awayTill time.Time // it answers nobody before
-	gone     bool      // it took another name
+	judge    bool             // has the role of a validator
+	trusted  *client          // whose own validator it is
+	awayTill time.Time        // it answers nobody before
+	gone     bool             // it took another name
+	book     *reputation.Book // of its clients; made with the first that does not pay
 
 	answered int  // shards it committed to under this name
 	right    int  // verdicts ok under this name
@@ -102,7 +104,7 @@ func (w *world) people() error {
 	}
 	for i := range w.cfg.Clients {
 		s := Honest
-		if a.Role == RoleClient && float64(i) < w.cfg.Share*float64(w.cfg.Clients) {
+		if a.Role == RoleClient && int(float64(i+1)*w.cfg.Share) > int(float64(i)*w.cfg.Share) {
 			s = w.strategy
 		}
 		if err := w.newClient(s); err != nil {

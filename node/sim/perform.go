@@ -30,6 +30,7 @@ func (w *world) submit(c *client, shards int) error {
 	for i := range shards {
 		ev.Inputs = append(ev.Inputs, job.Input{CID: result(fmt.Sprintf("input/%s/%d", ev.ID, i)), Units: w.cfg.Units, Bytes: resultSize})
 	}
+	ev.Inputs = append(ev.Inputs, c.canaries(w, ev.Spec.Verify.Canaries(shards))...)
 	w.tally.jobs++
 	if err := w.step(r, ev); err != nil {
 		return err
@@ -41,7 +42,7 @@ func (w *world) submit(c *client, shards int) error {
 // spec is what a client asks for: everything that is not in Config is a default.
 func (w *world) spec(shards int) job.Spec {
 	s := job.Spec{Name: "sim", Task: job.Task{Image: "sim"}, Inputs: []job.SpecInput{{Path: "in"}}}
-	s.Verify = job.Verify{Mode: w.cfg.Mode, Replicas: w.cfg.Replicas, Agree: w.cfg.Agree}
+	s.Verify = job.Verify{Mode: w.cfg.Mode, Replicas: w.cfg.Replicas, Agree: w.cfg.Agree, Rate: w.cfg.Rate}
 	s.Payment.Max = payments.Amount{Value: uint64(shards) * 8 * w.usualPrice(), Unit: payments.Credits}
 	s.Timeouts = job.Timeouts{Shard: 2 * time.Minute, Fetch: time.Minute, Job: 12 * time.Hour}
 	s.ApplyDefaults()
@@ -105,6 +106,8 @@ func (w *world) perform(r *run, e job.Effect) {
 		w.fetch(r, e)
 	case job.Compare:
 		w.later(r, hop, func() job.Event { return w.compare(r, e) })
+	case job.Audit:
+		w.later(r, usual, func() job.Event { return w.replay(r, e) })
 	case job.Settle:
 		w.later(r, hop, func() job.Event { return w.settle(r, e) })
 	case job.Merge:
@@ -178,6 +181,7 @@ func (w *world) fetch(r *run, e job.Fetch) {
 			return w.failed(e.Shard, e.Attempt, job.CodeNotFetched)
 		}
 		w.delivered(a)
+		w.expect(r, a, e)
 		if r.c.withholds(w) {
 			w.tally.withheld++
 			return w.failed(e.Shard, e.Attempt, job.CodeNotFetched)
@@ -198,7 +202,36 @@ func (w *world) compare(r *run, e job.Compare) job.Event {
 			ev.Groups = append(ev.Groups, nil)
 		}
 		ev.Groups[g] = append(ev.Groups[g], n)
-		w.audited(r.answers[[2]uint32{e.Shard, n}])
+		if n != job.KnownAnswer {
+			w.audited(r.answers[[2]uint32{e.Shard, n}])
+		}
 	}
 	return ev
 }
+
+// replay computes a result through again at somebody else's, who is drawn among
+// all that are there: one of a ring vouches for the others.
+func (w *world) replay(r *run, e job.Audit) job.Event {
+	a := r.answers[[2]uint32{e.Shard, e.Attempt}]
+	ev := job.Audited{Shard: e.Shard, Attempt: e.Attempt, Try: e.Try, Answer: job.AnswerInconclusive, Now: w.now}
+	for _, p := range w.sample(r, e.Not, false, 1) {
+		w.audited(a)
+		w.tally.replays++
+		p.player.cost += replayCost / 1000 * float64(w.usualPrice())
+		right := !a.wrong
+		switch p.player.strategy {
+		case Collude, Ring, Sybil:
+			right = right || a.p.player.strategy == p.player.strategy
+		case Lazy, Swapper:
+			right = w.rng.Float64() < 0.5 // it does not look, or looks with another model
+		}
+		ev.Answer = job.AnswerMismatch
+		if right {
+			ev.Answer = job.AnswerMatch
+		}
+	}
+	return ev
+}
+
+// replayCost is a replay's, in thousandths of the price.
+const replayCost = 50.0

@@ -35,7 +35,7 @@ type Row struct {
 	CheatIncome   Estimate `json:"cheat_income"`         // the same of the strategy's players
 	HonestTotal   Estimate `json:"honest_total"`         // per honest provider, over the whole time
 	CheatTotal    Estimate `json:"cheat_total"`          // per player, names taken later included
-	Unpaid        Estimate `json:"unpaid"`               // share of right and verified work that was not paid
+	Unpaid        Estimate `json:"unpaid"`               // share of the right results shown to a client that it did not pay
 
 	Curves Curves `json:"curves"`
 }

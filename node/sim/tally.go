@@ -13,8 +13,8 @@ type tally struct {
 	wrong      int // wrong results delivered
 	refused    int // events the machine refused
 	withheld   int
-	paid       float64
-	price      float64 // what one execution of each of shards would have cost
+	replays    int
+	unpaid     int // results shown to cheating clients and never paid
 	overhead   []float64
 	cost       []float64
 }
@@ -25,7 +25,9 @@ func (w *world) delivered(a *answer) {
 	if !pl.caught {
 		pl.delivered++
 	}
-	if a.wrong {
+	if !a.wrong {
+		pl.rightDone++
+	} else {
 		w.tally.wrong++
 		pl.wrongs++
 		pl.cheated = true
@@ -48,12 +50,6 @@ func (w *world) judged(r *run, p *provider, a *answer, e job.Settle) {
 	switch e.Verdict {
 	case job.VerdictOK:
 		p.right++
-		if !lied {
-			p.player.rightDone++
-			if r.c.strategy != NonPaying {
-				p.player.rightPaid++
-			}
-		}
 	case job.VerdictBad:
 		if lied {
 			w.catch(p)
@@ -90,11 +86,15 @@ func (w *world) ended(r *run) {
 		return
 	}
 	w.tally.done++
-	var runs, paid, price float64
+	var runs, paid float64
+	n := 0.0
 	for _, sh := range r.j.Shards {
-		w.tally.shards++
-		price += float64(w.usualPrice())
-		wrong := sh.Result != truth(sh.Input)
+		if sh.Input.Known == nil {
+			n++
+			w.tally.shards++
+			r.c.learn(sh)
+		}
+		wrong := sh.Input.Known == nil && sh.Result != truth(sh.Input)
 		if wrong {
 			w.tally.wrongRoots++
 		}
@@ -110,9 +110,7 @@ func (w *world) ended(r *run) {
 			}
 		}
 	}
-	n := float64(len(r.j.Shards))
 	w.tally.runs += int(runs)
 	w.tally.overhead = append(w.tally.overhead, runs-n)
 	w.tally.cost = append(w.tally.cost, paid/float64(w.usualPrice()))
-	w.tally.price += price
 }

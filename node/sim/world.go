@@ -69,9 +69,8 @@ func play(ctx context.Context, cfg Config, s Strategy) (Row, error) {
 	if err := w.people(); err != nil {
 		return Row{}, err
 	}
-	if err := w.planJobs(); err != nil {
-		return Row{}, err
-	}
+	w.planJobs()
+	w.gossip()
 	for {
 		more, err := w.next()
 		err = errors.Join(err, w.fatal)
@@ -88,12 +87,12 @@ func play(ctx context.Context, cfg Config, s Strategy) (Row, error) {
 }
 
 // planJobs spreads the jobs evenly over the time, to clients in turn.
-func (w *world) planJobs() error {
+func (w *world) planJobs() {
 	jobs := (w.cfg.Shards + w.cfg.JobShards - 1) / w.cfg.JobShards
 	for i := range jobs {
 		shards := min(w.cfg.JobShards, w.cfg.Shards-i*w.cfg.JobShards)
 		c := w.clients[i%len(w.clients)]
-		w.after(w.span()*time.Duration(i)/time.Duration(jobs), func() error { return w.submit(c, shards) })
+		at := time.Duration(float64(w.span()) * float64(i) / float64(jobs))
+		w.after(at, func() error { return w.submit(c, shards) })
 	}
-	return nil
 }

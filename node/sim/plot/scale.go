@@ -37,7 +37,7 @@ func newScale(a Axis, values []float64, from, to float64) scale {
 	}
 	first, last := math.Ceil(s.min/step-1e-9), math.Floor(s.max/step+1e-9)
 	for k := first; k <= last; k++ {
-		s.ticks = append(s.ticks, k*step)
+		s.ticks = append(s.ticks, k*step+0) // +0: no minus before a nought
 	}
 	return s
 }
