@@ -47,6 +47,9 @@ var onlyImport = map[string][]string{
 	"node/infer":        {"node/audit", "node/compare", "node/job", "node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 	"node/serving":      {"exec/engine", "exec/engine/openai", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 
+	"node/sim/plot": {},
+	"node/sim":      {"node/audit", "node/job", "node/market", "node/sim/plot", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
+
 	"store/blob":       {"store", "store/blob/sha", "store/blob/swarm"},
 	"store/blob/sha":   {},
 	"store/blob/swarm": {},
@@ -68,7 +71,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
+var pure = []string{"node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.
