@@ -47,7 +47,7 @@ type attemptID struct {
 // key is the store key: per aggregator and job, so that one job's attempts lie
 // together.
 func (id attemptID) key() []byte {
-	return fmt.Appendf(nil, "att/%s/%s/%08x/%08x", id.Aggregator.Hex(), id.Job, id.Shard, id.Attempt)
+	return fmt.Appendf(nil, "%s%08x/%08x", jobKey(id.Aggregator, id.Job), id.Shard, id.Attempt)
 }
 
 // Ref is the payment reference of this attempt, the same on both sides.
@@ -67,8 +67,10 @@ type record struct {
 	Nonce wire.ID // blinds the commit
 
 	Commit  *wire.Event `json:",omitempty"`
+	Asked   *wire.Event `json:",omitempty"` // the first request to reveal it
 	Reveal  *wire.Event `json:",omitempty"`
 	Verdict *wire.Event `json:",omitempty"`
+	Doc     *wire.Event `json:",omitempty"` // the aggregator's receipt that we signed
 	Receipt *wire.Event `json:",omitempty"` // our countersignature
 
 	Fail      *Refusal `json:",omitempty"`
@@ -101,13 +103,18 @@ func (l *live) snapshot() (record, <-chan struct{}) {
 // update changes the record, persists it and only then lets others see it.
 // The change is dropped when it cannot be stored.
 func (l *live) update(st store.Store, change func(*record) error) error {
+	return l.change(st, change, nil)
+}
+
+// change is update with more to write in the same transaction; more may be nil.
+func (l *live) change(st store.Store, change func(*record) error, more func(store.Txn) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := l.rec
 	if err := change(&next); err != nil {
 		return err
 	}
-	if err := saveRecord(st, next); err != nil {
+	if err := writeRecord(st, next, more); err != nil {
 		return err
 	}
 	l.rec = next
@@ -116,38 +123,73 @@ func (l *live) update(st store.Store, change func(*record) error) error {
 	return nil
 }
 
-func saveRecord(st store.Store, r record) error {
+func saveRecord(st store.Store, r record) error { return writeRecord(st, r, nil) }
+
+func writeRecord(st store.Store, r record, more func(store.Txn) error) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode attempt: %w", err)
 	}
-	return st.Update(func(tx store.Txn) error { return tx.Set(r.ID.key(), data) })
+	return st.Update(func(tx store.Txn) error {
+		if more != nil {
+			if err := more(tx); err != nil {
+				return err
+			}
+		}
+		return tx.Set(r.ID.key(), data)
+	})
 }
 
 func loadRecord(st store.Store, id attemptID) (record, error) {
-	var r record
-	err := st.View(func(rd store.Reader) error {
-		data, err := rd.Get(id.key())
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(data, &r)
+	return recordAt(st, string(id.key()))
+}
+
+// recordAt returns the attempt under a key, or store.ErrNotFound.
+func recordAt(st store.Store, key string) (rec record, err error) {
+	err = st.View(func(r store.Reader) error {
+		rec, err = recordIn(r, key)
+		return err
 	})
-	return r, err
+	return rec, err
+}
+
+func recordIn(r store.Reader, key string) (rec record, err error) {
+	data, err := r.Get([]byte(key))
+	if err != nil {
+		return rec, err
+	}
+	return rec, json.Unmarshal(data, &rec)
 }
 
 // forgetRecord removes an attempt, and what was agreed for its job.
 func forgetRecord(st store.Store, id attemptID) error {
 	return st.Update(func(tx store.Txn) error {
-		return errors.Join(tx.Delete(id.key()), tx.Delete(agreementKey(id.Aggregator, id.Job)))
+		return errors.Join(
+			tx.Delete(id.key()),
+			tx.Delete(agreementKey(id.Aggregator, id.Job)),
+			tx.Delete(disclosedKey(id.Aggregator, id.Job)),
+			tx.Delete(owedKey(id)),
+		)
 	})
 }
 
+// jobKey begins the keys of one job's attempts.
+func jobKey(aggregator identity.PubKey, job wire.ID) string {
+	return fmt.Sprintf("att/%s/%s/", aggregator.Hex(), job)
+}
+
+// jobRecords returns the attempts of one job.
+func jobRecords(st store.Store, aggregator identity.PubKey, job wire.ID) ([]record, error) {
+	return scanRecords(st, jobKey(aggregator, job))
+}
+
 // loadRecords returns every stored attempt, oldest start first.
-func loadRecords(st store.Store) ([]record, error) {
+func loadRecords(st store.Store) ([]record, error) { return scanRecords(st, "att/") }
+
+func scanRecords(st store.Store, prefix string) ([]record, error) {
 	var all []record
 	err := st.View(func(rd store.Reader) error {
-		return rd.Scan([]byte("att/"), func(_, value []byte) error {
+		return rd.Scan([]byte(prefix), func(_, value []byte) error {
 			var r record
 			if err := json.Unmarshal(value, &r); err != nil {
 				return fmt.Errorf("decode attempt: %w", err)
@@ -179,16 +221,22 @@ func saveAgreement(st store.Store, aggregator identity.PubKey, job wire.ID, a ag
 	return st.Update(func(tx store.Txn) error { return tx.Set(agreementKey(aggregator, job), data) })
 }
 
-// loadAgreement returns false when there is none or it has run out.
-func loadAgreement(st store.Store, aggregator identity.PubKey, job wire.ID, now time.Time) (agreement, bool, error) {
-	var a agreement
-	err := st.View(func(rd store.Reader) error {
+// readAgreement returns what was agreed for a job, run out or not, or
+// store.ErrNotFound.
+func readAgreement(st store.Store, aggregator identity.PubKey, job wire.ID) (a agreement, err error) {
+	err = st.View(func(rd store.Reader) error {
 		data, err := rd.Get(agreementKey(aggregator, job))
 		if err != nil {
 			return err
 		}
 		return json.Unmarshal(data, &a)
 	})
+	return a, err
+}
+
+// loadAgreement returns false when there is none or it has run out.
+func loadAgreement(st store.Store, aggregator identity.PubKey, job wire.ID, now time.Time) (agreement, bool, error) {
+	a, err := readAgreement(st, aggregator, job)
 	if errors.Is(err, store.ErrNotFound) {
 		return agreement{}, false, nil
 	}

@@ -26,6 +26,7 @@ const (
 	CodeCancelled   = "cancelled"     // the aggregator cancelled the attempt
 	CodeUnpaid      = "unpaid"        // a receipt came without the payment it speaks of
 	CodeDisputed    = "disputed"      // this provider does not sign this verdict
+	CodePromise     = "promise"       // a disclosure shows that the offer's promise of audits was broken
 	CodeInternal    = "internal"      // a fault of this node; not the requester's
 	CodeShutdown    = "shutting_down" // the node is leaving
 )

@@ -38,6 +38,10 @@ type Config struct {
 	MaxWallClock   time.Duration
 	MaxBlobBytes   uint64 // image, model and input, each
 
+	// UnpaidGrace is how long after a job's deadline its payments may still
+	// come before the client is taken to owe; 0 is 15 minutes.
+	UnpaidGrace time.Duration
+
 	Dir   string // scratch space of running attempts
 	Cheat Cheat  // only ever set on devnets
 }
@@ -145,6 +149,7 @@ func (p *Provider) Run(ctx context.Context) error {
 		g.Go(func() error { return p.worker(ctx) })
 	}
 	g.Go(func() error { return p.requeue(ctx, unfinished) })
+	g.Go(func() error { return p.sweep(ctx) })
 	err = g.Wait()
 	if ctx.Err() != nil {
 		return nil

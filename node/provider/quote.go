@@ -8,6 +8,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 // quoteValidity is how long a quote binds us before a first Accept.
@@ -45,7 +46,11 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	if err := p.fits(o); err != nil {
 		return wire.Quote{}, err
 	}
-	price, err := payments.Price(p.cfg.Rate, o.UnitsPerShard)
+	if err := p.solvent(ctx, from); err != nil {
+		return wire.Quote{}, err
+	}
+	rate := p.cfg.rate()
+	price, err := payments.Price(rate, o.UnitsPerShard)
 	if err != nil {
 		return wire.Quote{}, refuse(CodeRefused, "price of %d units: %v", o.UnitsPerShard, err)
 	}
@@ -65,13 +70,41 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	}
 	return wire.Quote{
 		Offer: id, Job: o.Job,
-		Price: wire.Rate{Base: p.cfg.Rate.Base, PerUnit: p.cfg.Rate.PerUnit},
-		Unit:  string(p.cfg.Rate.Unit), Rail: p.Rail.Name(),
+		Price: wire.Rate{Base: rate.Base, PerUnit: rate.PerUnit},
+		Unit:  string(rate.Unit), Rail: p.Rail.Name(),
 		Slots: uint32(2*slots - working), CreditLeft: room.Value,
 		Class:    p.Class(o.Image),
 		Expires:  time.Now().Add(quoteValidity).Unix(),
 		HasImage: p.Content.Has(o.ImageCID), HasModel: o.ModelCID == "" || p.Content.Has(o.ModelCID),
 	}, nil
+}
+
+// rate is the price: that of work, or a validator's flat one, which does not
+// depend on how much there is to check nor on what is found.
+func (c Config) rate() payments.Rate {
+	if c.Flat == 0 {
+		return c.Rate
+	}
+	return payments.Rate{Base: c.Flat, Unit: c.Rate.Unit}
+}
+
+// solvent refuses a client that has not paid for what it got.
+func (p *Provider) solvent(ctx context.Context, client identity.PubKey) error {
+	n, err := p.owes(ctx, client)
+	if err != nil {
+		return err
+	}
+	if p.Trust != nil {
+		known, err := p.Trust.Standing(time.Now(), client, reputation.App{}, "")
+		if err != nil {
+			return err
+		}
+		n = max(n, int(min(known.Owes, 1<<20)))
+	}
+	if n > 0 {
+		return refuse(CodeCredit, "credit: %d results of this provider are neither paid nor called wrong; pay them first", n)
+	}
+	return nil
 }
 
 // fits tells the first thing the offer asks for that this node does not give.

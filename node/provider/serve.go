@@ -38,6 +38,8 @@ func (p *Provider) ServeJob(ctx context.Context, s *p2p.Stream, ev wire.Event) e
 		err = p.serveVerdict(ctx, s, ev)
 	case wire.KindCancel:
 		err = p.serveCancel(s, ev)
+	case wire.KindDisclosure:
+		err = p.serveDisclosure(s, ev)
 	default:
 		err = refuse(CodeMalformed, "kind %d is no request to a provider", ev.Kind)
 	}
@@ -112,7 +114,7 @@ func (p *Provider) serveReveal(s *p2p.Stream, ev wire.Event) error {
 		return refuse(CodeEarlyReveal, "this attempt has not committed, or its commit is not in the list")
 	}
 	if rec.Reveal == nil {
-		if err := p.reveal(l, rec); err != nil {
+		if err := p.reveal(l, rec, ev); err != nil {
 			return err
 		}
 		rec, _ = l.snapshot()
@@ -122,7 +124,7 @@ func (p *Provider) serveReveal(s *p2p.Stream, ev wire.Event) error {
 }
 
 // reveal signs and stores the reveal once; asking again gets the same bytes.
-func (p *Provider) reveal(l *live, rec record) error {
+func (p *Provider) reveal(l *live, rec record, asked wire.Event) error {
 	m := wire.Reveal{
 		Job: rec.ID.Job, Shard: rec.ID.Shard, Attempt: rec.ID.Attempt,
 		Commit: rec.Commit.ID, Root: rec.Root, Size: rec.Size, Nonce: rec.Nonce,
@@ -131,15 +133,19 @@ func (p *Provider) reveal(l *live, rec record) error {
 	if err != nil {
 		return err
 	}
-	return l.update(p.Store, func(r *record) error {
+	acc, err := rec.accept()
+	if err != nil {
+		return err
+	}
+	return l.change(p.Store, func(r *record) error {
 		if r.Reveal == nil {
-			r.Reveal = &signed
+			r.Asked, r.Reveal = &asked, &signed
 		}
 		if r.State == Committed {
 			r.State = Revealed
 		}
 		return nil
-	})
+	}, func(tx store.Txn) error { return tx.Set(dueKey(acc.Deadline, rec.ID), nil) })
 }
 
 // serveCancel stops an attempt, or all of a job's when the shard is -1.

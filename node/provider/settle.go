@@ -42,7 +42,7 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 		return err
 	}
 	err = l.update(p.Store, func(r *record) error {
-		r.State, r.Verdict, r.Receipt = Settled, &ev, &signed
+		r.State, r.Verdict, r.Doc, r.Receipt = Settled, &ev, &rev, &signed
 		return nil
 	})
 	if err != nil {

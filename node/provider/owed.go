@@ -1,0 +1,193 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
+)
+
+// A result that was revealed is to be paid, or called wrong, by the end of its
+// job. Whoever does neither owes: after a while of grace this provider issues a
+// receipt that says so, and gives that client no new quote until the payment
+// has come. What is expected of it stays expected on the rail.
+
+const (
+	// unpaidGrace is how long after a job's deadline a payment may still come:
+	// an aggregator that was away tries again when it is back.
+	unpaidGrace = 15 * time.Minute
+	sweepEvery  = time.Minute
+	maxSweep    = 256 // attempts looked at in one sweep
+)
+
+// dueKey orders revealed attempts by when they are to be settled.
+func dueKey(deadline int64, id attemptID) []byte {
+	return fmt.Appendf(nil, "due/%016x/%s", deadline, id.key())
+}
+
+// owedKey is of an attempt that was not paid in time.
+func owedKey(id attemptID) []byte { return fmt.Appendf(nil, "%s%s", owedBy(id.Aggregator), id.key()) }
+
+func owedBy(client identity.PubKey) string { return "owed/" + client.Hex() + "/" }
+
+// sweep looks every now and then for what was not paid.
+func (p *Provider) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := p.collectOwed(ctx, time.Now()); err != nil {
+			p.Log.Error("look for unpaid work", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// collectOwed issues a receipt for each attempt that is due and unpaid.
+func (p *Provider) collectOwed(ctx context.Context, now time.Time) error {
+	due, err := p.dueBy(now.Add(-p.cfg.unpaidGrace()).Unix())
+	if err != nil {
+		return err
+	}
+	for _, d := range due {
+		if err := p.collect(ctx, d, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Config) unpaidGrace() time.Duration {
+	if c.UnpaidGrace > 0 {
+		return c.UnpaidGrace
+	}
+	return unpaidGrace
+}
+
+// dueAttempt is a line of the index.
+type dueAttempt struct{ key, record string }
+
+var errEnough = errors.New("provider: enough for now")
+
+// dueBy lists attempts whose deadline is past that time, the oldest first.
+func (p *Provider) dueBy(unix int64) (due []dueAttempt, err error) {
+	last := fmt.Sprintf("due/%016x", max(unix, 0))
+	err = p.Store.View(func(r store.Reader) error {
+		due = nil
+		return r.Scan([]byte("due/"), func(key, _ []byte) error {
+			k := string(key)
+			if k > last || len(due) == maxSweep {
+				return errEnough
+			}
+			_, record, _ := strings.Cut(strings.TrimPrefix(k, "due/"), "/")
+			due = append(due, dueAttempt{k, record})
+			return nil
+		})
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return due, err
+}
+
+// collect settles what is to become of one attempt that is due.
+func (p *Provider) collect(ctx context.Context, d dueAttempt, now time.Time) error {
+	rec, err := recordAt(p.Store, d.record)
+	if errors.Is(err, store.ErrNotFound) {
+		return p.notDue(d)
+	} else if err != nil {
+		return err
+	}
+	if rec.State != Revealed {
+		return p.notDue(d)
+	}
+	entry, err := p.Rail.Status(ctx, rec.ID.ref())
+	if err == nil && entry.State == payments.StateCaptured {
+		return p.notDue(d) // paid, and the receipt got lost
+	}
+	l, err := p.find(rec.ID)
+	if err != nil {
+		return err
+	}
+	if err := p.issueUnpaid(rec, now); err != nil {
+		return err
+	}
+	err = l.change(p.Store, func(r *record) error {
+		if r.State == Revealed {
+			r.State, r.Fail = Failed, refuse(CodeUnpaid, "neither paid nor called wrong by its aggregator")
+		}
+		return nil
+	}, func(tx store.Txn) error {
+		return errors.Join(tx.Delete([]byte(d.key)), tx.Set(owedKey(rec.ID), nil))
+	})
+	if err == nil {
+		p.Log.Warn("not paid for work", "aggregator", rec.ID.Aggregator.Short(), "job", rec.ID.Job, "shard", rec.ID.Shard)
+	}
+	return err
+}
+
+func (p *Provider) notDue(d dueAttempt) error {
+	return p.Store.Update(func(tx store.Txn) error { return tx.Delete([]byte(d.key)) })
+}
+
+// issueUnpaid signs the receipt that tells of it. There is one of an attempt,
+// however often this runs.
+func (p *Provider) issueUnpaid(rec record, now time.Time) error {
+	acc, err := rec.accept()
+	if err != nil {
+		return err
+	}
+	_, err = p.Ledger.Issue(p.Key, wire.Receipt{
+		Job: acc.Job, Shard: acc.Shard, Attempt: acc.Attempt,
+		Provider: p.Key.PubKey(), Payer: rec.ID.Aggregator,
+		Image: acc.Image, ModelCID: acc.ModelCID, Class: p.Class(acc.Image),
+		Units: acc.Units, Unit: acc.Unit, Rail: acc.Rail,
+		Verdict: wire.VerdictUnpaid, Label: wire.LabelClaimed, Blame: wire.BlameClient,
+		Root: rec.Root, Commit: rec.Commit.ID, Reveal: rec.Reveal.ID,
+		StartedMS: rec.StartedMS, EndedMS: max(rec.EndedMS, rec.StartedMS),
+	}, now)
+	return err
+}
+
+// owes counts the attempts that a client has not paid. What it paid meanwhile
+// is forgiven.
+func (p *Provider) owes(ctx context.Context, client identity.PubKey) (n int, err error) {
+	var open []attemptID
+	prefix := owedBy(client)
+	err = p.Store.View(func(r store.Reader) error {
+		open = nil
+		return r.Scan([]byte(prefix), func(key, _ []byte) error {
+			rec, err := recordIn(r, strings.TrimPrefix(string(key), prefix))
+			if err == nil {
+				open = append(open, rec.ID)
+			}
+			if len(open) == maxSweep {
+				return errEnough
+			}
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return 0, err
+	}
+	for _, id := range open {
+		entry, err := p.Rail.Status(ctx, id.ref())
+		if err != nil || entry.State != payments.StateCaptured {
+			n++
+			continue
+		}
+		if err := p.Store.Update(func(tx store.Txn) error { return tx.Delete(owedKey(id)) }); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
