@@ -69,6 +69,9 @@ type VerifyPath struct {
 	Documents Series  `json:"documents_us"`
 	Scoring   Series  `json:"scoring_us"`     // receipts into the ledger, standings out of it
 	Runs      float64 `json:"runs_per_shard"` // executions of one shard
+	// SignaturesAlone is what a core would carry if a shard cost nothing but
+	// making and checking the signatures of its executions: the bound of any code.
+	SignaturesAlone float64 `json:"signatures_alone_per_second"`
 }
 
 // RunVerify measures. Errors: ErrConfig, ErrJob and ctx's.
@@ -93,6 +96,9 @@ func RunVerify(ctx context.Context, cfg VerifyConfig) (out Verify, err error) {
 		if err != nil {
 			return out, fmt.Errorf("mode %s: %w", mode, err)
 		}
+		// The ledger checks the receipt and its countersignature once more.
+		signatures := out.Parts[partSigning].Took.Median + out.Parts[partChecking].Took.Median*7/5
+		path.SignaturesAlone = round(1e6 / (signatures * path.Runs))
 		out.Paths = append(out.Paths, path)
 	}
 	return out, nil

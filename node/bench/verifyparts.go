@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -55,20 +54,29 @@ func docsOf(aggregator, provider identity.PubKey, n uint32) shardDocs {
 	}
 }
 
+// Places of two parts in partNames, and how many there are.
+const (
+	partSigning  = 1
+	partChecking = 2
+	partCount    = 6
+)
+
 // partNames are the parts in order.
-var partNames = [...][2]string{
-	{"documents", "four documents written, five read, without their signatures"},
-	{"signing", "four signatures: accept, request to reveal, verdict, receipt"},
-	{"checking", "five signatures of the provider: two of progress, commit, reveal, countersignature"},
-	{"lottery", "the commit's hash opened, and the audit drawn"},
-	{"ledger", "the countersigned receipt checked and kept"},
-	{"scoring", "a standing out of a hundred receipts, of which a shard needs one or less"},
+func partNames() [partCount][2]string {
+	return [partCount][2]string{
+		{"documents", "four documents written, five read, without their signatures"},
+		{"signing", "four signatures: accept, request to reveal, verdict, receipt"},
+		{"checking", "five signatures of the provider: two of progress, commit, reveal, countersignature"},
+		{"lottery", "the commit's hash opened, and the audit drawn"},
+		{"ledger", "the countersigned receipt checked and kept"},
+		{"scoring", "a standing, out of a hundred receipts; a shard needs one or less"},
+	}
 }
 
 // verifyParts measures what one shard costs that one provider computes, beside
 // the machine and the store.
 func verifyParts(ctx context.Context, cfg VerifyConfig) ([]VerifyPart, Series, error) {
-	us := make([][]float64, len(partNames))
+	us := make([][]float64, partCount)
 	var total []float64
 	for range cfg.Rounds {
 		if err := ctx.Err(); err != nil {
@@ -86,7 +94,7 @@ func verifyParts(ctx context.Context, cfg VerifyConfig) ([]VerifyPart, Series, e
 		total = append(total, sum)
 	}
 	var parts []VerifyPart
-	for i, n := range partNames {
+	for i, n := range partNames() {
 		parts = append(parts, VerifyPart{Name: n[0], What: n[1], Took: summarise(us[i])})
 	}
 	return parts, summarise(total), nil
@@ -103,7 +111,7 @@ func stopwatch(n int, do func(i int) error) (float64, error) {
 	return float64((cpuTime() - since).Nanoseconds()) / 1e3 / float64(n), nil
 }
 
-func verifyRound(n int) (us [len(partNames)]float64, err error) {
+func verifyRound(n int) (us [partCount]float64, err error) {
 	var keys [2]*identity.Key
 	for i := range keys {
 		if keys[i], err = identity.Generate(); err != nil {
@@ -154,8 +162,8 @@ func verifyRound(n int) (us [len(partNames)]float64, err error) {
 	if err != nil {
 		return us, err
 	}
-	us[1], us[2] = float64(len(docs.made))*sign, float64(len(docs.taken)+1)*check
-	us[0] = max(0, seal-us[1]) + max(0, parse-us[2]+check)
+	us[partSigning], us[partChecking] = float64(len(docs.made))*sign, float64(len(docs.taken)+1)*check
+	us[0] = max(0, seal-us[partSigning]) + max(0, parse-us[partChecking]+check)
 	us[3], err = stopwatch(n, func(i int) error {
 		c := wire.CommitHash(wire.ID{1}, uint32(i), 0, theirs.PubKey(), benchCID, 4096, wire.ID{2})
 		_ = wire.Audited(wire.AuditDraw(wire.ID{3}, wire.ID{1}, uint32(i), 0, c), 50_000)
@@ -215,7 +223,7 @@ func ledgerRound(mine, theirs *identity.Key, n int) (add, stand float64, err err
 	}
 	app := reputation.App{Image: benchDigest}
 	stand, err = stopwatch(max(n/10, 1), func(int) error {
-		_, err := book.Standing(now, theirs.PubKey(), app, strings.ToLower("cpu"))
+		_, err := book.Standing(now, theirs.PubKey(), app, "cpu")
 		return err
 	})
 	return add, stand, err
