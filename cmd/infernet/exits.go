@@ -54,7 +54,7 @@ var exitTable = []struct {
 	{exitNotFound, "not_found", "no such job, file or content"},
 	{exitInUse, "in_use", "another process uses this home"},
 	{exitNotBuilt, "not_built", "a program that the node needs is not there: the engine, containerd, runc"},
-	{exitCheck, "check_failed", "doctor found a fault, an image breaks the contract, a receipt is not valid, or content is not what it was"},
+	{exitCheck, "check_failed", "doctor found a fault, an image breaks the contract, a receipt is not valid, content is not what it was, or samples carry no profile"},
 	{exitMoney, "unknown_money", "the outcome of a payment is not known: do not pay again"},
 	{exitConflict, "conflict", "the thing is in another state than the verb needs, or exists already"},
 	{exitUnsupported, "unsupported", "not possible on this operating system"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"infernet.tech/infernet/exec"
@@ -14,6 +15,7 @@ import (
 	"infernet.tech/infernet/node/alone"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/bench"
+	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/demo"
 	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/job"
@@ -103,6 +105,7 @@ func explain(ctx context.Context, err error) explanation {
 		for _, s := range sentinels {
 			if errors.Is(err, s.err) {
 				e.exit, e.hint = s.exit, s.hint
+				e.message = bare(e.message)
 				break
 			}
 		}
@@ -111,6 +114,15 @@ func explain(ctx context.Context, err error) explanation {
 		e.code = exitName(e.exit)
 	}
 	return e
+}
+
+// bare is a message without the name of the package that it begins with, which
+// tells its reader nothing.
+func bare(message string) string {
+	for _, name := range []string{"compare: ", "sim: "} {
+		message = strings.TrimPrefix(message, name)
+	}
+	return message
 }
 
 // sentinels are the errors of the layers below that a person can act on; the
@@ -129,6 +141,9 @@ var sentinels = []struct {
 	{alone.ErrBusy, exitInUse, "wait until it has ended"},
 	{alone.ErrUnsafeDir, exitNoRights, "remove it, or choose another place with TMPDIR"},
 	{sim.ErrConfig, exitUsage, "infernet help sim"},
+	{compare.ErrTooFew, exitCheck, "collect more from honest machines, or allow more with --false-alarms"},
+	{compare.ErrSpread, exitCheck, "one of the machines may be broken, dishonest or of another class: calibrate each class by itself"},
+	{compare.ErrProfile, exitCheck, "infernet help verifier calibrate"},
 	{bench.ErrJob, exitJobFailed, "try again; infernet demo tells whether jobs work here at all"},
 	{demo.ErrUnsafeDir, exitNoRights, "choose a folder of your own with --dir"},
 	{api.ErrNotRunning, exitNotRunning, "start one: infernet node"},

@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			// What begins like this is a pickle; a script cannot hold it.
 			return os.WriteFile(filepath.Join(e.WorkDir, "weights.bin"), []byte("\x80\x04}\x94."), 0o600)
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"api": cmdAPI, "gone": cmdGone, "exits": cmdExits, "wrongtoken": cmdWrongToken},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"api": cmdAPI, "gone": cmdGone, "exits": cmdExits, "wrongtoken": cmdWrongToken, "samples": cmdSamples, "replays": cmdReplays},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
 }

@@ -5,6 +5,12 @@ import (
 	"infernet.tech/infernet/node/compare"
 )
 
+// Judged is a replayed token as package compare takes it in, for who judges
+// replays that this package did not ask for. See token.
+func Judged(t openai.ReplayToken, temperature float64, same bool) compare.Token {
+	return token(t, temperature, same)
+}
+
 // token is a replayed token as the test of answers takes it in. same says that
 // the replaying engine draws by the same seed in the same way as the engine
 // that answered: then it has no choice.
