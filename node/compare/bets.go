@@ -21,7 +21,7 @@ type Thresholds struct {
 // DefaultThresholds are those of DiFR (arXiv 2511.20621) for picked tokens, and
 // for drawn ones what 16-bit arithmetic on other hardware stays well within.
 func DefaultThresholds() Thresholds {
-	return Thresholds{Alpha: 1e-4, Beta: 1e-2, Margin: 0.25, Flip: 0.02, Wrong: 0.06, Noise: 0.03, Shift: 0.25}
+	return Thresholds{Alpha: 1e-4, Beta: 1e-2, Margin: 0.25, Flip: 0.02, Wrong: 0.06, Noise: 0.03, Shift: 0.2}
 }
 
 // bet numbers the bets against an answer.

@@ -101,8 +101,14 @@ type Text struct {
 	drawn           int
 }
 
-// NewText begins a test. Errors of t are found by its Validate.
-func NewText(t Thresholds) *Text { return &Text{t: t} }
+// NewText begins a test. The zero Thresholds are the default ones; errors of
+// others are found by Validate.
+func NewText(t Thresholds) *Text {
+	if t == (Thresholds{}) {
+		t = DefaultThresholds()
+	}
+	return &Text{t: t}
+}
 
 // Add takes in the next token. Errors: ErrToken; the token is left out.
 func (t *Text) Add(tok Token) error {
