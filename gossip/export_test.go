@@ -22,7 +22,13 @@ func (g *Gossip) Answer(rw io.ReadWriter, peer identity.PubKey, limit uint64) er
 }
 
 // Excess is what a peer sent above its limits.
-func (g *Gossip) Excess(p identity.PubKey) float64 { return g.limits.excess(p, time.Now()) }
+func (g *Gossip) Excess(p identity.PubKey) float64 {
+	id, err := p.PeerID()
+	if err != nil {
+		return 0
+	}
+	return g.limits.excess(id, time.Now())
+}
 
 // Score is what gossipsub thinks of a peer, as of some seconds ago.
 func (g *Gossip) Score(p identity.PubKey) float64 {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"infernet.tech/infernet/p2p/identity"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // How much is let in. A node passes on no more first documents of authors than
@@ -25,12 +25,17 @@ const (
 	maxAuthors = 32 << 10
 	// excessHalf is how fast what a peer sent above its limits is forgiven.
 	excessHalf = 10 * time.Minute
+	// tooMuch is the excess at which a peer is not listened to any more, outlawed
+	// what it is set to then.
+	tooMuch  = graylistThreshold / excessScore
+	outlawed = 4 * tooMuch
 )
 
-// limits keeps who sent how much, in bounded memory. Time is given.
+// limits keeps who sent how much, in bounded memory. Time is given. Peers are
+// named as gossipsub names them: the key is not needed, and costs much to find.
 type limits struct {
 	mu        sync.Mutex
-	peers     map[identity.PubKey]*account
+	peers     map[peer.ID]*account
 	newcomers bucket
 	servedAll bucket
 	authors   map[slot]time.Time // when each author's latest document was passed on
@@ -45,11 +50,11 @@ type account struct {
 }
 
 func newLimits() *limits {
-	return &limits{peers: make(map[identity.PubKey]*account), authors: make(map[slot]time.Time)}
+	return &limits{peers: make(map[peer.ID]*account), authors: make(map[slot]time.Time)}
 }
 
 // of returns a peer's account; the mutex is held.
-func (l *limits) of(p identity.PubKey, now time.Time) *account {
+func (l *limits) of(p peer.ID, now time.Time) *account {
 	a := l.peers[p]
 	if a == nil {
 		l.makeRoom(now)
@@ -65,7 +70,7 @@ func (l *limits) makeRoom(now time.Time) {
 	if len(l.peers) < maxSenders {
 		return
 	}
-	var worst identity.PubKey
+	var worst peer.ID
 	least := math.Inf(1)
 	for p, a := range l.peers {
 		if w := a.over(now)*60 - now.Sub(a.used).Seconds(); w < least {
@@ -84,32 +89,33 @@ func (a *account) over(now time.Time) float64 {
 	return a.excess
 }
 
+// exceed notes one thing too many and returns false. Who is no longer listened
+// to is left so for a while, and not until the first of it is forgiven.
+func (a *account) exceed(now time.Time) bool {
+	if a.excess = a.over(now) + 1; a.excess >= tooMuch && a.excess < outlawed {
+		a.excess = outlawed
+	}
+	return false
+}
+
 // carry tells whether a peer's gossip of so many bytes is looked at.
-func (l *limits) carry(p identity.PubKey, bytes int, now time.Time) bool {
+func (l *limits) carry(p peer.ID, bytes int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(p, now)
-	if a.traffic.take(now, traffic, float64(bytes)) {
-		return true
-	}
-	a.excess = a.over(now) + 1
-	return false
+	return a.traffic.take(now, traffic, float64(bytes)) || a.exceed(now)
 }
 
 // count tells whether one more document of a peer is looked at, whatever it is.
-func (l *limits) count(p identity.PubKey, now time.Time) bool {
+func (l *limits) count(p peer.ID, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(p, now)
-	if a.sender.take(now, sender, 1) {
-		return true
-	}
-	a.excess = a.over(now) + 1
-	return false
+	return a.sender.take(now, sender, 1) || a.exceed(now)
 }
 
 // admit tells whether a peer's document is worth a look at its signature.
-func (l *limits) admit(p identity.PubKey, author slot, apart time.Duration, now time.Time) bool {
+func (l *limits) admit(p peer.ID, author slot, apart time.Duration, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(p, now)
@@ -145,7 +151,7 @@ func (l *limits) onward(author slot, apart time.Duration, now time.Time) bool {
 }
 
 // excess is what a peer sent above its limits and is not forgiven.
-func (l *limits) excess(p identity.PubKey, now time.Time) float64 {
+func (l *limits) excess(p peer.ID, now time.Time) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a := l.peers[p]; a != nil {
@@ -155,14 +161,14 @@ func (l *limits) excess(p identity.PubKey, now time.Time) float64 {
 }
 
 // serve tells whether there are bytes left for a session that a peer asks for.
-func (l *limits) serve(p identity.PubKey, now time.Time) bool {
+func (l *limits) serve(p peer.ID, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.of(p, now).served.left(now, served) > 0 && l.servedAll.left(now, servedAll) > 0
 }
 
 // charge books what a session took.
-func (l *limits) charge(p identity.PubKey, bytes uint64, now time.Time) {
+func (l *limits) charge(p peer.ID, bytes uint64, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.of(p, now)

@@ -13,7 +13,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 )
 
@@ -86,10 +85,6 @@ var errLimited = errors.New("above the limits, or over a limited connection")
 // inspect turns gossip away unread: of peers that send too much, and over
 // connections with limited volume, where only sync has a place.
 func (g *Gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
-	p, err := identity.FromPeerID(from)
-	if err != nil {
-		return err
-	}
 	size := 64
 	for _, m := range rpc.GetPublish() {
 		size += 64 + len(m.GetData())
@@ -103,7 +98,7 @@ func (g *Gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
 		}
 	}
 	lp := g.host.Libp2p()
-	if lp == nil || lp.Network().Connectedness(from) != network.Connected || !g.limits.carry(p, size, time.Now()) {
+	if lp == nil || lp.Network().Connectedness(from) != network.Connected || !g.limits.carry(from, size, time.Now()) {
 		return errLimited
 	}
 	return nil

@@ -65,15 +65,16 @@ func (g *Gossip) ServeSync(_ context.Context, s *p2p.Stream) {
 	}
 	defer g.end(s)
 	peer := s.Peer()
+	id, err := peer.PeerID()
 	t := newTalk(s, volume(s))
-	if !g.limits.serve(peer, time.Now()) {
+	if err != nil || !g.limits.serve(id, time.Now()) {
 		_ = errors.Join(t.send(frameBusy, nil), t.w.Flush())
 		return
 	}
 	v := &serving{talk: t, g: g, peer: peer, view: g.look()}
-	err := v.run()
+	err = v.run()
 	v.stats.Sent, v.stats.Received = v.sent, v.received
-	g.limits.charge(peer, v.sent+v.received, time.Now())
+	g.limits.charge(id, v.sent+v.received, time.Now())
 	g.count(v.stats, err)
 	if err != nil {
 		_ = s.Reset()

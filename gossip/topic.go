@@ -6,12 +6,6 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
-// kinds are what is gossiped.
-const (
-	kindDigest wire.Kind = 30581
-	kindFraud  wire.Kind = 1581
-)
-
 // topic is one stream of documents of one kind.
 type topic struct {
 	name string // on a network: /infernet/NETWORK/name
@@ -23,8 +17,8 @@ type topic struct {
 
 func topics() []topic {
 	return []topic{
-		{name: "rep/1", kind: kindDigest, apart: 20 * time.Hour},
-		{name: "fraud/1", kind: kindFraud, apart: time.Hour},
+		{name: "rep/1", kind: wire.KindDigest, apart: 20 * time.Hour},
+		{name: "fraud/1", kind: wire.KindFraudProof, apart: time.Hour},
 	}
 }
 

@@ -28,7 +28,7 @@ func (g *Gossip) validator(t topic) pubsub.ValidatorEx {
 			return pubsub.ValidationIgnore
 		}
 		defer g.work.Done()
-		result := g.receive(t, p, m.GetData())
+		result := g.receive(t, p, from, m.GetData())
 		switch result {
 		case pubsub.ValidationAccept:
 			g.stats.accepted.Add(1)
@@ -41,7 +41,7 @@ func (g *Gossip) validator(t topic) pubsub.ValidatorEx {
 	}
 }
 
-func (g *Gossip) receive(t topic, from identity.PubKey, raw []byte) pubsub.ValidationResult {
+func (g *Gossip) receive(t topic, from identity.PubKey, id peer.ID, raw []byte) pubsub.ValidationResult {
 	e, err := peek(raw)
 	if err == nil && e.kind != t.kind {
 		err = ErrDocument
@@ -51,7 +51,7 @@ func (g *Gossip) receive(t topic, from identity.PubKey, raw []byte) pubsub.Valid
 		return pubsub.ValidationReject
 	}
 	now := time.Now()
-	if !g.limits.count(from, now) || !timely(e.at, now) || !g.limits.admit(from, e.authorSlot(), t.apart, now) {
+	if !g.limits.count(id, now) || !timely(e.at, now) || !g.limits.admit(id, e.authorSlot(), t.apart, now) {
 		return pubsub.ValidationIgnore
 	}
 	fresh, err := g.add(raw, from)
@@ -84,12 +84,9 @@ func (g *Gossip) blame(p identity.PubKey, err error) {
 
 // score is the part of a peer's score that gossipsub cannot see.
 func (g *Gossip) score(id peer.ID) float64 {
-	s := 0.0
+	s := excessScore * g.limits.excess(id, time.Now())
 	if known := g.standings.Load(); known != nil {
-		s = (*known)[id]
-	}
-	if p, err := identity.FromPeerID(id); err == nil {
-		s += excessScore * g.limits.excess(p, time.Now())
+		s += (*known)[id]
 	}
 	return s
 }

@@ -20,8 +20,8 @@ import (
 
 // The kinds that Set keeps: the newest of each author, and all.
 const (
-	Replaced wire.Kind = 30581
-	Kept     wire.Kind = 1581
+	Replaced = wire.KindDigest
+	Kept     = wire.KindFraudProof
 )
 
 // Set keeps documents in memory and checks their signatures. The zero value is
