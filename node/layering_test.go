@@ -42,6 +42,9 @@ var onlyImport = map[string][]string{
 	"node/compare":      {"node/job", "p2p/identity", "p2p/wire"},
 	"node/audit":        {},
 
+	"reputation":      {"p2p/identity", "p2p/wire", "reputation/flow", "store"},
+	"reputation/flow": {},
+
 	"node/infer/choose": {},
 	"node/infer/meter":  {"exec/engine/openai"},
 	"node/infer":        {"node/audit", "node/compare", "node/job", "node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
@@ -72,6 +75,7 @@ var onlyImport = map[string][]string{
 
 // pure packages touch nothing outside the process.
 var pure = []string{"node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
+var pure = []string{"reputation/flow", "node/job", "node/market", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

@@ -10,6 +10,11 @@ var (
 	// ErrConflict is returned for a second receipt of the same attempt that
 	// says something else than the first.
 	ErrConflict = errors.New("another receipt of this attempt says something else")
+	// ErrFork is returned for a receipt that its author cannot have signed
+	// honestly beside another that is held.
+	ErrFork = errors.New("its author signed another one in its place")
+	// ErrNothing is returned when there is nothing to tell others.
+	ErrNothing = errors.New("nobody was dealt with")
 	// ErrNotFound is returned when the ledger has no receipt of that id.
 	ErrNotFound = errors.New("no such receipt")
 	// ErrStale is returned for a document that is past its time or older than

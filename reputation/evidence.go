@@ -10,7 +10,7 @@ import (
 // Verdict is what a piece of evidence says of a peer.
 type Verdict string
 
-// The verdicts. The first four are those of receipts.
+// The verdicts. All but Late are those of receipts.
 const (
 	OK           Verdict = wire.VerdictOK           // did what was agreed: computed rightly, or paid
 	Bad          Verdict = wire.VerdictBad          // delivered what is wrong
@@ -33,4 +33,25 @@ type Evidence struct {
 	Countersigned bool            `json:"countersigned"` // both parties signed
 	Own           bool            `json:"own"`           // the one who scores signed it
 	Fraud         bool            `json:"fraud"`         // the wrong proves itself: a signed contradiction
+
+	Blame   string `json:"blame,omitempty"`    // a wire.Blame constant; empty when nobody says
+	AsPayer bool   `json:"as_payer,omitempty"` // of how it paid; otherwise of how it worked
+	Image   string `json:"image,omitempty"`    // what it ran, and on what
+	Model   string `json:"model,omitempty"`
+	Class   string `json:"class,omitempty"`
+	Checked uint32 `json:"checked,omitempty"` // results that independent checks found right
+}
+
+// ownFault reports whether the evidence is of what the peer itself did wrong:
+// of silence and of what cannot be told nobody is guilty.
+func (e Evidence) ownFault() bool {
+	switch e.Verdict {
+	case Bad, Late:
+		return e.Blame == "" || e.Blame == wire.BlameProvider
+	case Failed:
+		return e.Blame == wire.BlameProvider
+	case Unpaid:
+		return e.AsPayer
+	}
+	return e.Fraud
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -17,32 +18,27 @@ type Ledger struct {
 	self   identity.PubKey
 	s      store.Store
 	params Params
+
+	mu       sync.Mutex
+	accounts map[identity.PubKey]*account // of peers that were asked about
+	writing  map[identity.PubKey]int      // updates under way
+	making   map[identity.PubKey]*bool    // accounts being added up; true: overtaken by an update
 }
 
 // NewLedger returns the ledger of the node self in s, a store of its own (see
 // store.Prefix), scoring with params.
 func NewLedger(self identity.PubKey, s store.Store, params Params) *Ledger {
-	return &Ledger{self: self, s: s, params: params}
-}
-
-// Keys: "receipt/ID" the record; "attempt/JOB/SHARD/ATTEMPT/PROVIDER/PAYER" the
-// id of the one receipt of that attempt; "peer/KEY/TIME/ID", for both parties
-// and in order of time, the Evidence about that party or nothing, so that a
-// score is computed without checking every signature again.
-func recordKey(id wire.ID) []byte { return []byte("receipt/" + id.String()) }
-
-func attemptKey(r wire.Receipt) []byte {
-	return fmt.Appendf(nil, "attempt/%s/%08x/%08x/%s/%s", r.Job, r.Shard, r.Attempt, r.Provider.Hex(), r.Payer.Hex())
-}
-
-func peerKey(peer identity.PubKey, rec Record) []byte {
-	return fmt.Appendf(nil, "peer/%s/%016x/%s", peer.Hex(), rec.Signed.Unix(), rec.ID)
+	return &Ledger{
+		self: self, s: s, params: params,
+		accounts: map[identity.PubKey]*account{}, writing: map[identity.PubKey]int{}, making: map[identity.PubKey]*bool{},
+	}
 }
 
 // AddReceipt admits a receipt that both parties signed. Adding the same again,
 // or another document of the same attempt that says the same, changes nothing;
 // the record returned is the one that is kept. Errors are ErrReceipt,
-// ErrNotOurs and ErrConflict.
+// ErrNotOurs and ErrConflict; with ErrFork beside the last the author has
+// signed a contradiction, which is kept against it.
 func (l *Ledger) AddReceipt(c wire.Countersigned) (Record, error) {
 	v, err := verifyPair(c)
 	if err != nil {
@@ -63,43 +59,117 @@ func (l *Ledger) AddOneSided(e wire.Event) (Record, error) {
 	return l.add(record(v, e))
 }
 
-func (l *Ledger) add(rec Record) (kept Record, err error) {
-	if l.self != rec.Receipt.Payer && l.self != rec.Receipt.Provider {
-		return Record{}, ErrNotOurs
-	}
-	err = l.s.Update(func(tx store.Txn) error {
-		old, err := l.ofAttempt(tx, rec.Receipt)
-		switch {
-		case errors.Is(err, ErrNotFound):
-		case err != nil:
-			return err
-		case old.Receipt != rec.Receipt:
-			return fmt.Errorf("%s and %s: %w", old.ID.Short(), rec.ID.Short(), ErrConflict)
-		case old.Countersigned || !rec.Countersigned:
-			kept = old
-			return nil
-		default:
-			if err := remove(tx, old); err != nil {
-				return err
-			}
-		}
-		kept = rec
-		return l.insert(tx, rec)
-	})
-	return kept, err
-}
-
-func (l *Ledger) ofAttempt(r store.Reader, of wire.Receipt) (Record, error) {
-	raw, err := r.Get(attemptKey(of))
-	if errors.Is(err, store.ErrNotFound) {
-		return Record{}, ErrNotFound
-	}
+func (l *Ledger) add(rec Record) (Record, error) {
+	peer, err := l.otherParty(rec.Receipt)
 	if err != nil {
 		return Record{}, err
 	}
-	id, err := wire.ParseID(string(raw))
+	return l.admit(peer, func(tx store.Txn) (change, error) { return l.place(tx, rec) })
+}
+
+func (l *Ledger) otherParty(r wire.Receipt) (identity.PubKey, error) {
+	switch l.self {
+	case r.Payer:
+		return r.Provider, nil
+	case r.Provider:
+		return r.Payer, nil
+	}
+	return identity.PubKey{}, ErrNotOurs
+}
+
+// change is what an update did to the evidence about a peer.
+type change struct {
+	kept  Record
+	old   *Evidence // taken out, of the same attempt as is put in
+	put   *Evidence
+	stale bool  // its account must be made anew
+	why   error // what the caller is told although the update stands
+}
+
+// admit runs an update that concerns peer, and lets its account follow.
+func (l *Ledger) admit(peer identity.PubKey, fn func(store.Txn) (change, error)) (Record, error) {
+	var c change
+	l.begin(peer)
+	err := l.s.Update(func(tx store.Txn) (err error) {
+		c, err = fn(tx)
+		return err
+	})
 	if err != nil {
-		return Record{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		c = change{}
+	} else {
+		err = c.why
+	}
+	l.end(peer, c)
+	return c.kept, err
+}
+
+// place puts a receipt where it belongs, or finds what is there already.
+func (l *Ledger) place(tx store.Txn, rec Record) (change, error) {
+	old, err := ofAttempt(tx, rec.Receipt, rec.Author)
+	known := err == nil
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return change{}, err
+	case known && !sameTale(old.Receipt, rec.Receipt):
+		return l.contradicted(tx, old, rec)
+	case known && (old.Countersigned || !rec.Countersigned):
+		return change{kept: old}, nil
+	}
+	rival, err := l.rival(tx, rec, old.ID)
+	if err != nil {
+		return change{}, err
+	}
+	if !rival.ID.IsZero() {
+		return l.contradicted(tx, rival, rec)
+	}
+	c := change{kept: rec}
+	if c.stale, err = l.settleDebt(tx, rec); err != nil {
+		return change{}, err
+	}
+	peer, _ := l.otherParty(rec.Receipt)
+	if known {
+		if e, ok := old.about(peer, l.self); ok {
+			c.old = &e
+		}
+		if err := remove(tx, old); err != nil {
+			return change{}, err
+		}
+	}
+	if e, ok := rec.about(peer, l.self); ok {
+		c.put = &e
+	}
+	return c, l.insert(tx, rec)
+}
+
+// settleDebt keeps a receipt of payment and one of its absence apart: what was
+// paid after all is no debt any more, and what was paid is none.
+func (l *Ledger) settleDebt(tx store.Txn, rec Record) (stale bool, err error) {
+	paid := rec.Receipt.Verdict == wire.VerdictOK && rec.Receipt.Amount > 0 && rec.Author == rec.Receipt.Payer
+	unpaid := rec.Receipt.Verdict == wire.VerdictUnpaid
+	if !paid && !unpaid {
+		return false, nil
+	}
+	twin, err := ofAttempt(tx, rec.Receipt, rec.other())
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case unpaid && twin.Receipt.Verdict == wire.VerdictOK && twin.Receipt.Amount > 0:
+		return false, fmt.Errorf("%w: it was paid", ErrConflict)
+	case paid && twin.Receipt.Verdict == wire.VerdictUnpaid:
+		return true, tx.Set(peerKey(rec.Receipt.Payer, twin), nil)
+	}
+	return false, nil
+}
+
+func ofAttempt(r store.Reader, of wire.Receipt, author identity.PubKey) (Record, error) {
+	id, err := getID(r, attemptKey(of, author))
+	if err != nil {
+		return Record{}, err
+	}
+	if id.IsZero() {
+		return Record{}, ErrNotFound
 	}
 	return get(r, id)
 }
@@ -111,7 +181,8 @@ func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	}
 	err = errors.Join(
 		tx.Set(recordKey(rec.ID), raw),
-		tx.Set(attemptKey(rec.Receipt), []byte(rec.ID.String())),
+		tx.Set(attemptKey(rec.Receipt, rec.Author), []byte(rec.ID.String())),
+		l.link(tx, rec),
 	)
 	if err != nil {
 		return err
@@ -119,7 +190,7 @@ func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	for _, peer := range []identity.PubKey{rec.Receipt.Provider, rec.Receipt.Payer} {
 		var value []byte
 		if e, ok := rec.about(peer, l.self); ok {
-			if value, err = json.Marshal(e); err != nil {
+			if value, err = json.Marshal(indexed{e, indexVersion}); err != nil {
 				return err
 			}
 		}
@@ -130,13 +201,26 @@ func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	return nil
 }
 
+// indexVersion is that of stored Evidence; of one before, the receipt is read
+// again.
+const indexVersion = 1
+
+type indexed struct {
+	Evidence
+	Version int `json:"v"`
+}
+
 func remove(tx store.Txn, rec Record) error {
-	return errors.Join(
+	err := errors.Join(
 		tx.Delete(recordKey(rec.ID)),
-		tx.Delete(attemptKey(rec.Receipt)),
+		tx.Delete(attemptKey(rec.Receipt, rec.Author)),
 		tx.Delete(peerKey(rec.Receipt.Provider, rec)),
 		tx.Delete(peerKey(rec.Receipt.Payer, rec)),
 	)
+	if rec.Receipt.Seq > 0 && err == nil {
+		err = tx.Delete(chainKey(rec.Author, rec.other(), rec.Receipt.Seq))
+	}
+	return err
 }
 
 func get(r store.Reader, id wire.ID) (Record, error) {
@@ -168,10 +252,12 @@ func (l *Ledger) Prune(before time.Time) (n int, err error) {
 		if err != nil {
 			break
 		}
+		peer, _ := l.otherParty(rec.Receipt)
 		// One transaction each: together they may be too big for one.
-		if err = l.s.Update(func(tx store.Txn) error { return remove(tx, rec) }); err == nil {
+		_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
+		if err == nil {
 			n++
 		}
 	}
-	return n, err
+	return n, errors.Join(err, l.pruneForks(before))
 }

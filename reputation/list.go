@@ -78,28 +78,82 @@ const maxEvidence = 10_000
 func (l *Ledger) Evidence(peer identity.PubKey) (out []Evidence, err error) {
 	err = l.s.View(func(r store.Reader) error {
 		out = nil
-		return r.Scan([]byte("peer/"+peer.Hex()+"/"), func(_, raw []byte) error {
-			if len(raw) == 0 {
-				return nil
-			}
-			var e Evidence
-			if err := json.Unmarshal(raw, &e); err != nil {
-				return fmt.Errorf("%w: %w", ErrCorrupt, err)
-			}
-			out = append(out, e)
-			return nil
-		})
+		return l.scan(r, peer, func(e Evidence) { out = append(out, e) })
 	})
 	return out[max(0, len(out)-maxEvidence):], err
 }
 
-// Explain returns peer's score with each receipt's weight in it.
-func (l *Ledger) Explain(now time.Time, peer identity.PubKey) (Explanation, error) {
-	evidence, err := l.Evidence(peer)
+// scan calls fn with all evidence of peer: first its forks, then what its
+// receipts say, oldest first.
+func (l *Ledger) scan(r store.Reader, peer identity.PubKey, fn func(Evidence)) error {
+	err := r.Scan([]byte(forkPrefix(peer)), func(_, raw []byte) error {
+		var f Fork
+		if err := json.Unmarshal(raw, &f); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		fn(f.evidence())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.Scan([]byte("peer/"+peer.Hex()+"/"), func(_, raw []byte) error {
+		if len(raw) == 0 {
+			return nil
+		}
+		var e indexed
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		if e.Version == indexVersion {
+			fn(e.Evidence)
+			return nil
+		}
+		rec, err := get(r, e.Receipt)
+		if err != nil {
+			return err
+		}
+		if again, ok := rec.about(peer, l.self); ok {
+			fn(again)
+		}
+		return nil
+	})
+}
+
+// Explain returns peer's score with each receipt's weight in it; of more than
+// 10,000 the oldest are summed up.
+func (l *Ledger) Explain(now time.Time, peer identity.PubKey) (x Explanation, err error) {
+	var list []Evidence
+	var older Explanation
+	err = l.s.View(func(r store.Reader) error {
+		list, older = nil, Explanation{}
+		return l.scan(r, peer, func(e Evidence) {
+			if list = append(list, e); len(list) == 2*maxEvidence {
+				older = older.before(l.params.Explain(now, list[:maxEvidence]))
+				list = append([]Evidence(nil), list[maxEvidence:]...)
+			}
+		})
+	})
 	if err != nil {
 		return Explanation{}, err
 	}
-	return l.params.Explain(now, evidence), nil
+	if cut := len(list) - maxEvidence; cut > 0 {
+		older = older.before(l.params.Explain(now, list[:cut]))
+		list = list[cut:]
+	}
+	x = l.params.Explain(now, list)
+	x.Older, x.Fraud = older.Older, x.Fraud || older.Fraud
+	x.Good, x.Bad = x.Good+older.Older.Good, x.Bad+older.Older.Bad
+	x.conclude()
+	x.Chain, err = l.chain(peer)
+	return x, err
+}
+
+// before adds what is older than all that will be listed.
+func (x Explanation) before(more Explanation) Explanation {
+	x.Older = Older{x.Older.Count + len(more.Items), x.Older.Good + more.Good, x.Older.Bad + more.Bad}
+	x.Fraud = x.Fraud || more.Fraud
+	return x
 }
 
 // Score returns peer's score; that of a newcomer is 0.

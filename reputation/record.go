@@ -72,18 +72,50 @@ func record(v Verified, doc wire.Event) Record {
 // about returns what the receipt says of peer in the eyes of self, and whether
 // it says anything.
 func (r Record) about(peer, self identity.PubKey) (Evidence, bool) {
+	m := r.Receipt
 	e := Evidence{
-		Receipt: r.ID, Peer: peer, When: r.Signed, Amount: r.Receipt.Amount, Unit: r.Receipt.Unit,
-		Verdict: Verdict(r.Receipt.Verdict), Label: r.Receipt.Label,
+		Receipt: r.ID, Peer: peer, When: r.Signed, Amount: m.Amount, Unit: m.Unit,
+		Verdict: Verdict(m.Verdict), Label: m.Label, Blame: m.Blame,
 		Countersigned: r.Countersigned, Own: r.Author == self,
 	}
 	switch peer {
-	case r.Receipt.Provider:
-		return e, true
-	case r.Receipt.Payer:
-		// Of the payer a receipt says only that it paid; what it found of our
-		// work is no merit and no fault of its own.
-		return e, r.Receipt.Verdict == wire.VerdictOK && r.Receipt.Amount > 0
+	case m.Provider:
+		e.Image, e.Model, e.Class = m.Image, m.ModelCID, m.Class
+		e.Checked = checked(m)
+		return e, m.Verdict != wire.VerdictUnpaid
+	case m.Payer:
+		// Of the payer a receipt says only whether it paid; what it found of
+		// our work is no merit and no fault of its own.
+		e.AsPayer = true
+		return e, m.Verdict == wire.VerdictOK && m.Amount > 0 || m.Verdict == wire.VerdictUnpaid
 	}
 	return Evidence{}, false
+}
+
+// checked is how many results an independent check found right.
+func checked(m wire.Receipt) uint32 {
+	switch {
+	case m.Verdict != wire.VerdictOK || m.Label == wire.LabelDelivered:
+		return 0
+	case m.InTokens+m.OutTokens > 0: // of a window only the answers drawn
+		return m.Audits
+	case m.Label == wire.LabelClaimed:
+		return 0
+	}
+	return 1
+}
+
+// other is the party that is not the author.
+func (r Record) other() identity.PubKey {
+	if r.Author == r.Receipt.Provider {
+		return r.Receipt.Payer
+	}
+	return r.Receipt.Provider
+}
+
+// sameTale reports whether two receipts say the same, wherever they stand in
+// their chain.
+func sameTale(a, b wire.Receipt) bool {
+	a.Prev, a.Seq, b.Prev, b.Seq = wire.ID{}, 0, wire.ID{}, 0
+	return a == b
 }

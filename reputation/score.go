@@ -26,6 +26,12 @@ type Params struct {
 	LambdaLate float64       // the same for late, failed and unpaid
 	FraudLoss  float64       // the same for proven fraud
 	FraudTime  time.Duration // how long proven fraud keeps the score at 0
+
+	// Kappa is the weight of a reference amount that reaches a peer through
+	// others, as a part of the same amount paid and audited by oneself.
+	Kappa float64
+	// Network is the one whose digests are taken; empty: any.
+	Network string
 }
 
 // Default returns the parameters everyone begins with: half-lives of 30 and 60
@@ -36,7 +42,7 @@ func Default() Params {
 		HalfGood: 30 * day, HalfBad: 60 * day,
 		Reference: map[string]uint64{"credits": 10, "msat": 100_000, "uusdc": 100_000},
 		MaxWeight: 4, Unaudited: 0.3, OneSided: 0.25, MinBad: 1,
-		LambdaBad: 3, LambdaLate: 1, FraudLoss: 10, FraudTime: 180 * day,
+		LambdaBad: 3, LambdaLate: 1, FraudLoss: 10, FraudTime: 180 * day, Kappa: 0.3,
 	}
 }
 
@@ -54,6 +60,21 @@ type Explanation struct {
 	Mean  float64 `json:"mean"` // expected rate of success; Score is its lower bound
 	Fraud bool    `json:"fraud"`
 	Items []Item  `json:"items"`
+	Older Older   `json:"older,omitzero"` // what is too much to list
+
+	Direct   float64 `json:"direct"`             // the score without the word of others
+	Indirect float64 `json:"indirect,omitempty"` // weight that the word of others adds to Good
+	Flow     float64 `json:"flow,omitempty"`     // reference amounts that reach the peer from here
+	Via      []Via   `json:"via,omitempty"`      // through whom, most first
+	Suspect  bool    `json:"suspect,omitempty"`  // see Standing
+	Chain    Chain   `json:"chain,omitzero"`     // the peer's own receipts towards this node
+}
+
+// Older sums up evidence that is not listed, the oldest there is.
+type Older struct {
+	Count int     `json:"count"`
+	Good  float64 `json:"good"`
+	Bad   float64 `json:"bad"`
 }
 
 // Item is what one piece of evidence adds. Good and Bad are already decayed.
@@ -83,11 +104,22 @@ func (p Params) Explain(now time.Time, evidence []Evidence) Explanation {
 		x.Fraud = x.Fraud || e.Fraud && now.Sub(e.When) < p.FraudTime
 		x.Items = append(x.Items, it)
 	}
-	x.Mean, x.Score = lowerBound(x.Good, x.Bad)
-	if x.Fraud {
-		x.Score = 0
-	}
+	x.conclude()
 	return x
+}
+
+// conclude computes the score from what was summed up. The word of others
+// never lowers what direct evidence proves.
+func (x *Explanation) conclude() {
+	x.Mean, x.Direct = lowerBound(x.Good, x.Bad)
+	x.Score = x.Direct
+	if x.Indirect > 0 {
+		mean, score := lowerBound(x.Good+x.Indirect, x.Bad)
+		x.Mean, x.Score = mean, max(score, x.Direct)
+	}
+	if x.Fraud {
+		x.Score, x.Direct = 0, 0
+	}
 }
 
 func (p Params) item(now time.Time, e Evidence) Item {
@@ -100,10 +132,12 @@ func (p Params) item(now time.Time, e Evidence) Item {
 	case e.Verdict == OK:
 		it.Decay = decay(age, p.HalfGood)
 		it.Good = it.Weight * it.Decay
+	case !e.ownFault():
+		it.Decay = decay(age, p.HalfBad) // it says nothing of the peer
 	case e.Verdict == Bad:
 		it.Decay = decay(age, p.HalfBad)
 		it.Bad = p.LambdaBad * it.Weight * it.Decay
-	case e.Verdict == Failed, e.Verdict == Late, e.Verdict == Unpaid:
+	default: // failed, late, unpaid
 		it.Decay = decay(age, p.HalfBad)
 		it.Bad = p.LambdaLate * it.Weight * it.Decay
 	}

@@ -24,6 +24,12 @@ func unit(v reputation.Verdict, age time.Duration) reputation.Evidence {
 	}
 }
 
+func blamed(v reputation.Verdict, blame string) reputation.Evidence {
+	e := unit(v, 0)
+	e.Blame = blame
+	return e
+}
+
 func repeat(n int, e reputation.Evidence) []reputation.Evidence {
 	out := make([]reputation.Evidence, n)
 	for i := range out {
@@ -74,8 +80,15 @@ func TestWeights(t *testing.T) {
 		"dated ahead":       {unit(reputation.OK, -60*day), 1, 0},
 		"bad":               {unit(reputation.Bad, 0), 0, 3},
 		"bad, old":          {unit(reputation.Bad, 60*day), 0, 1.5},
-		"failed":            {unit(reputation.Failed, 0), 0, 1},
-		"unpaid":            {unit(reputation.Unpaid, 0), 0, 1},
+		"failed":            {blamed(reputation.Failed, wire.BlameProvider), 0, 1},
+		"failed, unasked":   {unit(reputation.Failed, 0), 0, 0},
+		"failed, network":   {blamed(reputation.Failed, wire.BlameNetwork), 0, 0},
+		"failed, ours":      {blamed(reputation.Failed, wire.BlameClient), 0, 0},
+		"failed, who knows": {blamed(reputation.Failed, wire.BlameInconclusive), 0, 0},
+		"bad, network":      {blamed(reputation.Bad, wire.BlameNetwork), 0, 0},
+		"late, network":     {blamed(reputation.Late, wire.BlameNetwork), 0, 0},
+		"unpaid":            {change(func(e *reputation.Evidence) { e.Verdict, e.AsPayer = reputation.Unpaid, true }), 0, 1},
+		"unpaid, of work":   {unit(reputation.Unpaid, 0), 0, 0},
 		"inconclusive":      {unit(reputation.Inconclusive, 0), 0, 0},
 		"unheard of":        {unit("splendid", 0), 0, 0},
 		"bad for nothing":   {change(func(e *reputation.Evidence) { e.Verdict, e.Amount = reputation.Bad, 0 }), 0, 3},
@@ -116,6 +129,7 @@ var drawEvidence = rapid.Custom(func(t *rapid.T) reputation.Evidence {
 		Label:         rapid.SampledFrom([]string{wire.LabelAudited, wire.LabelReplicated, wire.LabelClaimed}).Draw(t, "label"),
 		Countersigned: rapid.Bool().Draw(t, "both"), Own: rapid.Bool().Draw(t, "own"),
 		Fraud: rapid.IntRange(0, 20).Draw(t, "fraud") == 0,
+		Blame: rapid.SampledFrom([]string{"", wire.BlameProvider, wire.BlameClient, wire.BlameNetwork}).Draw(t, "blame"),
 	}
 })
 

@@ -88,6 +88,8 @@ func read(e wire.Event) (Verified, error) {
 	// bytes are what was paid for.
 	case r.Verdict == wire.VerdictOK && r.Root == "" && r.InTokens+r.OutTokens == 0 && r.Label != wire.LabelDelivered:
 		why = errors.New("an ok verdict without a result")
+	case r.Verdict == wire.VerdictUnpaid && e.PubKey != r.Provider:
+		why = errors.New("says that its own author did not pay")
 	case r.Amount > 0 && r.PayRef == "":
 		why = errors.New("paid without naming the payment")
 	}

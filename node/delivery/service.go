@@ -30,6 +30,7 @@ type Rail interface {
 type Ledger interface {
 	AddReceipt(wire.Countersigned) (reputation.Record, error)
 	AddOneSided(wire.Event) (reputation.Record, error)
+	Issue(*identity.Key, wire.Receipt, time.Time) (wire.Event, error)
 }
 
 // Deps are the parts that a Service is composed of. Those from Penalise on may

@@ -180,7 +180,7 @@ func (s *Service) pay(ctx context.Context, t *tab, o *open) error {
 	if o.Doc.Amount > 0 {
 		m.PayRef = string(ref)
 	}
-	doc, err := wire.Seal(s.d.Key, m, s.d.Now())
+	doc, err := s.d.Ledger.Issue(s.d.Key, m, s.d.Now())
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *Service) checkReceipt(ctx context.Context, c *customer, d wire.Delivery
 		Job: wire.DeliveryJob(c.peer, s.d.Key.PubKey(), d.Account), Shard: d.Seq,
 		Provider: s.d.Key.PubKey(), Payer: c.peer, Units: d.Bytes,
 		Amount: d.Amount, Unit: d.Unit, Rail: d.Rail, Verdict: wire.VerdictOK, Label: wire.LabelDelivered,
-		StartedMS: r.StartedMS, EndedMS: r.EndedMS, // the payer's own
+		StartedMS: r.StartedMS, EndedMS: r.EndedMS, Prev: r.Prev, Seq: r.Seq, // the payer's own
 	}
 	if d.Amount > 0 {
 		want.PayRef = string(ref)

@@ -78,6 +78,7 @@ func twoReceipts(subject identity.PubKey, docs []Event) string {
 			return notApart
 		}
 		placeA, placeB := a.Seq, b.Seq
+		follows := placeA+1 == placeB && b.Prev != docs[0].ID || placeB+1 == placeA && a.Prev != docs[1].ID
 		a.Prev, a.Seq, b.Prev, b.Seq = ID{}, 0, ID{}, 0
 		one := a.Job == b.Job && a.Shard == b.Shard && a.Attempt == b.Attempt && a.Provider == b.Provider
 		switch {
@@ -86,6 +87,8 @@ func twoReceipts(subject identity.PubKey, docs []Event) string {
 		case one && (a.Verdict != b.Verdict || a.Amount != b.Amount || a.Root != b.Root):
 			return "" // two judgements of one attempt
 		case placeA == placeB && a != b:
+			return ""
+		case follows: // on another one in the other's place
 			return ""
 		case placeA != placeB && !one:
 			return notApart

@@ -60,7 +60,9 @@ func receiptCases(t testing.TB) []faultCase {
 	fork, twice, free, next := r, badReceipt(t), r, r
 	fork.Shard, fork.PayRef = 8, "x"
 	twice.Seq, twice.Prev = 10, testID(15)
-	next.Shard, next.Seq = 8, 10
+	next.Shard, next.Seq, next.Prev = 8, 10, by(t, 1, r).ID
+	astray := next
+	astray.Prev = testID(33)
 	free.Seq, free.Prev, free.Shard = 0, ID{}, 8
 	swapped := r
 	swapped.Payer, swapped.Provider, swapped.Verdict, swapped.Amount, swapped.Blame = r.Provider, r.Payer, VerdictUnpaid, 0, BlameClient
@@ -68,6 +70,7 @@ func receiptCases(t testing.TB) []faultCase {
 		{"a fork", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, fork)}, true},
 		{"two judgements", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, twice)}, true},
 		{"a fork over both roles", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, swapped)}, true},
+		{"a row with another between", FaultTwoReceipts, 1, []Event{by(t, 1, astray), by(t, 1, r)}, true},
 		{"two in order", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, next)}, false},
 		{"outside the chain", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, free)}, false},
 		{"the same", FaultTwoReceipts, 1, []Event{by(t, 1, r), by(t, 1, r)}, false},

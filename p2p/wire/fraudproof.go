@@ -18,6 +18,11 @@ const (
 	FaultFalseSecret    = "false_secret"    // a Disclosure against what its author promised or drew
 )
 
+// Faults returns the Fault constants.
+func Faults() []string {
+	return []string{FaultTwoCommits, FaultFalseReveal, FaultTwoReceipts, FaultTwoNotes, FaultTwoDisclosures, FaultFalseSecret}
+}
+
 // MaxFraudProof is the most bytes of a FraudProof's document.
 const MaxFraudProof = 8 << 10
 
@@ -93,7 +98,7 @@ const maxDocs = 3
 func (m FraudProof) Validate() error {
 	var c checks
 	c.pub("subject", m.Subject)
-	c.oneOf("fault", m.Fault, FaultTwoCommits, FaultFalseReveal, FaultTwoReceipts, FaultTwoNotes, FaultTwoDisclosures, FaultFalseSecret)
+	c.oneOf("fault", m.Fault, Faults()...)
 	c.that(len(m.Docs) >= 2, "docs", "are too few")
 	c.count("docs", len(m.Docs), maxDocs)
 	if err := c.err(); err != nil {
@@ -127,8 +132,9 @@ func (m FraudProof) When() time.Time {
 //
 //	two_commits      two Commits of the subject, one attempt, different hash or size
 //	false_reveal     its Commit and its Reveal naming that, which does not open it
-//	two_receipts     its Receipts, different, with one number in one chain or of one
-//	                 attempt with different verdict, amount or root
+//	two_receipts     its Receipts, different, with one number in one chain; in a row, the
+//	                 second not naming the first; or of one attempt with different
+//	                 verdict, amount or root
 //	two_notes        its CreditNotes of one channel: one number, different content; or a
 //	                 later number with a lower sum
 //	two_disclosures  its Disclosures of one job to one provider: different secret or
