@@ -165,6 +165,7 @@ func (w *world) fails(r *run, shard, attempt uint32, code string, after time.Dur
 // reveal opens a commit. A copied one cannot be opened by who copied it.
 func (w *world) reveal(r *run, e job.RequestReveal) {
 	a := r.answers[[2]uint32{e.Shard, e.Attempt}]
+	w.drawn(r, a, e)
 	w.later(r, hop, func() job.Event {
 		if w.away(a.p) {
 			return w.failed(e.Shard, e.Attempt, job.CodeNoReveal)

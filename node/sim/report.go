@@ -37,6 +37,9 @@ type Row struct {
 	CheatTotal    Estimate `json:"cheat_total"`          // per player, names taken later included
 	Unpaid        Estimate `json:"unpaid"`               // share of the right results shown to a client that it did not pay
 
+	Lottery    Lottery `json:"lottery"`     // of all results
+	WrongDraws Lottery `json:"wrong_draws"` // of wrong ones
+
 	Curves Curves `json:"curves"`
 }
 

@@ -13,6 +13,7 @@ func (w *world) row() Row {
 	t := w.tally
 	out := Row{
 		Strategy: w.strategy, Role: a.Role, Jobs: t.jobs, Done: t.done, Shards: t.shards,
+		Lottery: t.lottery, WrongDraws: t.wrongDraws,
 		Wrong: t.wrong, Accepted: t.wrongRoots, AcceptedShare: Proportion(t.wrongRoots, t.shards),
 	}
 	shards := make([]float64, len(t.overhead))

@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"math"
+
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/job"
 )
 
@@ -15,8 +18,49 @@ type tally struct {
 	withheld   int
 	replays    int
 	unpaid     int // results shown to cheating clients and never paid
+	lottery    Lottery
+	wrongDraws Lottery
 	overhead   []float64
 	cost       []float64
+}
+
+// Lottery counts draws against the chance that each had: what the lottery should
+// have chosen, and what it did. Draws of wrong results end with their player's
+// first catch.
+type Lottery struct {
+	Draws    int     `json:"draws"`
+	Chosen   int     `json:"chosen"`
+	Expected float64 `json:"expected"` // sum of the chances
+	Var      float64 `json:"variance"` // of Chosen
+}
+
+func (l *Lottery) add(q float64, chosen bool) {
+	l.Draws++
+	l.Chosen += count(chosen)
+	l.Expected += q
+	l.Var += q * (1 - q)
+}
+
+// Sigmas is how many standard deviations Chosen is from what was expected; 0
+// where there was no chance in it.
+func (l Lottery) Sigmas() float64 {
+	if l.Var == 0 {
+		return 0
+	}
+	return (float64(l.Chosen) - l.Expected) / math.Sqrt(l.Var)
+}
+
+// drawn notes the lottery over a commit, when it is asked to be revealed.
+func (w *world) drawn(r *run, a *answer, e job.RequestReveal) {
+	at := r.j.Shards[e.Shard].Attempts[e.Attempt]
+	if !at.Drawn || at.RatePPM == audit.All {
+		return
+	}
+	q := float64(at.RatePPM) / audit.All
+	w.tally.lottery.add(q, at.Audited)
+	if a.wrong && !a.p.player.caught {
+		w.tally.wrongDraws.add(q, at.Audited)
+	}
 }
 
 // delivered notes that a result has reached its client.
