@@ -3,7 +3,10 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
+
+	"infernet.tech/infernet/node/job"
 )
 
 // Config is the worlds to be tried: one for each strategy, each with that share
@@ -57,6 +60,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: %d shards a job, 1 to 10000 are possible", ErrConfig, c.JobShards)
 	case c.Units < 1 || c.Units > 1_000_000:
 		return fmt.Errorf("%w: %d units a shard, 1 to 1000000 are possible", ErrConfig, c.Units)
+	case c.Mode != "" && !slices.Contains(modes(), c.Mode):
+		return fmt.Errorf("%w: no mode of verification is called %.40q", ErrConfig, c.Mode)
 	case len(c.Strategies) == 0:
 		return fmt.Errorf("%w: no strategy", ErrConfig)
 	case !within(c.Share, 0, 1) || !within(c.Churn, 0, 0.9) || !within(c.Days, 0.01, 3650):
@@ -77,7 +82,11 @@ func within(v, low, high float64) bool { return !math.IsNaN(v) && v >= low && v 
 // mode is the mode of verification by its name.
 func (c Config) mode() string {
 	if c.Mode == "" {
-		return "adaptive"
+		return job.VerifyAdaptive
 	}
 	return c.Mode
+}
+
+func modes() []string {
+	return []string{job.VerifyAdaptive, job.VerifySample, job.VerifyQuorum, job.VerifyCanary, job.VerifyReplay, job.VerifyNone}
 }
