@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"infernet.tech/infernet/gossip/model"
 )
 
 // VerifyConfig says how much of verification is measured.
@@ -13,12 +15,13 @@ type VerifyConfig struct {
 	JobShards int // of one job
 	Rounds    int
 	Modes     []string     // of verification; none means all
+	Nodes     int          // of the simulated gossip; 0 leaves it out
 	Report    func(string) // told what happens, a line each; may be nil
 }
 
 // DefaultVerify is what the verb measures.
 func DefaultVerify() VerifyConfig {
-	return VerifyConfig{Documents: 500, Shards: 2000, JobShards: 1000, Rounds: 3}
+	return VerifyConfig{Documents: 500, Shards: 2000, JobShards: 1000, Rounds: 3, Nodes: 10_000}
 }
 
 // Validate tells the first number that makes no sense. Error: ErrConfig.
@@ -32,6 +35,9 @@ func (c VerifyConfig) Validate() error {
 		return fmt.Errorf("%w: %d shards a job, 1 to 10000 are possible", ErrConfig, c.JobShards)
 	case c.Rounds < 1 || c.Rounds > 1000:
 		return fmt.Errorf("%w: %d rounds, 1 to 1000 are possible", ErrConfig, c.Rounds)
+	}
+	if c.Nodes != 0 && (c.Nodes < 2 || c.Nodes > 100_000) {
+		return fmt.Errorf("%w: %d nodes, 2 to 100000 are possible", ErrConfig, c.Nodes)
 	}
 	for _, m := range c.Modes {
 		if !slices.Contains(verifyModes(), m) {
@@ -48,6 +54,9 @@ type Verify struct {
 	Parts   []VerifyPart `json:"parts"` // of one shard that one provider computes
 	Total   Series       `json:"total_us"`
 	Paths   []VerifyPath `json:"paths"`
+	// Gossip is what opinions cost in a simulated network: bytes per node and day,
+	// and the time until everybody agrees. Nothing of it is of this machine.
+	Gossip *model.Report `json:"gossip,omitempty"`
 }
 
 // VerifyPart is one part of a shard's processor time, in microseconds.
@@ -100,6 +109,16 @@ func RunVerify(ctx context.Context, cfg VerifyConfig) (out Verify, err error) {
 		signatures := out.Parts[partSigning].Took.Median + out.Parts[partChecking].Took.Median*7/5
 		path.SignaturesAlone = round(1e6 / (signatures * path.Runs))
 		out.Paths = append(out.Paths, path)
+	}
+	if cfg.Nodes > 0 {
+		cfg.Report(fmt.Sprintf("gossip: %d simulated nodes", cfg.Nodes))
+		network := model.Default()
+		network.Nodes = cfg.Nodes
+		found, err := model.Run(ctx, network)
+		if err != nil {
+			return out, err
+		}
+		out.Gossip = &found
 	}
 	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 func TestVerify(t *testing.T) {
 	cfg := DefaultVerify()
 	cfg.Documents, cfg.Shards, cfg.JobShards, cfg.Rounds = 20, 20, 10, 2
+	cfg.Nodes = 200
 	got, err := RunVerify(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -9,16 +9,17 @@ import (
 // Plots draws the report: detection by shards delivered, income by strategy and
 // by day, what was accepted wrongly, and what verification costs.
 func (r Report) Plots() []Plot {
-	note := fmt.Sprintf("%d providers, %d shards, mode %s, a share of %.0f%% plays; whiskers are 95%% intervals",
+	note := fmt.Sprintf("%d providers, %d shards, mode %s, a share of %.0f%% plays",
 		r.Config.Providers, r.Config.Shards, r.Config.mode(), 100*r.Config.Share)
+	bars := note + "; whiskers are 95% intervals"
 	plots := []Plot{
-		r.bars("wrong-accepted", "Wrong results accepted", note, plot.Axis{Label: "share of the shards with a result", Percent: true},
+		r.bars("wrong-accepted", "Wrong results accepted", bars, plot.Axis{Label: "share of the shards with a result", Percent: true},
 			side{"accepted", func(w Row) Estimate { return w.AcceptedShare }}),
-		r.bars("false-blame", "Honest work blamed", note, plot.Axis{Label: "share of the audits of right results", Percent: true},
+		r.bars("false-blame", "Honest work blamed", bars, plot.Axis{Label: "share of the audits of right results", Percent: true},
 			side{"blamed", func(w Row) Estimate { return w.FalseBlame }}),
-		r.bars("overhead", "What verification costs", note, plot.Axis{Label: "executions beyond one, for each shard", Percent: true},
+		r.bars("overhead", "What verification costs", bars, plot.Axis{Label: "executions beyond one, for each shard", Percent: true},
 			side{"executions", func(w Row) Estimate { return w.Overhead }}),
-		r.bars("income", "Who earns what", note, plot.Axis{Label: "income of a player over the whole time, credits"},
+		r.bars("income", "Who earns what", bars, plot.Axis{Label: "income of a player over the whole time, credits"},
 			side{"honest providers", func(w Row) Estimate { return w.HonestTotal }},
 			side{"the strategy's players", func(w Row) Estimate { return w.CheatTotal }}),
 		r.detection(note),

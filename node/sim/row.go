@@ -28,6 +28,7 @@ func (w *world) row() Row {
 
 // ofPlayers fills in what is counted by player.
 func (w *world) ofPlayers(out *Row) {
+	out.Players = w.playing()
 	var cheated, caught, audits, blamed, right, paid int
 	var delays []float64
 	var income, shards, total [2][]float64 // of the honest and of the players
@@ -35,7 +36,6 @@ func (w *world) ofPlayers(out *Row) {
 		side := 0
 		if p.strategy != Honest {
 			side = 1
-			out.Players++
 			if p.cheated {
 				cheated++
 			}
@@ -73,6 +73,7 @@ func (w *world) curves() Curves {
 	for _, p := range w.players {
 		days = max(days, len(p.byDay))
 	}
+	c.Honest, c.Cheat = []Point{{0, 0}}, []Point{{0, 0}}
 	var sum [2]float64
 	for d := range days {
 		var n [2]float64
@@ -90,6 +91,9 @@ func (w *world) curves() Curves {
 		if n[1] > 0 {
 			c.Cheat = append(c.Cheat, Point{float64(d + 1), sum[1] / n[1]})
 		}
+	}
+	if len(c.Cheat) == 1 {
+		c.Cheat = nil // nobody plays
 	}
 	c.Caught = w.caughtBy()
 	return c
@@ -130,4 +134,15 @@ func count(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// playing counts who plays the strategy, clients included.
+func (w *world) playing() (n int) {
+	for _, p := range w.players {
+		n += count(p.strategy != Honest)
+	}
+	for _, c := range w.clients {
+		n += count(c.strategy != Honest)
+	}
+	return n
 }
