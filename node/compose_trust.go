@@ -35,6 +35,7 @@ func (n *Node) composeTrust() (err error) {
 		return fmt.Errorf("reputation: %w", err)
 	}
 	n.book = n.trust.Ledger()
+	n.profiles = profiles{lib: n.lib, names: store.Prefix(n.db, "profiles/")}
 	c := gossip.Default()
 	c.Standing, c.Trusted = n.standing, n.trusted
 	n.gossip, err = gossip.New(c, n.host, opinions{n}, n.log.With("in", "gossip"))

@@ -52,8 +52,9 @@ type Node struct {
 	work  worker // the provider, or its absence
 	takes taker  // the aggregator for others, or its absence
 
-	trust  *reputation.Book // what is known of others
-	gossip *gossip.Gossip   // and how it is heard
+	trust    *reputation.Book // what is known of others
+	gossip   *gossip.Gossip   // and how it is heard
+	profiles profiles         // thresholds of comparators
 
 	whoHas  *holders.Service  // who has which content
 	deliver *delivery.Service // what moved of it, and for how much
@@ -200,7 +201,7 @@ func (n *Node) compose() ([]unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	units = slices.Concat(units, n.contentUnits(), mirrors, workers)
+	units = slices.Concat(units, n.contentUnits(), n.trustUnits(), mirrors, workers)
 	units = append(units, unit{
 		name: "aggregator", run: n.agg.Run, ready: n.agg.Ready(), needs: after(n.host.Ready()),
 	})
@@ -238,7 +239,7 @@ func (n *Node) composeCore() (err error) {
 		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
-			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host,
+			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: comparer{n}, Replay: replayer{n},
 			Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
 		})
 	return n.composeContent()

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"infernet.tech/infernet/node/compare"
+	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// comparer groups results by what a job calls equal, with the thresholds that
+// the job names.
+type comparer struct{ n *Node }
+
+// Compare implements aggregator.Comparer.
+func (c comparer) Compare(ctx context.Context, v job.Verify, results []fs.FS) (groups [][]int, unsure []int, why string, err error) {
+	how, err := c.comparator(ctx, v)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	return compare.Groups(ctx, how, results)
+}
+
+func (c comparer) comparator(ctx context.Context, v job.Verify) (compare.Comparator, error) {
+	if v.Compare == job.CompareContainer {
+		return c.n.containerComparator(ctx, v.Image)
+	}
+	p, err := c.n.profileOf(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return compare.New(v, p)
+}
+
+// profileOf is the profile that a job names, nil where it names none. It was
+// chosen by the job's owner, whoever signed it.
+func (n *Node) profileOf(ctx context.Context, v job.Verify) (*wire.Profile, error) {
+	if v.Profile == "" {
+		return nil, nil
+	}
+	s, err := n.profiles.get(ctx, v.Profile)
+	if err != nil {
+		return nil, err
+	}
+	return &s.Profile, nil
+}
+
+// replayer has answers computed through again by others.
+type replayer struct{ n *Node }
+
+// Replay implements aggregator.Replayer.
+func (r replayer) Replay(ctx context.Context, j job.Job, shard job.Shard, result fs.FS, not []identity.PubKey) (answer, why string, score float64, err error) {
+	p, err := r.n.profileOf(ctx, j.Spec.Verify)
+	if err != nil {
+		return "", "", 0, err
+	}
+	t, err := compare.TextThresholds(p)
+	if err != nil {
+		return "", "", 0, err
+	}
+	scratch, err := os.MkdirTemp(r.n.cfg.path("scratch"), "replay-")
+	if err != nil {
+		return "", "", 0, err
+	}
+	defer os.RemoveAll(scratch)
+	input := func(ctx context.Context, cid string) (fs.FS, error) {
+		dir := filepath.Join(scratch, "in")
+		return os.DirFS(dir), r.n.lib.Bring(ctx, cid, dir)
+	}
+	how := infer.JobReplays{Replay: r.n.router.ReplayAt, Input: input, Thresholds: t}
+	return how.ReplayJob(ctx, j, shard, result, not)
+}
+
+// containerComparator is the comparator of a job's own image.
+func (n *Node) containerComparator(context.Context, string) (compare.Comparator, error) {
+	return nil, compare.ErrRunner
+}
