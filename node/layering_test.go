@@ -74,8 +74,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
-var pure = []string{"reputation/flow", "node/job", "node/market", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat"}
+var pure = []string{"reputation/flow", "node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.
