@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,12 +39,12 @@ nothing is reserved: prices can change until the job is submitted. FILE "-" read
 func (a *app) showEstimate(e api.Estimate) {
 	a.printf("job       %s: %d shards, %d providers match", foreign(e.Name), e.Shards, e.Candidates)
 	a.printf("checked   %s", verifyText(e.Verify))
-	a.printf("cost      %s expected; %d if nothing is computed twice, %d at most", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
-	a.printf("time      %s expected, %s if machines are lost on the way", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
-	a.printf("overhead  %.1f%% more executions than without checks", 100*e.Overhead)
-	a.printf("risk      %s that a given wrong result is accepted", percent(e.Slip.Wrong))
+	a.printf("cost      %s expected, between %d and %d", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
+	a.printf("time      %s expected, up to %s", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
+	a.printf("overhead  %.1f%% more executions than shards", 100*e.Overhead)
+	a.printf("risk      %s that a result that is wrong is accepted", percent(e.Slip.Wrong))
 	if e.Slip.Cheaters > 0 {
-		a.printf("          %s that any of the %d shards is wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
+		a.printf("          %s that any of the %d shards ends up wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
 		a.printf("          if %s of providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
 	}
 	for _, n := range e.Notes {
@@ -62,27 +61,6 @@ func (a *app) showEstimate(e api.Estimate) {
 		a.sayf("payment.max is %d: the job stops there, with what is done until then", e.Max)
 	}
 	a.sayf("nothing was spent; infernet job run FILE runs it")
-}
-
-// verifyText is how a job is checked, in one line.
-func verifyText(v api.Verify) string {
-	parts := []string{foreign(v.Mode)}
-	if v.Replicas > 1 {
-		parts = append(parts, fmt.Sprintf("%d of %d copies agree", v.Agree, v.Replicas))
-	}
-	if v.Rate > 0 {
-		parts = append(parts, "at least "+percent(v.Rate)+" of results")
-	}
-	if v.Compare != "" {
-		parts = append(parts, "compared "+foreign(v.Compare))
-	}
-	if v.Profile != "" {
-		parts = append(parts, "thresholds of "+shortID(v.Profile))
-	}
-	if n := len(v.Validators); n > 0 {
-		parts = append(parts, fmt.Sprintf("disputes decided by your validators (%d)", n))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // percent writes a share for people: few digits, and never 0 for what can happen.

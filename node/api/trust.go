@@ -42,7 +42,7 @@ type Trust interface {
 // Verify is how the results of a job are checked, with every default filled in.
 type Verify struct {
 	Mode       string   `json:"mode"`               // adaptive sample quorum canary replay none
-	Rate       float64  `json:"rate,omitempty"`     // least share of results that is checked, 0 to 1
+	Rate       float64  `json:"rate,omitempty"`     // least share of results that is checked, 0 to 1; of canaries, shards added
 	Replicas   int      `json:"replicas,omitempty"` // of each shard, with quorum
 	Agree      int      `json:"agree,omitempty"`
 	Compare    string   `json:"compare,omitempty"` // exact numeric embedding text image container
