@@ -43,7 +43,7 @@ func chooseImage(learn []Sample) (chosen, error) {
 	}
 	t := Image{
 		SSIM: min(1-2*(1-worst.ssim), 0.9999), Cell: min(1-2*(1-worst.cell), 0.999),
-		Hash: float64(min(worst.hash+4, 64)),
+		Hash: float64(min(worst.hash+4, 64)), Tone: min(2*worst.tone+4, 255),
 	}
 	t.FarCell = max(1-4*(1-t.Cell), -1)
 	if t.SSIM < 0.5 || t.Cell < 0 {

@@ -12,29 +12,32 @@ import (
 // Image are the thresholds of the image comparator. SSIM is the structural
 // similarity (Wang, Bovik, Sheikh, Simoncelli, 2004), the mean of all colours;
 // Cell that of the worst of 8 by 8 parts of the picture. Hash is the distance of
-// the perceptual hashes, in bits of 64.
+// the perceptual hashes, in bits of 64; Tone that of the mean colours of these
+// parts, as their root mean square in levels of 255.
 //
 // A match has at least SSIM and in each part Cell. A mismatch has less than SSIM
-// and a hash beyond Hash, or a part below FarCell. All between is inconclusive:
-// two honest machines may well paint a leaf differently.
+// and a hash beyond Hash or colours beyond Tone, or a part below FarCell. All
+// between is inconclusive: two honest machines may well paint a leaf differently.
 type Image struct {
-	SSIM, Cell, FarCell, Hash float64
+	SSIM, Cell, FarCell, Hash, Tone float64
 }
 
 // DefaultImage holds for one seed on machines of one class.
-func DefaultImage() Image { return Image{SSIM: 0.98, Cell: 0.9, FarCell: 0.3, Hash: 6} }
+func DefaultImage() Image { return Image{SSIM: 0.98, Cell: 0.9, FarCell: 0.3, Hash: 6, Tone: 20} }
 
 // likeness is what the pictures of a pair of results have in common at worst.
 type likeness struct {
 	pictures   int
 	ssim, cell float64
 	hash       int
+	tone       float64
 	hidden     bool // what a viewer may look at beside the pixels differs
 }
 
 func (l *likeness) take(m likeness) {
 	l.pictures += m.pictures
 	l.ssim, l.cell, l.hash = min(l.ssim, m.ssim), min(l.cell, m.cell), max(l.hash, m.hash)
+	l.tone = max(l.tone, m.tone)
 	l.hidden = l.hidden || m.hidden
 }
 
@@ -43,9 +46,9 @@ func (l *likeness) judge(t Image) Outcome {
 		return Outcome{Answer: Match, Score: 1, Why: "the same bytes"}
 	}
 	o := Outcome{Answer: Inconclusive, Score: min(max(l.ssim, 0), 1)}
-	o.Why = fmt.Sprintf("of %d pictures the worst has similarity %.4f, %.4f in one part, and %d bits of 64 differ", l.pictures, l.ssim, l.cell, l.hash)
+	o.Why = fmt.Sprintf("of %d pictures the worst has similarity %.4f, %.4f in one part, %d bits of 64 and %.0f levels of colour differ", l.pictures, l.ssim, l.cell, l.hash, l.tone)
 	switch {
-	case l.ssim < t.SSIM && float64(l.hash) > t.Hash || l.cell < t.FarCell:
+	case l.ssim < t.SSIM && (float64(l.hash) > t.Hash || l.tone > t.Tone) || l.cell < t.FarCell:
 		o.Answer = Mismatch
 	case l.ssim >= t.SSIM && l.cell >= t.Cell && l.hidden:
 		o.Why += "; what is written beside the pixels differs"
@@ -122,24 +125,26 @@ func alike(ctx context.Context, kind string, a, b []byte) (likeness, error) {
 	if ia.width != ib.width || ia.height != ib.height || ia.frames != ib.frames {
 		return likeness{}, differ("pictures of different sizes")
 	}
-	fa, ea := decode(kind, a)
-	fb, eb := decode(kind, b)
+	fa, ta, ea := decode(kind, a)
+	fb, tb, eb := decode(kind, b)
 	if err := readable(ea, eb); err != nil {
 		return likeness{}, err
 	}
 	m := likeness{pictures: 1, ssim: 1, cell: 1, hidden: !bytes.Equal(ia.beside, ib.beside)}
-	if len(fa) != len(fb) {
-		return m, differ("%d and %d frames", min(len(fa), len(fb)), max(len(fa), len(fb)))
+	if len(fa) != len(fb) || ta != tb {
+		return m, differ("animations of different frames")
 	}
 	for i := range fa {
 		if fa[i].Bounds() != fb[i].Bounds() {
 			return m, differ("frames of different sizes")
 		}
-		ssim, cell, err := similarity(ctx, fa[i], fb[i])
+		x, y := flat(fa[i]), flat(fb[i])
+		fa[i], fb[i] = nil, nil
+		ssim, cell, err := similarity(ctx, x, y)
 		if err != nil {
 			return m, err
 		}
-		m.take(likeness{ssim: ssim, cell: cell, hash: hashDistance(hash(fa[i]), hash(fb[i]))})
+		m.take(likeness{ssim: ssim, cell: cell, hash: hashDistance(hash(x), hash(y)), tone: toneDistance(x, y)})
 	}
 	return m, nil
 }

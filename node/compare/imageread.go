@@ -182,11 +182,9 @@ func table8(packed byte) int {
 	return 3 << (packed&7 + 1)
 }
 
-// decode decodes all frames. Delays and disposal of frames are no pixels but
-// they are a part of what one sees, and come as one more frame.
-func decode(kind string, raw []byte) ([]image.Image, error) {
+// decode decodes all frames, and says how they follow each other.
+func decode(kind string, raw []byte) (frames []image.Image, timing string, err error) {
 	var one image.Image
-	var err error
 	switch kind {
 	case "png":
 		one, err = png.Decode(bytes.NewReader(raw))
@@ -195,37 +193,17 @@ func decode(kind string, raw []byte) ([]image.Image, error) {
 	default:
 		all, err := gif.DecodeAll(bytes.NewReader(raw))
 		if err != nil {
-			return nil, fmt.Errorf("%w: %.80q", errMalformed, err)
+			return nil, "", fmt.Errorf("%w: %.80q", errMalformed, err)
 		}
-		out := []image.Image{timing(all)}
 		for _, p := range all.Image {
-			out = append(out, p)
+			frames = append(frames, p)
 		}
-		return out, nil
+		return frames, fmt.Sprint(all.Delay, all.Disposal, all.LoopCount), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %.80q", errMalformed, err)
+		return nil, "", fmt.Errorf("%w: %.80q", errMalformed, err)
 	}
-	return []image.Image{one}, nil
-}
-
-// timing spells the delays and disposals of an animation as an image, black and
-// white: where they differ, a whole part of it does.
-func timing(g *gif.GIF) image.Image {
-	text := fmt.Sprint(g.Delay, g.Disposal, g.LoopCount)
-	img := image.NewGray(image.Rect(0, 0, 8, 8*len(text)))
-	for i := range len(text) {
-		for bit := range 8 {
-			v := byte(0)
-			if text[i]>>bit&1 != 0 {
-				v = 255
-			}
-			for y := range 8 {
-				img.Pix[(8*i+y)*8+bit] = v
-			}
-		}
-	}
-	return img
+	return []image.Image{one}, "", nil
 }
 
 // flat is an image as 8 bits of red, green, blue and alpha each.

@@ -19,8 +19,7 @@ const (
 
 // similarity is the mean SSIM of red, green, blue and alpha over square windows,
 // and the least mean of any of 8 by 8 parts. The images have the same bounds.
-func similarity(ctx context.Context, x, y image.Image) (mean, cell float64, err error) {
-	a, b := flat(x), flat(y)
+func similarity(ctx context.Context, a, b *image.RGBA) (mean, cell float64, err error) {
 	w, h := a.Rect.Dx(), a.Rect.Dy()
 	side := min(window, w, h)
 	var sums [grid * grid]float64
@@ -80,22 +79,24 @@ func windowed(a, b *image.RGBA, left, top, side, channel int) float64 {
 
 // hash is a perceptual hash: the signs, about their median, of the 8 by 8 slowest
 // cosines of the image's brightness in 32 by 32 parts, but for the constant one.
-func hash(m image.Image) uint64 {
+func hash(m *image.RGBA) uint64 {
 	const n = 32
-	g := brightness(flat(m), n)
-	var out [64]float64
-	for v := range 8 {
-		for u := range 8 {
-			sum := 0.0
-			for y := range n {
-				for x := range n {
-					sum += g[y*n+x] * math.Cos(float64(2*x+1)*float64(u)*math.Pi/(2*n)) * math.Cos(float64(2*y+1)*float64(v)*math.Pi/(2*n))
-				}
-			}
-			out[v*8+u] = sum
+	parts := colours(m, n)
+	var wave [8][n]float64
+	for u := range wave {
+		for x := range n {
+			wave[u][x] = math.Cos(float64(2*x+1) * float64(u) * math.Pi / (2 * n))
 		}
 	}
-	out[0] = 0
+	var out [64]float64
+	for i, c := range parts {
+		luma := 0.299*c[0] + 0.587*c[1] + 0.114*c[2]
+		for v := range 8 {
+			for u := range 8 {
+				out[v*8+u] += luma * wave[u][i%n] * wave[v][i/n]
+			}
+		}
+	}
 	middle := median(out[1:])
 	var h uint64
 	for i, v := range out[1:] {
@@ -107,21 +108,35 @@ func hash(m image.Image) uint64 {
 	return h
 }
 
-// brightness is the mean luma of each of n by n parts.
-func brightness(m *image.RGBA, n int) []float64 {
+// toneDistance is the root of the mean square by which the colours of 8 by 8
+// parts differ, in levels.
+func toneDistance(a, b *image.RGBA) float64 {
+	x, y := colours(a, grid), colours(b, grid)
+	sum := 0.0
+	for i := range x {
+		for c := range 4 {
+			sum += (x[i][c] - y[i][c]) * (x[i][c] - y[i][c])
+		}
+	}
+	return math.Sqrt(sum / float64(4*len(x)))
+}
+
+// colours is the mean of each of n by n parts.
+func colours(m *image.RGBA, n int) [][4]float64 {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
-	sums, counts := make([]float64, n*n), make([]float64, n*n)
+	sums, counts := make([][4]float64, n*n), make([]float64, n*n)
 	for y := range h {
 		for x := range w {
-			p := m.Pix[y*m.Stride+4*x:]
 			at := y*n/h*n + x*n/w
-			sums[at] += 0.299*float64(p[0]) + 0.587*float64(p[1]) + 0.114*float64(p[2])
+			for c := range 4 {
+				sums[at][c] += float64(m.Pix[y*m.Stride+4*x+c])
+			}
 			counts[at]++
 		}
 	}
 	for i := range sums {
-		if counts[i] > 0 {
-			sums[i] /= counts[i]
+		for c := range 4 {
+			sums[i][c] /= max(counts[i], 1)
 		}
 	}
 	return sums

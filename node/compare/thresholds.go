@@ -39,7 +39,7 @@ func (t *Embedding) settings() []setting {
 
 func (t *Image) settings() []setting {
 	return []setting{
-		{"ssim", &t.SSIM, 0, 1}, {"cell", &t.Cell, -1, 1}, {"far_cell", &t.FarCell, -1, 1}, {"hash", &t.Hash, 0, 64},
+		{"ssim", &t.SSIM, 0, 1}, {"cell", &t.Cell, -1, 1}, {"far_cell", &t.FarCell, -1, 1}, {"hash", &t.Hash, 0, 64}, {"tone", &t.Tone, 0, 255},
 	}
 }
 
