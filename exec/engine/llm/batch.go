@@ -21,6 +21,7 @@ type answer struct {
 	Answer *string         `json:"answer,omitempty"`
 	Tokens *int            `json:"tokens,omitempty"`
 	Cut    bool            `json:"truncated,omitempty"` // ended by a limit, not by the model
+	IDs    []int           `json:"token_ids,omitempty"` // with --token-ids
 	Error  string          `json:"error,omitempty"`
 }
 
@@ -78,10 +79,11 @@ func (b *batcher) answer(ctx context.Context, r request) error {
 		sink = io.MultiWriter(&text, b.stdout)
 	}
 	tw := &textWriter{w: sink}
-	n, cut, err := b.engine.generate(ctx, r.turns(), limit, tw)
+	ids, cut, err := b.engine.generate(ctx, r.turns(), limit, tw)
 	if err == nil {
 		err = tw.Close()
 	}
+	n := len(ids)
 	b.lines++
 	b.tokens += n
 	if errors.Is(err, errTooLong) {
@@ -97,7 +99,10 @@ func (b *batcher) answer(ctx context.Context, r request) error {
 		}
 	}
 	s := text.String()
-	return b.write(answer{ID: r.ID, Answer: &s, Tokens: &n, Cut: cut})
+	if !b.config.ids {
+		ids = nil
+	}
+	return b.write(answer{ID: r.ID, Answer: &s, Tokens: &n, Cut: cut, IDs: ids})
 }
 
 // write adds a line and hands it to the system at once: what a killed task

@@ -12,13 +12,17 @@
 // "max_tokens". Without "id" the line's number stands for it. A line whose
 // prompt does not fit the context is answered {"id":…,"error":…} and the rest
 // goes on; a line that is not what it should be ends the run before any work
-// is done, named by its number, because whoever pays should know at once.
+// is done, named by its number, because whoever pays should know at once. With
+// --token-ids a line has the answer's "token_ids" too, which others need to
+// replay it: a text may be spelt by other tokens than those that were chosen.
 //
 // In serve mode (--serve unix:PATH, or INFERNET_SOCKET and no arguments) it
 // answers OpenAI's HTTP API on a unix socket: chats, completions, embeddings,
 // streams, answers by a JSON schema or by llama.cpp's "grammar"; /tokenize and
 // /detokenize as vLLM has them; /health; and /infernet/replay, which tells how
-// likely the model holds an answer that somebody claims it gave. Beyond
+// likely the model holds an answer that somebody claims it gave, drawn as the
+// request said: with the seed it draws each token again, and it judges the end
+// of the answer too. Beyond
 // OpenAI's fields it knows top_k, min_p, repeat_penalty (repetition_penalty),
 // cache_salt and return_token_ids. Without max_tokens an answer goes on to the
 // context's end, a completion for 16 tokens.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"infernet.tech/infernet/exec/engine/chat"
+	"infernet.tech/infernet/exec/engine/openai"
 )
 
 const demoModel = "../model/infernet-demo.gguf"
@@ -196,4 +197,28 @@ func demoInput(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func TestTokenIDs(t *testing.T) {
+	in := "{\"prompt\":\"What is the capital of France?\"}\n{\"prompt\":\"Tell me a story about a fox named Pip.\",\"max_tokens\":5}\n"
+	lines, _, _ := answers(t, in, "-token-ids")
+	cl := start(t)
+	for i, q := range []string{"What is the capital of France?", "Tell me a story about a fox named Pip."} {
+		l, finish := lines[i], openai.FinishStop
+		if l.Cut {
+			finish = openai.FinishLength
+		}
+		if len(l.IDs) != *l.Tokens || l.Cut != (i == 1) {
+			t.Fatalf("line %d has %d ids for %d tokens, cut %v", i, len(l.IDs), *l.Tokens, l.Cut)
+		}
+		for _, j := range cl.replay(t, fields{"messages": []fields{{"role": "user", "content": q}}, "token_ids": l.IDs, "finish_reason": finish, "temperature": 0}) {
+			if j.Rank != 0 {
+				t.Errorf("%q: %+v", q, j)
+			}
+		}
+	}
+	plain, _, _ := answers(t, in)
+	if plain[0].IDs != nil {
+		t.Errorf("ids without being asked: %v", plain[0].IDs)
+	}
 }

@@ -13,21 +13,21 @@ import (
 var errNoToken = errors.New("the model gives no token: its weights are damaged")
 
 // generate answers a conversation with at most max tokens, writing the text of
-// each token to w as it is made. It returns the number of tokens, and whether
-// the answer was cut at max or at the end of the context. The only error that
-// is the prompt's own fault is errTooLong.
-func (e *engine) generate(ctx context.Context, turns []chat.Turn, max int, w io.Writer) (tokens int, cut bool, err error) {
+// each token to w as it is made. It returns the tokens, and whether the answer
+// was cut at max or at the end of the context. The only error that is the
+// prompt's own fault is errTooLong.
+func (e *engine) generate(ctx context.Context, turns []chat.Turn, max int, w io.Writer) (tokens []int, cut bool, err error) {
 	prompt, err := e.tokenize(turns)
 	if err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
 	if len(prompt) >= e.size {
-		return 0, false, fmt.Errorf("%w: %d tokens, the context holds %d with the answer", errTooLong, len(prompt), e.size)
+		return nil, false, fmt.Errorf("%w: %d tokens, the context holds %d with the answer", errTooLong, len(prompt), e.size)
 	}
 	// Nothing of another prompt may reach this one, not even a warm cache.
 	e.ctx.KvCacheClear()
 	if err := e.prefill(ctx, prompt); err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
 	for at := len(prompt); ; at++ {
 		token, err := e.best()
@@ -37,10 +37,10 @@ func (e *engine) generate(ctx context.Context, turns []chat.Turn, max int, w io.
 		if e.ends(token) {
 			return tokens, false, nil
 		}
-		if tokens == max {
+		if len(tokens) == max {
 			return tokens, true, nil
 		}
-		tokens++
+		tokens = append(tokens, token)
 		if _, err := io.WriteString(w, e.model.TokenToPiece(token)); err != nil {
 			return tokens, false, err
 		}

@@ -29,6 +29,7 @@ type config struct {
 	serve    string // address; empty in batch mode
 	name     string // of the model, as requests call it
 	parallel int    // requests side by side
+	ids      bool   // batch: write the numbers of tokens
 }
 
 // errUsage marks flags or input that are wrong, as against a run that failed.
@@ -86,6 +87,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	f.IntVar(&c.context, "context", 4096, "context length in tokens; the model's own where that is less")
 	f.StringVar(&c.template, "template", "", "chat layout, where the model's is not recognised: "+strings.Join(chat.Names(), ", "))
 	f.BoolVar(&c.stream, "stream", false, "print answers to stdout as they are made")
+	f.BoolVar(&c.ids, "token-ids", false, "write the numbers of answers' tokens too: others can then replay them")
 	f.BoolVar(&c.verbose, "verbose", false, "print what llama.cpp says")
 	f.StringVar(&c.serve, "serve", "", "serve HTTP at an `address` like unix:/run/engine/http.sock; without arguments: at the socket INFERNET_SOCKET, if set")
 	f.StringVar(&c.name, "name", os.Getenv("INFERNET_MODEL_NAME"), "serve: the model's `name`, and others after commas (env INFERNET_MODEL_NAME)")
