@@ -1,0 +1,155 @@
+package infer
+
+import (
+	"context"
+	"errors"
+
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/compare"
+	"infernet.tech/infernet/node/infer/meter"
+	"infernet.tech/infernet/p2p/identity"
+)
+
+// errCostly says that audits have spent what they may.
+var errCostly = errors.New("audits have spent what they may in an hour")
+
+// one audits one answer. It returns false when it, and so most likely those
+// behind it, must wait.
+func (u *auditor) one(ctx context.Context, p *pending) bool {
+	c, ok := claimOf(p.q, p.heard, p.in, p.context)
+	if !ok {
+		u.count(func(s *AuditStats) { s.Inconclusive++ })
+		p.l.audited(0)
+		return true
+	}
+	s := p.l.subject()
+	cost := u.cost(p.l.Rate, meter.Count{In: p.in, Out: uint64(len(c.req.TokenIDs))})
+	out, err := u.replay(ctx, s, c, []identity.PubKey{s.peer}, cost)
+	if err != nil {
+		return u.later(ctx, p, err)
+	}
+	d := u.dossier(s)
+	if err := d.test.add(c, out.ReplayResponse, out.image == s.image); err != nil {
+		// It is the auditor who says what cannot be.
+		u.r.health.failed(out.by, 1, u.r.now())
+		return u.later(ctx, p, err)
+	}
+	d.add(one{claim: c, lease: p.l.ID, number: p.number}, out.by)
+	answer, stats, why := d.test.decide()
+	passed := uint32(0)
+	switch {
+	case answer == compare.Match:
+		passed = uint32(len(d.cases))
+		u.close(s)
+		u.count(func(s *AuditStats) { s.Passed += uint64(passed) })
+	case answer == compare.Mismatch:
+		u.count(func(s *AuditStats) { s.Suspected++ })
+		u.r.log.Info("answers do not look like the model's", "provider", s.peer.Short(), "model", s.model, "tokens", stats.Tokens, "reason", why)
+		u.confirm(ctx, p.l, d, judged{answer, stats, why})
+		u.close(s)
+	case d.full():
+		u.count(func(s *AuditStats) { s.Inconclusive += uint64(len(d.cases)) })
+		u.close(s)
+	}
+	p.l.audited(passed)
+	p.l.setRate(u.r.rateOf(p.l))
+	u.r.kick()
+	return true
+}
+
+func (l *lease) setRate(ppm uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate = ppm
+}
+
+// later puts an answer back that could not be audited now, for some times.
+// What costs too much waits for its turn, and keeps no payment waiting.
+func (u *auditor) later(ctx context.Context, p *pending, cause error) bool {
+	if p.tries++; ctx.Err() == nil && (p.tries < auditTries || errors.Is(cause, errCostly)) {
+		u.mu.Lock()
+		u.waiting, u.bytes = append([]*pending{p}, u.waiting...), u.bytes+p.size
+		u.mu.Unlock()
+		return false
+	}
+	u.r.log.Debug("answer not audited", "lease", p.l.ID.Short(), "request", p.number, "err", cause)
+	u.count(func(s *AuditStats) { s.Dropped++ })
+	p.l.audited(0)
+	return true
+}
+
+// confirm asks others about what one auditor found wrong. Nobody is blamed on
+// the word of one stranger: a second, independent of all who replayed before,
+// has to find the same. Where nobody else can be asked, this node's own engine
+// is believed.
+func (u *auditor) confirm(ctx context.Context, l *lease, d *dossier, first judged) {
+	s := l.subject()
+	views := []view2{{by: d.by, judged: first}}
+	against := 1
+	for range u.r.cfg.Audits.Confirm {
+		v, err := u.again(ctx, s, d, views)
+		if err != nil {
+			u.r.log.Info("no second auditor", "provider", s.peer.Short(), "err", err)
+			break
+		}
+		views = append(views, v)
+		if v.answer == compare.Mismatch {
+			against++
+		}
+		if against >= 2 || len(views)-against >= 2 {
+			break
+		}
+	}
+	own := len(views) == 1 && len(d.by) == 1 && d.by[0] == u.r.d.Key.PubKey()
+	if against >= 2 || own {
+		u.count(func(s *AuditStats) { s.Confirmed++ })
+		u.r.convict(l, d, views)
+		return
+	}
+	u.count(func(s *AuditStats) { s.Inconclusive += uint64(len(d.cases)) })
+	if len(views) == 1 {
+		// One stranger's word ends no lease, but others are asked first.
+		u.r.health.failed(s.peer, 1, u.r.now())
+	}
+}
+
+// view2 is what one side thinks of a dossier.
+type view2 struct {
+	judged
+	by []identity.PubKey
+}
+
+// again has all of a dossier replayed by one more auditor.
+func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []view2) (view2, error) {
+	not := []identity.PubKey{s.peer}
+	for _, v := range before {
+		not = append(not, v.by...)
+	}
+	test := newTrial(u.r.cfg.Audits.Thresholds)
+	var by identity.PubKey
+	for _, c := range d.cases {
+		// This is what the money is kept for: it is not refused now.
+		ctx, cancel := context.WithTimeout(ctx, auditTime)
+		out, err := u.r.replayAt(ctx, s.model, c.req, not, by)
+		cancel()
+		if err == nil {
+			u.purse.add(out.cost, u.r.now())
+			err = test.add(c.claim, out.ReplayResponse, out.image == s.image)
+		}
+		if err != nil {
+			return view2{}, err
+		}
+		by = out.by // all of it by the same eyes
+		u.count(func(s *AuditStats) { s.Replayed++; s.Tokens += uint64(len(out.Tokens)) })
+	}
+	answer, stats, why := test.decide()
+	return view2{judged{answer, stats, why}, []identity.PubKey{by}}, nil
+}
+
+// replay is an answered replay.
+type replay struct {
+	openai.ReplayResponse
+	by    identity.PubKey
+	image string // of the engine that replayed it; "" not known
+	cost  uint64
+}

@@ -1,0 +1,226 @@
+package infer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"infernet.tech/infernet/node/compare"
+	"infernet.tech/infernet/node/infer/meter"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+)
+
+// Bounds of the audits that wait: their number, and what they hold in bytes.
+const (
+	maxPending      = 256
+	maxPendingBytes = 16 << 20
+	maxDossiers     = 256
+	auditTime       = 2 * time.Minute // one replay
+	auditTries      = 3
+)
+
+// auditor has answers replayed in the background. It is nil where there are no
+// audits.
+type auditor struct {
+	r     *Router
+	purse purse // of audits alone
+	wake  chan struct{}
+
+	mu       sync.Mutex
+	waiting  []*pending
+	bytes    int
+	dossiers map[subject]*dossier
+	order    []subject // of dossiers, the oldest first
+	stats    AuditStats
+}
+
+// AuditStats tell what audits of inference did since the start.
+type AuditStats struct {
+	Drawn        uint64 `json:"drawn"`        // answers that the lottery chose
+	Replayed     uint64 `json:"replayed"`     // replays had
+	Tokens       uint64 `json:"tokens"`       // replayed, prompts left out
+	Passed       uint64 `json:"passed"`       // answers found right
+	Suspected    uint64 `json:"suspected"`    // times that one auditor found answers wrong
+	Confirmed    uint64 `json:"confirmed"`    // times that a second one did too
+	Inconclusive uint64 `json:"inconclusive"` // answers that nobody could judge, or about which auditors differ
+	Dropped      uint64 `json:"dropped"`      // answers for which there was no time, room or money
+	Spent        uint64 `json:"spent"`        // on replays in the last hour, in the rail's unit
+}
+
+// pending is an answer that waits for its audit.
+type pending struct {
+	l       *lease
+	q       *query
+	heard   *heard
+	number  uint32
+	in      uint64
+	context uint32
+	tries   int
+	size    int
+}
+
+func newAuditor(r *Router) *auditor {
+	return &auditor{r: r, wake: make(chan struct{}, 1), dossiers: map[subject]*dossier{}}
+}
+
+// AuditStats tells what the audits did; all is zero where there are none.
+func (r *Router) AuditStats() AuditStats {
+	if r.auditor == nil {
+		return AuditStats{}
+	}
+	r.auditor.mu.Lock()
+	defer r.auditor.mu.Unlock()
+	s := r.auditor.stats
+	s.Spent = r.auditor.purse.spent(r.now())
+	return s
+}
+
+// cost is about what the replay of an answer costs: its tokens are all read.
+func (u *auditor) cost(rate payments.TokenRate, used meter.Count) uint64 {
+	a, err := payments.PriceTokens(rate, used.In+used.Out, 0)
+	if err != nil {
+		return payments.MaxValue
+	}
+	return a.Value
+}
+
+// cap is what may be spent on audits in an hour: a share of what is spent on
+// answers, and a little in any case.
+func (u *auditor) cap() uint64 {
+	c := u.r.cfg.Audits
+	return c.Floor + uint64(float64(u.r.purse.spent(u.r.now()))*float64(c.SharePPM)/1e6)
+}
+
+func (u *auditor) affords(cost uint64) bool {
+	return u.purse.spent(u.r.now())+cost <= u.cap()
+}
+
+// put queues an answer; the oldest gives way where there is no room.
+func (u *auditor) put(p *pending) {
+	p.size = len(p.q.body) + p.heard.size + 512
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if p.tries == 0 {
+		u.stats.Drawn++
+	}
+	u.waiting, u.bytes = append(u.waiting, p), u.bytes+p.size
+	for len(u.waiting) > maxPending || u.bytes > maxPendingBytes && len(u.waiting) > 1 {
+		old := u.waiting[0]
+		u.waiting, u.bytes = u.waiting[1:], u.bytes-old.size
+		u.stats.Dropped++
+		old.l.audited(0)
+	}
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (u *auditor) next() *pending {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.waiting) == 0 {
+		return nil
+	}
+	p := u.waiting[0]
+	u.waiting, u.bytes = u.waiting[1:], u.bytes-p.size
+	return p
+}
+
+// run audits one answer after another until ctx ends.
+func (u *auditor) run(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		for p := u.next(); p != nil && ctx.Err() == nil; p = u.next() {
+			if !u.one(ctx, p) { // no money, or nobody to ask: later
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-u.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// audited counts an audit of a lease that is over, and how many answers it and
+// those before it found right.
+func (l *lease) audited(passed uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.audits--
+	if passed > 0 {
+		l.Passed, l.dirty = l.Passed+passed, true
+	}
+}
+
+// subject is whom an audit of the lease's answers is about.
+func (l *lease) subject() subject {
+	return subject{peer: l.Provider, image: l.Image, model: l.Model, class: l.Class}
+}
+
+// dossier is the evidence about s; the oldest gives way where there are many.
+// Only run's goroutine changes what it returns.
+func (u *auditor) dossier(s subject) *dossier {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	d := u.dossiers[s]
+	if d == nil {
+		if len(u.order) >= maxDossiers {
+			delete(u.dossiers, u.order[0])
+			u.order = u.order[1:]
+		}
+		d = newDossier(u.r.cfg.Audits.Thresholds)
+		u.dossiers[s] = d
+		u.order = append(u.order, s)
+	}
+	return d
+}
+
+// close ends a dossier: what comes next is another.
+func (u *auditor) close(s subject) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.dossiers, s)
+	for i, o := range u.order {
+		if o == s {
+			u.order = append(u.order[:i:i], u.order[i+1:]...)
+			break
+		}
+	}
+}
+
+func (u *auditor) count(f func(*AuditStats)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f(&u.stats)
+}
+
+// replay has a claim replayed by somebody who is none of not, within what
+// audits may cost. It returns errCostly where there is no money for it.
+func (u *auditor) replay(ctx context.Context, s subject, c claim, not []identity.PubKey, cost uint64) (replay, error) {
+	if !u.purse.hold(cost, u.cap(), u.r.now()) {
+		return replay{}, errCostly
+	}
+	defer u.purse.give(cost)
+	ctx, cancel := context.WithTimeout(ctx, auditTime)
+	defer cancel()
+	out, err := u.r.replayAt(ctx, s.model, c.req, not)
+	if err != nil {
+		return out, err
+	}
+	u.purse.add(out.cost, u.r.now())
+	u.count(func(s *AuditStats) { s.Replayed++; s.Tokens += uint64(len(out.Tokens)) })
+	return out, nil
+}
+
+// judged is the answer of the test with its reasons.
+type judged struct {
+	answer compare.Answer
+	stats  compare.Stats
+	why    string
+}
