@@ -37,6 +37,12 @@ type answer struct {
 	ended bool
 	done  func(*answer, meter.Result, error) // called once
 
+	number  uint32      // of the request in its lease
+	request *query      // kept for the audit; nil: there is none
+	heard   *heard      // what an audit needs of the answer
+	body    *hashed     // the answer's bytes, where an audit may be drawn by them
+	used    meter.Count // once it has ended
+
 	guess   int  // completion tokens that an answer without a bound may have
 	unheard bool // the request was not sent, or refused
 	piece   bool // it comes in one piece, not as a stream
@@ -56,6 +62,9 @@ func (a *answer) add(c meter.Chunk) {
 	defer a.mu.Unlock()
 	if !a.ended {
 		a.m.Add(c)
+		if a.heard != nil {
+			a.heard.add(c)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/meter"
 	"infernet.tech/infernet/p2p/identity"
@@ -84,43 +83,51 @@ func (u *auditor) later(ctx context.Context, p *pending, cause error) bool {
 // is believed.
 func (u *auditor) confirm(ctx context.Context, l *lease, d *dossier, first judged) {
 	s := l.subject()
-	views := []view2{{by: d.by, judged: first}}
+	found := []finding{{by: d.by, judged: first, seen: d.test.seen}}
 	against := 1
 	for range u.r.cfg.Audits.Confirm {
-		v, err := u.again(ctx, s, d, views)
+		v, err := u.again(ctx, s, d, found)
 		if err != nil {
 			u.r.log.Info("no second auditor", "provider", s.peer.Short(), "err", err)
 			break
 		}
-		views = append(views, v)
+		found = append(found, v)
 		if v.answer == compare.Mismatch {
 			against++
 		}
-		if against >= 2 || len(views)-against >= 2 {
+		if against >= 2 || len(found)-against >= 2 {
 			break
 		}
 	}
-	own := len(views) == 1 && len(d.by) == 1 && d.by[0] == u.r.d.Key.PubKey()
+	own := len(found) == 1 && len(d.by) == 1 && d.by[0] == u.r.d.Key.PubKey()
 	if against >= 2 || own {
 		u.count(func(s *AuditStats) { s.Confirmed++ })
-		u.r.convict(l, d, views)
+		u.r.convict(l, d, found)
 		return
 	}
 	u.count(func(s *AuditStats) { s.Inconclusive += uint64(len(d.cases)) })
-	if len(views) == 1 {
+	if len(found) == 1 {
 		// One stranger's word ends no lease, but others are asked first.
 		u.r.health.failed(s.peer, 1, u.r.now())
 	}
 }
 
-// view2 is what one side thinks of a dossier.
-type view2 struct {
+// finding is what one side thinks of a dossier.
+type finding struct {
 	judged
-	by []identity.PubKey
+	by   []identity.PubKey
+	seen [][]mark // of each of its answers
+}
+
+// judged is the answer of a test with its reasons.
+type judged struct {
+	answer compare.Answer
+	stats  compare.Stats
+	why    string
 }
 
 // again has all of a dossier replayed by one more auditor.
-func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []view2) (view2, error) {
+func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []finding) (finding, error) {
 	not := []identity.PubKey{s.peer}
 	for _, v := range before {
 		not = append(not, v.by...)
@@ -137,19 +144,11 @@ func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []vie
 			err = test.add(c.claim, out.ReplayResponse, out.image == s.image)
 		}
 		if err != nil {
-			return view2{}, err
+			return finding{}, err
 		}
 		by = out.by // all of it by the same eyes
 		u.count(func(s *AuditStats) { s.Replayed++; s.Tokens += uint64(len(out.Tokens)) })
 	}
 	answer, stats, why := test.decide()
-	return view2{judged{answer, stats, why}, []identity.PubKey{by}}, nil
-}
-
-// replay is an answered replay.
-type replay struct {
-	openai.ReplayResponse
-	by    identity.PubKey
-	image string // of the engine that replayed it; "" not known
-	cost  uint64
+	return finding{judged{answer, stats, why}, []identity.PubKey{by}, test.seen}, nil
 }

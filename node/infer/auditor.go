@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/meter"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
@@ -163,14 +162,22 @@ func (l *lease) subject() subject {
 	return subject{peer: l.Provider, image: l.Image, model: l.Model, class: l.Class}
 }
 
-// dossier is the evidence about s; the oldest gives way where there are many.
-// Only run's goroutine changes what it returns.
+// maxHeld bounds the answers in all dossiers, in bytes.
+const maxHeld = 32 << 20
+
+// dossier is the evidence about s; the oldest give way where there are many, or
+// much is in them. Only run's goroutine changes what it returns.
 func (u *auditor) dossier(s subject) *dossier {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	d := u.dossiers[s]
 	if d == nil {
-		if len(u.order) >= maxDossiers {
+		held := 0
+		for _, o := range u.dossiers {
+			held += o.bytes
+		}
+		for len(u.order) >= maxDossiers || held > maxHeld && len(u.order) > 0 {
+			held -= u.dossiers[u.order[0]].bytes
 			delete(u.dossiers, u.order[0])
 			u.order = u.order[1:]
 		}
@@ -209,18 +216,11 @@ func (u *auditor) replay(ctx context.Context, s subject, c claim, not []identity
 	defer u.purse.give(cost)
 	ctx, cancel := context.WithTimeout(ctx, auditTime)
 	defer cancel()
-	out, err := u.r.replayAt(ctx, s.model, c.req, not)
+	out, err := u.r.replayAt(ctx, s.model, c.req, not, identity.PubKey{})
 	if err != nil {
 		return out, err
 	}
 	u.purse.add(out.cost, u.r.now())
 	u.count(func(s *AuditStats) { s.Replayed++; s.Tokens += uint64(len(out.Tokens)) })
 	return out, nil
-}
-
-// judged is the answer of the test with its reasons.
-type judged struct {
-	answer compare.Answer
-	stats  compare.Stats
-	why    string
 }

@@ -96,13 +96,12 @@ type claim struct {
 	// early says that the answer ended by its length before its length was
 	// reached, which needs no replay to be seen.
 	early bool
-	ids   bool // the provider told the tokens
 	stops bool // texts may have ended it
 }
 
 // size is about what it takes in memory, in bytes.
 func (c *claim) size() int {
-	n := len(c.text) + len(c.req.Prompt) + len(c.req.Completion) + 8*(len(c.req.TokenIDs)+len(c.req.PromptTokenIDs)) + 256
+	n := len(c.text) + len(c.req.Prompt) + 20*(len(c.req.TokenIDs)+len(c.req.PromptTokenIDs)) + 256
 	for _, m := range c.req.Messages {
 		n += len(m.Content.String()) + 64
 	}
@@ -116,22 +115,21 @@ const completionTokens = 16
 // in are the prompt's tokens as they were counted, context how many the
 // provider's model holds, 0 when that is not known.
 func claimOf(q *query, h *heard, in uint64, context uint32) (claim, bool) {
-	if h.lost || len(h.ids) == 0 && len(h.text) == 0 && h.finish != openai.FinishStop {
+	// Without its tokens an answer may be spelt by others than were drawn; one
+	// of nothing has none.
+	if h.lost || len(h.ids) == 0 && (len(h.text) > 0 || h.finish != openai.FinishStop) {
 		return claim{}, false
 	}
 	d, ok := readDrawing(q.Path, q.body)
 	if !ok {
 		return claim{}, false
 	}
-	c := claim{req: d.request, text: string(h.text), ids: len(h.ids) > 0 || len(h.text) == 0, stops: len(d.sampling.Stop) > 0}
+	c := claim{req: d.request, text: string(h.text), stops: len(d.sampling.Stop) > 0}
 	c.req.TokenIDs, c.req.Choice = h.ids, h.choice
-	if !c.ids {
-		c.req.Completion = c.text
-	}
 	switch {
 	case h.finish == openai.FinishStop && !c.stops:
 		c.req.FinishReason = openai.FinishStop
-	case h.finish == openai.FinishLength && c.ids:
+	case h.finish == openai.FinishLength:
 		most := d.sampling.MaxOutput()
 		if most == 0 && q.Path == "/v1/completions" {
 			most = completionTokens

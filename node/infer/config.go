@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"infernet.tech/infernet/node/audit"
+	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/choose"
 )
 
@@ -56,7 +58,30 @@ type Config struct {
 	// Sessions is how many conversations' providers are remembered.
 	Sessions int
 
+	// Audits are of answers, by replay; see Deps.Trust.
+	Audits Audits
+
 	Choice choose.Params
+}
+
+// Audits say how often answers are replayed by others, and what that may cost.
+type Audits struct {
+	Policy audit.Policy
+	// Least is the rate that is promised to each provider, in parts per
+	// million: what is kept even when there is no money for more.
+	Least uint32
+	// SharePPM is how much of what an hour's answers cost, in parts per
+	// million, may be spent on replays; Floor what may be in any case, in the
+	// rail's unit an hour. What confirms a suspicion may go beyond.
+	SharePPM uint32
+	Floor    uint64
+	// Wait is how long a payment waits for audits under way.
+	Wait time.Duration
+	// Confirm is how many more auditors are asked, one after the other, about
+	// what one of them found.
+	Confirm int
+	// Thresholds are those of the test.
+	Thresholds compare.Thresholds
 }
 
 // Default returns the configuration of an ordinary node.
@@ -70,6 +95,10 @@ func Default() Config {
 		SearchEvery: 30 * time.Second, QuoteEvery: 10 * time.Second, MaxStale: 5 * time.Minute,
 		Tries: 4, Continuations: 2,
 		MaxEvent: 1 << 20, MaxAnswer: 64 << 20, Sessions: 4096,
+		Audits: Audits{
+			Policy: audit.Replays(), Least: 10_000, SharePPM: 100_000, Floor: 100,
+			Wait: 10 * time.Second, Confirm: 2, Thresholds: compare.DefaultThresholds(),
+		},
 		Choice: choose.Default(),
 	}
 }
@@ -91,6 +120,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: times of the search", ErrConfig)
 	case c.MaxEvent < 1<<10 || c.MaxAnswer < c.MaxEvent:
 		return fmt.Errorf("%w: sizes of an answer", ErrConfig)
+	case c.Audits.Least > 1_000_000 || c.Audits.SharePPM > 1_000_000 || c.Audits.Wait < 0 || c.Audits.Wait > time.Minute || c.Audits.Confirm < 1:
+		return fmt.Errorf("%w: audits", ErrConfig)
 	}
 	if err := c.Choice.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -42,8 +42,14 @@ type Rail interface {
 // Ledger keeps receipts and what follows from them; *reputation.Ledger is one.
 type Ledger interface {
 	AddReceipt(c wire.Countersigned) (reputation.Record, error)
-	AddOneSided(e wire.Event) (reputation.Record, error)
+	Issue(k *identity.Key, r wire.Receipt, now time.Time) (wire.Event, error)
 	Score(now time.Time, peer identity.PubKey) (float64, error)
+}
+
+// Trust tells what is thought of a provider for one engine and model on one
+// class of hardware; *reputation.Book does.
+type Trust interface {
+	Standing(now time.Time, peer identity.PubKey, app reputation.App, class string) (reputation.Standing, error)
 }
 
 // Deps is what a Router works with. Those from Tokens on may be nil.
@@ -55,12 +61,19 @@ type Deps struct {
 	Rail   Rail
 	Ledger Ledger
 
+	// Trust decides how often a provider's answers are audited; nil audits
+	// nothing. An audit shows the conversation to one more provider.
+	Trust Trust
+
 	// Tokens returns a model's own tokenizer, nil where there is none; it is
 	// asked for each request and so answers from memory.
 	Tokens func(model string) meter.Tokenizer
 	// Local serves models of this node itself, free of charge; model is a name
 	// or a CID.
 	Local func(model string) (http.RoundTripper, bool)
+	// LocalImage is the digest of the engine behind Local; "" where it is not
+	// known. Draws by a seed are the same only in the same engine.
+	LocalImage func(model string) string
 	// LocalModels are the models that Local serves.
 	LocalModels func() []ModelInfo
 	// Alias returns the CID that this node's user calls by that name.

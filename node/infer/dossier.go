@@ -62,7 +62,15 @@ type trial struct {
 	body, ends *compare.Text
 	lies       int    // that need no test: other text than the tokens spell, ended before its length
 	why        string // of the first of them
-	tokens     int
+	seen       [][]mark
+}
+
+// mark is what one side saw of one token: its log-probability, its rank, and
+// how far the choice was from it.
+type mark struct {
+	Logprob float32 `json:"logprob"`
+	Gap     float32 `json:"gap"`
+	Rank    int32   `json:"rank"`
 }
 
 func newTrial(t compare.Thresholds) trial {
@@ -81,20 +89,23 @@ func (t *trial) add(c claim, out openai.ReplayResponse, same bool) error {
 		return err
 	}
 	heat := temperature(c.req.Temperature)
+	marks := make([]mark, 0, len(out.Tokens))
 	for _, tok := range out.Tokens {
 		to := t.body
 		if tok.End {
 			to = t.ends
 		}
-		if err := to.Add(token(tok, heat, same)); err != nil {
+		seen := token(tok, heat, same)
+		if err := to.Add(seen); err != nil {
 			return errGarbage
 		}
+		marks = append(marks, mark{Logprob: float32(tok.Logprob), Gap: float32(seen.TopGap), Rank: int32(min(seen.Rank, 1<<30))})
 	}
-	t.tokens += len(out.Tokens)
+	t.seen = append(t.seen, marks)
 	switch {
 	case c.early:
 		t.lie("an answer ended by its length before its length was reached")
-	case c.ids && !spells(out.Text, c):
+	case !spells(out.Text, c):
 		t.lie("an answer's text is not what its tokens spell")
 	}
 	return nil
@@ -116,11 +127,11 @@ func fits(c claim, out openai.ReplayResponse) error {
 		}
 	}
 	for i, tok := range out.Tokens[:n] {
-		if tok.End || c.ids && (i >= len(c.req.TokenIDs) || tok.ID != c.req.TokenIDs[i]) {
+		if tok.End || i >= len(c.req.TokenIDs) || tok.ID != c.req.TokenIDs[i] {
 			return errGarbage
 		}
 	}
-	if c.ids && n != len(c.req.TokenIDs) || len(out.Tokens) == 0 {
+	if n != len(c.req.TokenIDs) || len(out.Tokens) == 0 {
 		return errGarbage
 	}
 	return nil
@@ -145,9 +156,7 @@ func trimBlank(s string) string {
 	return s
 }
 
-// decide is what the answers so far come to. Those whose tokens were not told
-// can have been spelt by others than those that were replayed: they speak for
-// a provider, and never against it.
+// decide is what the answers so far come to.
 func (t *trial) decide() (compare.Answer, compare.Stats, string) {
 	answer, stats := t.body.Decide()
 	ended, ends := t.ends.Decide()

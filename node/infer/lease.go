@@ -25,6 +25,9 @@ type lease struct {
 	slack    meter.Count // what requests under way may have used
 	last     time.Time   // end of the last request
 	dirty    bool        // ahead of the store
+	numbers  uint32      // requests that were numbered
+	rate     uint32      // how often answers are audited, parts per million
+	audits   int         // answers that are being audited
 	again    time.Time   // not to be settled before
 	wait     time.Duration
 }
@@ -141,6 +144,11 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 		Quote: q.id, Job: q.quote.Job, Model: q.quote.Model, In: q.quote.In, Out: q.quote.Out,
 		Unit: q.quote.Unit, Rail: q.quote.Rail, Budget: r.cfg.Budget, Window: r.cfg.Window, Deadline: q.deadline,
 	}
+	var secret wire.ID
+	if r.auditor != nil {
+		secret = newSecret()
+		terms.AuditCommit, terms.AuditMin = wire.SecretHash(secret), r.cfg.Audits.Least
+	}
 	_, ans, err := r.ask(s, terms)
 	if err != nil {
 		return nil, err
@@ -152,14 +160,18 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 		ID: terms.Job, Provider: t.peer, Model: terms.Model, Image: q.quote.Image,
 		Rate: payments.TokenRate{In: terms.In, Out: terms.Out, Unit: payments.Unit(terms.Unit)}, Rail: terms.Rail,
 		Budget: terms.Budget, Limit: terms.Window, Created: now.Unix(), Deadline: terms.Deadline,
-		State: stateOpen, Updated: now.Unix(),
+		State: stateOpen, Updated: now.Unix(), Secret: secret, Least: terms.AuditMin, Class: t.class,
 	}
 	// A crash before this line leaves the provider with a lease that nobody
 	// uses, one after it a lease that Run ends: nothing is owed by either.
 	if err := r.save(c); err != nil {
 		return nil, err
 	}
-	return &lease{record: c, last: now}, nil
+	l := &lease{record: c, last: now}
+	if r.auditor != nil {
+		l.rate = r.rateOf(l)
+	}
+	return l, nil
 }
 
 // fresh says whether a lease can still be agreed on q.
@@ -183,7 +195,7 @@ func (r *Router) spend(q quoted) {
 func (l *lease) reserve(cost uint64, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.State != stateOpen || now.Add(renewBefore).Unix() >= l.Deadline {
+	if l.State != stateOpen || now.Add(renewBefore).Unix() >= l.Deadline || l.Rows.len() >= maxDrawn {
 		return false
 	}
 	if l.price(l.Total.Add(l.Slack))+l.reserved+cost > l.Budget {

@@ -166,7 +166,8 @@ func (r *Router) rateOf(l *lease) uint32 {
 		return wire.PPM // nothing is known of it
 	}
 	track := audit.Track{Valid: st.Valid + c.Passed, Probation: st.Probation - min(st.Probation, c.Passed), Suspect: st.Suspect}
-	unpaid := uint32(min(c.Requests-min(c.Requests, c.Asked), 1<<20))
+	// The answer that is audited is not paid yet either.
+	unpaid := uint32(max(1, min(c.Requests-min(c.Requests, c.Asked), 1<<20)))
 	return max(r.cfg.Audits.Policy.Rate(track, unpaid), c.Least)
 }
 

@@ -86,7 +86,7 @@ func (r *Router) begin(l *lease) (*window, error) {
 	began := c.Created * 1000
 	c.Open = &window{
 		State: windowStated, Began: min(began, now), Ended: now,
-		Doc: c.next(c.Total, last),
+		Doc: c.next(c.Total, last), Audits: c.Passed, Rate: l.rate,
 	}
 	l.mu.Unlock()
 	return c.Open, r.commit(l, func(s *record) { s.Open = copied(c.Open) }) // the caller changes its own
@@ -163,7 +163,13 @@ func (r *Router) progress(ctx context.Context, l *lease, w *window) error {
 			return r.unsigned(l, w, err)
 		}
 	}
-	return r.receipt(t, l, w)
+	if err := r.receipt(t, l, w); err != nil {
+		return err
+	}
+	if w.Doc.Last {
+		r.disclose(t, l)
+	}
+	return nil
 }
 
 // state tells the provider the window. An answer that is lost is asked for
@@ -250,14 +256,12 @@ func (r *Router) dispute(l *lease, w *window, reason string) error {
 	c := l.record
 	l.mu.Unlock()
 	// Only what the provider certainly did is held against it.
-	verdict := wire.VerdictInconclusive
+	verdict, blame := wire.VerdictInconclusive, wire.BlameInconclusive
 	if bad {
-		verdict = wire.VerdictBad
+		verdict, blame = wire.VerdictBad, wire.BlameProvider
 	}
-	if doc, err := r.sealReceipt(c, w, verdict, ""); err == nil {
-		if _, err := r.d.Ledger.AddOneSided(doc); err != nil {
-			r.log.Error("store a receipt", "err", err)
-		}
+	if _, err := r.sealReceipt(c, w, verdict, blame, ""); err != nil {
+		r.log.Error("store a receipt", "err", err)
 	}
 	r.retire(l, reason)
 	err := r.commit(l, func(c *record) {

@@ -13,6 +13,8 @@ import (
 const (
 	headerLease = "Infernet-Lease" // the lease's name in hex, in requests and answers
 	headerUsage = "Infernet-Usage" // trailer: what the provider metered
+	// The request's number in its lease, by which a Disclosure names it.
+	headerNumber = "Infernet-Request"
 
 	// Codes of a provider's refusals of requests.
 	codeLeaseUnknown = "lease_unknown" // 402: the request names no lease of this peer

@@ -1,7 +1,9 @@
 package infer
 
 import (
+	"encoding/json"
 	"math"
+	"strconv"
 	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
@@ -92,18 +94,40 @@ func (q *query) maxOut() int {
 // known makes the query one for that model: ids of tokens are asked for where
 // they can be checked.
 func (r *Router) known(q *query, model string) error {
-	if r.d.Tokens == nil || q.maxOut() == 0 {
+	if q.maxOut() == 0 {
 		return nil
 	}
-	if q.tok = r.d.Tokens(model); q.tok == nil {
+	if r.d.Tokens != nil {
+		q.tok = r.d.Tokens(model)
+	}
+	if q.tok == nil && r.auditor == nil {
 		return nil
 	}
 	body, err := openai.ReturnTokenIDs(q.body)
 	if err != nil {
 		return openai.BadRequest("return_token_ids", "cannot be set")
 	}
+	if r.auditor != nil {
+		body = r.seeded(body)
+	}
 	q.body = body
 	return nil
+}
+
+// seeded gives a request without a seed one: what is drawn by a seed that both
+// sides know is checked like what is not drawn at all.
+func (r *Router) seeded(body []byte) []byte {
+	var b struct {
+		Seed *int64 `json:"seed"`
+	}
+	if json.Unmarshal(body, &b) != nil || b.Seed != nil {
+		return body
+	}
+	out, err := openai.Set(body, "seed", strconv.AppendInt(nil, int64(r.rand()*(1<<53)), 10))
+	if err != nil {
+		return body
+	}
+	return out
 }
 
 // cost is what the request may cost at a rate, as it is reserved.

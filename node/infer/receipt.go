@@ -45,13 +45,9 @@ func (r *Router) unsigned(l *lease, w *window, cause error) error {
 		return cause
 	}
 	r.log.Debug("receipt not countersigned", "lease", l.ID.Short(), "seq", w.Doc.Seq, "err", cause)
-	if w.Doc.InTokens+w.Doc.OutTokens > 0 {
-		doc, err := r.receiptOf(l, w)
-		if err != nil {
+	if w.Doc.InTokens+w.Doc.OutTokens > 0 { // the ledger keeps it as it was issued
+		if _, err := r.receiptOf(l, w); err != nil {
 			return err
-		}
-		if _, err := r.d.Ledger.AddOneSided(doc); err != nil {
-			r.log.Error("store a receipt", "lease", l.ID.Short(), "seq", w.Doc.Seq, "err", err)
 		}
 	}
 	return r.done(l, w)
@@ -69,7 +65,7 @@ func (r *Router) receiptOf(l *lease, w *window) (wire.Event, error) {
 	if w.Doc.Amount > 0 {
 		ref = string(windowRef(w))
 	}
-	doc, err := r.sealReceipt(c, w, wire.VerdictOK, ref)
+	doc, err := r.sealReceipt(c, w, wire.VerdictOK, "", ref)
 	if err != nil {
 		return doc, err
 	}
@@ -79,18 +75,24 @@ func (r *Router) receiptOf(l *lease, w *window) (wire.Event, error) {
 	return doc, r.commit(l, func(c *record) { c.Open = copied(w) })
 }
 
-func (r *Router) sealReceipt(c record, w *window, verdict, ref string) (wire.Event, error) {
-	m := wire.Receipt{
-		Job: c.ID, Shard: w.Doc.Seq, Provider: c.Provider, Payer: r.d.Key.PubKey(),
-		Image: c.Image, ModelCID: c.Model,
-		Units: w.Doc.InTokens + w.Doc.OutTokens, InTokens: w.Doc.InTokens, OutTokens: w.Doc.OutTokens,
-		Unit: string(c.Rate.Unit), Rail: c.Rail, Verdict: verdict, Label: wire.LabelClaimed,
-		PayRef: ref, StartedMS: w.Began, EndedMS: w.Ended,
-	}
+// sealReceipt issues the receipt of a window. The ledger signs one for each.
+func (r *Router) sealReceipt(c record, w *window, verdict, blame, ref string) (wire.Event, error) {
+	m := r.receiptFor(c, verdict)
+	m.Shard, m.Blame, m.PayRef, m.StartedMS, m.EndedMS = w.Doc.Seq, blame, ref, w.Began, w.Ended
+	m.Units, m.InTokens, m.OutTokens = w.Doc.InTokens+w.Doc.OutTokens, w.Doc.InTokens, w.Doc.OutTokens
+	m.Audits, m.RatePPM = w.Audits, w.Rate
 	if verdict == wire.VerdictOK {
 		m.Amount = w.Doc.Amount
 	}
-	return wire.Seal(r.d.Key, m, r.now())
+	return r.d.Ledger.Issue(r.d.Key, m, r.now())
+}
+
+// receiptFor is what all receipts of a lease have in common.
+func (r *Router) receiptFor(c record, verdict string) wire.Receipt {
+	return wire.Receipt{
+		Job: c.ID, Provider: c.Provider, Payer: r.d.Key.PubKey(), Image: c.Image, ModelCID: c.Model,
+		Unit: string(c.Rate.Unit), Rail: c.Rail, Verdict: verdict, Label: wire.LabelClaimed, Class: c.Class,
+	}
 }
 
 // done ends a window and, when it was the last, the lease.
@@ -99,8 +101,12 @@ func (r *Router) done(l *lease, w *window) error {
 		c.Stated.In, c.Stated.Out = w.Doc.TotalIn, w.Doc.TotalOut
 		c.Asked += w.Doc.Requests
 		c.Next, c.Open = w.Doc.Seq+1, nil
+		c.Passed -= min(c.Passed, w.Audits)
 		if w.Doc.Last {
-			c.Ended, c.State = true, stateClosed
+			c.Ended = true
+			if c.State != stateDisputed {
+				c.State = stateClosed
+			}
 		}
 	})
 }

@@ -55,6 +55,13 @@ type record struct {
 	Open     *window            `json:"open,omitempty"`
 	Ended    bool               `json:"ended,omitempty"` // the last window was accepted
 	Updated  int64              `json:"updated"`
+
+	Secret wire.ID `json:"secret,omitzero"`  // draws the audits; zero: there are none
+	Least  uint32  `json:"least,omitempty"`  // rate that was promised, parts per million
+	Class  string  `json:"class,omitempty"`  // hardware of the provider
+	Rows   rows    `json:"rows,omitempty"`   // answers the lottery was held for
+	Passed uint32  `json:"passed,omitempty"` // answers found right that no receipt tells of
+	Guilt  *guilt  `json:"guilt,omitempty"`
 }
 
 // window is the one under way. It is stored before the provider or the rail
@@ -65,6 +72,8 @@ type window struct {
 	Began   int64       `json:"began"` // unix milliseconds
 	Ended   int64       `json:"ended"`
 	Receipt []byte      `json:"receipt,omitempty"` // as signed
+	Audits  uint32      `json:"audits,omitempty"`  // answers found right that its receipt tells of
+	Rate    uint32      `json:"rate,omitempty"`    // of the audits, parts per million
 	Tries   int         `json:"-"`
 }
 

@@ -19,46 +19,73 @@ const pathReplay = "/infernet/replay"
 // Deps.Apart with one of them. It returns who replayed it; errors are those of
 // Do.
 func (r *Router) ReplayAt(ctx context.Context, model string, req openai.ReplayRequest, not []identity.PubKey) (openai.ReplayResponse, identity.PubKey, error) {
+	out, err := r.replayAt(ctx, model, req, not, identity.PubKey{})
+	if err != nil {
+		return openai.ReplayResponse{}, identity.PubKey{}, asOpenAI(ctx, model, err)
+	}
+	return out.ReplayResponse, out.by, nil
+}
+
+// replay is an answered replay.
+type replay struct {
+	openai.ReplayResponse
+	by    identity.PubKey
+	image string // of the engine that replayed it; "" not known
+	cost  uint64 // in the rail's unit
+}
+
+// replayAt is ReplayAt; by only, where that is not zero.
+func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRequest, not []identity.PubKey, only identity.PubKey) (replay, error) {
 	body, err := json.Marshal(req)
 	if err != nil {
-		return openai.ReplayResponse{}, identity.PubKey{}, openai.BadRequest("", "cannot be written")
+		return replay{}, openai.BadRequest("", "cannot be written")
 	}
 	q, err := r.prepare(Request{Model: model, Path: pathReplay, Body: body})
 	if err != nil {
-		return openai.ReplayResponse{}, identity.PubKey{}, err
+		return replay{}, err
 	}
 	q.session = "" // who answered it holds its cache, and is not to be asked
-	self := r.d.Key.PubKey()
-	if r.d.Local != nil && !slices.Contains(not, self) {
+	any := only == identity.PubKey{}
+	if self := r.d.Key.PubKey(); r.d.Local != nil && !slices.Contains(not, self) && (any || only == self) {
 		if via, ok := r.d.Local(model); ok {
-			if out, err := r.replayed(r.local(ctx, q, via)); err == nil {
-				return out, self, nil
-			} else if ctx.Err() != nil {
-				return out, self, err
+			out, err := r.replayed(r.local(ctx, q, via))
+			if err == nil || ctx.Err() != nil {
+				out.by = self
+				if r.d.LocalImage != nil {
+					out.image = r.d.LocalImage(model)
+				}
+				return out, err
 			}
+			r.log.Debug("own engine failed", "model", model, "err", err)
 		}
 	}
 	w := &way{failed: map[identity.PubKey]bool{}}
 	if err := r.chooseApart(ctx, q, w, not); err != nil {
-		return openai.ReplayResponse{}, identity.PubKey{}, asOpenAI(ctx, model, err)
+		return replay{}, err
+	}
+	if !any {
+		w.rest = slices.DeleteFunc(w.rest, func(t target) bool { return t.peer != only })
+		if len(w.rest) == 0 {
+			return replay{}, noProvider(model, "who began the replay is gone")
+		}
 	}
 	a, _, err := r.race(ctx, q, w.rest)
-	out, err := r.replayed(a, err)
-	if err != nil {
-		return out, identity.PubKey{}, asOpenAI(ctx, model, err)
-	}
-	return out, a.t.peer, nil
+	return r.replayed(a, err)
 }
 
 // replayed reads the answer to a replay and ends it.
-func (r *Router) replayed(a *answer, err error) (openai.ReplayResponse, error) {
-	var out openai.ReplayResponse
+func (r *Router) replayed(a *answer, err error) (replay, error) {
 	if err != nil {
-		return out, err
+		return replay{}, err
 	}
 	a.finish()
-	if json.Unmarshal(a.whole, &out) != nil {
-		return openai.ReplayResponse{}, errGarbage
+	out := replay{by: a.t.peer, image: a.t.served.Image}
+	if json.Unmarshal(a.whole, &out.ReplayResponse) != nil {
+		return replay{}, errGarbage
+	}
+	if a.l != nil {
+		r.health.worked(a.t.peer, r.now())
+		out.cost = a.l.price(a.used)
 	}
 	return out, nil
 }

@@ -28,6 +28,7 @@ type Router struct {
 	choices  choices
 	purse    purse
 	served   servedModels
+	auditor  *auditor      // nil: there are no audits
 	kicks    chan struct{} // asks Run to look at the leases
 	saving   chan struct{} // held from copying records until they are stored
 
@@ -66,6 +67,9 @@ func New(cfg Config, d Deps) (*Router, error) {
 	}
 	if r.rand == nil {
 		r.rand = rand.Float64
+	}
+	if d.Trust != nil {
+		r.auditor = newAuditor(r)
 	}
 	return r, nil
 }

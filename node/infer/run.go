@@ -21,7 +21,10 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.recover(); err != nil {
 		return err
 	}
-	var settling sync.WaitGroup
+	var settling, auditing sync.WaitGroup
+	if r.auditor != nil {
+		auditing.Go(func() { r.auditor.run(ctx) })
+	}
 	tick := time.NewTicker(journalEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -35,6 +38,7 @@ func (r *Router) Run(ctx context.Context) error {
 			}
 		}
 	}
+	auditing.Wait()
 	settling.Wait()
 	r.stop() // no new leases from here on
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
@@ -83,6 +87,11 @@ func (r *Router) recover() error {
 			r.purse.add(c.price(c.Total), updated)
 		}
 		r.book.all[c.ID] = l
+		if c.Guilt != nil { // it may not be signed yet
+			if err := r.pronounce(c, c.Guilt); err != nil {
+				r.log.Error("receipt of a wrong answer", "lease", c.ID.Short(), "err", err)
+			}
+		}
 	}
 	return r.forget(old)
 }
@@ -132,6 +141,8 @@ func (r *Router) due(l *lease, now time.Time, all bool) bool {
 		return true
 	case l.over() || l.Ended:
 		return false
+	case !all && l.audits > 0 && now.Sub(l.last) < r.cfg.Audits.Wait:
+		return false // what is being looked at is paid after it was
 	case l.State == stateDraining && l.active == 0:
 		return true // the last window tells the provider that it ends
 	case nothing:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
@@ -91,7 +92,7 @@ func (r *Router) send(ctx context.Context, q *query, t target) (*answer, error) 
 		}
 		return nil, err
 	}
-	a.l, a.held = l, a.m.Most(q.guess())
+	a.l, a.held, a.number = l, a.m.Most(q.guess()), l.numbered()
 	// From here on the provider may work for us: a crash must not forget that.
 	l.hold(a.held)
 	r.health.busy(t.peer, 1)
@@ -127,6 +128,7 @@ func (r *Router) post(ctx context.Context, a *answer, q *query, via http.RoundTr
 	req.Header["Content-Type"] = []string{"application/json"}
 	if lease != "" {
 		req.Header[headerLease] = []string{lease}
+		req.Header[headerNumber] = []string{strconv.FormatUint(uint64(a.number), 10)}
 	}
 	if a.resp, err = via.RoundTrip(req); err != nil {
 		return err
@@ -135,6 +137,7 @@ func (r *Router) post(ctx context.Context, a *answer, q *query, via http.RoundTr
 		body, _ := io.ReadAll(io.LimitReader(a.resp.Body, 64<<10))
 		return openai.ReadError(a.resp.StatusCode, body)
 	}
+	r.listen(a, q)
 	if err = a.begin(q, r.cfg); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -151,6 +154,10 @@ func (r *Router) ended(a *answer, res meter.Result, cause error) {
 		return
 	}
 	r.health.busy(a.t.peer, -1)
+	a.used = res.Count
+	if cause == nil && res.Reason == "" {
+		r.hold(a, res.Count)
+	}
 	r.settled(a.l, a.cost, a.held, res)
 }
 
