@@ -17,20 +17,6 @@ import (
 // with more is replaced. They are kept with the lease.
 const maxDrawn = 1024
 
-// answerDomain keeps the name of an answer apart from every other hash.
-const answerDomain = "infernet/answer/v1\n"
-
-// answerName is what the lottery knows an answer by: both ends of a lease can
-// tell it from the bytes of the request and of the answer's body.
-func answerName(request []byte, body hash.Hash) wire.ID {
-	r := sha256.Sum256(request)
-	h := sha256.New()
-	h.Write([]byte(answerDomain))
-	h.Write(r[:])
-	h.Write(body.Sum(nil))
-	return wire.ID(h.Sum(nil))
-}
-
 // newSecret draws what decides the audits of a lease.
 func newSecret() (id wire.ID) {
 	_, _ = rand.Read(id[:]) // never fails
@@ -125,7 +111,7 @@ func (r *Router) hold(a *answer, used meter.Count) {
 		return
 	}
 	l := a.l
-	name := answerName(a.request.body, a.body.sum)
+	name := wire.AnswerHash(sha256.Sum256(a.request.body), [sha256.Size]byte(a.body.sum.Sum(nil)))
 	l.mu.Lock()
 	if l.Rows.len() >= maxDrawn {
 		l.mu.Unlock()

@@ -3,6 +3,7 @@ package serving
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"time"
@@ -57,6 +58,10 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 	k, err := h.s.admit(r.Context(), h.t, job, p.most)
 	if err != nil {
 		return err
+	}
+	p.number, p.numbered = numberOf(r.Header)
+	if p.numbered = p.numbered && !l.terms.AuditCommit.IsZero(); p.numbered {
+		p.received = sha256.Sum256(body)
 	}
 	return h.ask(w, r, p, k, srv, m, job)
 }

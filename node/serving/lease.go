@@ -40,6 +40,7 @@ type lease struct {
 
 	inflight uint64     // reserved for requests under way, in the unit
 	requests int        // how many they are
+	answers  answers    // whole ones, by number
 	recent   []finished // requests that a window may still leave out
 	touched  time.Time  // last request's beginning or end
 	dirty    bool       // the meter is ahead of the store

@@ -2,14 +2,17 @@ package serving
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"hash"
 	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 const (
@@ -43,6 +46,7 @@ type passage struct {
 	ok          bool // the engine answered with a 2xx
 	whole       bool // the answer came to its end
 	first, last time.Time
+	sum         hash.Hash // of the answer's bytes; nil: nobody will ask for it
 }
 
 // pass copies the answer. An error means that nothing was sent yet.
@@ -50,6 +54,9 @@ func (a *passage) pass(ctx context.Context, resp *http.Response) error {
 	buf := a.h.s.pieces.get()
 	defer a.h.s.pieces.pool.Put(buf)
 	a.ok = resp.StatusCode/100 == 2
+	if a.p.numbered && a.ok {
+		a.sum = sha256.New()
+	}
 	a.count.events = eventStream(resp.Header)
 	n, err := a.begin(resp.Body, buf[:])
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -98,6 +105,9 @@ func (a *passage) begin(body io.Reader, buf []byte) (n int, err error) {
 // answer.
 func (a *passage) send(ctx context.Context, rc *http.ResponseController, piece []byte, flush bool) bool {
 	a.count.add(piece)
+	if a.sum != nil {
+		a.sum.Write(piece)
+	}
 	if _, err := a.w.Write(piece); err != nil {
 		return false
 	}
@@ -160,6 +170,9 @@ func (a *passage) settle() Usage {
 		// The engine read the prompt, and nobody but the client kept its answer
 		// from coming: else prompts could be had read for nothing.
 		in = a.p.rough
+	}
+	if a.sum != nil && a.whole {
+		a.h.t.answered(a.k.l, a.p.number, wire.AnswerHash(a.p.received, [sha256.Size]byte(a.sum.Sum(nil))))
 	}
 	return a.h.s.finish(a.h.t, a.k, in, out)
 }

@@ -13,10 +13,12 @@ import (
 )
 
 // Keys: "lease/PEER/JOB" a record; "window/PEER/JOB/SEQ" a windowRecord;
+// "shown/PEER/JOB/FIRST" a Disclosure, by the shard of its first row;
 // "leases" how many records there are.
 const (
 	leasePrefix  = "lease/"
 	windowPrefix = "window/"
+	shownPrefix  = "shown/"
 	countKey     = "leases"
 )
 

@@ -43,6 +43,10 @@ type prompt struct {
 	most   bound
 	named  bool   // the request itself names the most tokens of its answer
 	rough  uint64 // prompt tokens by the estimate that both sides know, see estimate
+
+	number   uint32            // in the lease, by the client's count
+	numbered bool              // the client gave one, and draws audits
+	received [sha256.Size]byte // hash of the body as it came
 }
 
 // bodyTime is how long a body may take to come.

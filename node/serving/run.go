@@ -163,10 +163,13 @@ func (s *Server) dropLease(key []byte) error {
 	s.unlist(name)
 	return s.Store.Update(func(tx store.Txn) error {
 		var windows [][]byte
-		err := tx.Scan([]byte(windowPrefix+string(name)+"/"), func(k, _ []byte) error {
-			windows = append(windows, bytes.Clone(k))
-			return nil
-		})
+		var err error
+		for _, prefix := range []string{windowPrefix, shownPrefix} {
+			err = errors.Join(err, tx.Scan([]byte(prefix+string(name)+"/"), func(k, _ []byte) error {
+				windows = append(windows, bytes.Clone(k))
+				return nil
+			}))
+		}
 		for _, k := range windows {
 			err = errors.Join(err, tx.Delete(k))
 		}

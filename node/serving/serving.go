@@ -52,8 +52,11 @@ type Deps struct {
 	Rail   Rail
 	Ledger Ledger
 	Pool   Pool
-	Log    *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	// Betrayed is told of documents by which a client breaks its word: its
+	// Lease, and the Disclosure that does not fit it. May be nil.
+	Betrayed func(fault string, docs ...wire.Event)
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
 }
 
 // Server is the inference part of a provider. Its methods are safe for

@@ -10,6 +10,9 @@ import (
 const (
 	HeaderLease = "Infernet-Lease" // the lease's name in hex, in requests and answers
 	HeaderUsage = "Infernet-Usage" // a Usage, as String writes it
+	// HeaderNumber is the request's number in its lease, from 0: a Disclosure
+	// names its answer by it.
+	HeaderNumber = "Infernet-Request"
 )
 
 // Usage counts tokens: of one request, with the lease's totals as the provider

@@ -19,13 +19,17 @@ const maxWindows = 1 << 14
 // receipt on the window's stream; it may come on a later one.
 const receiptWithin = 2 * time.Minute
 
+// maxFollowing is how many documents may follow a window on its stream: its
+// receipt, and after the last window how the audits were drawn.
+const maxFollowing = 1 + maxDisclosures
+
 // windowRef is the reference that a window is paid under.
 func windowRef(l *lease, seq uint32) payments.Ref {
 	return payments.NewRef(l.terms.Job.String(), seq, 0)
 }
 
-// ServeWindow answers a Window with Progress accepted, and a Receipt that
-// follows on the same stream with a Countersign.
+// ServeWindow answers a Window with Progress accepted, a Receipt that follows on
+// the same stream with a Countersign, and a Disclosure with Progress accepted.
 func (s *Server) ServeWindow(ctx context.Context, st *p2p.Stream, ev wire.Event) error {
 	if err := st.SetReadDeadline(time.Now().Add(receiptWithin)); err != nil {
 		return err
@@ -49,11 +53,22 @@ func (s *Server) serveWindow(ctx context.Context, st stream, from identity.PubKe
 	if err != nil {
 		return err
 	}
-	rev, err := wire.ReadEvent(st)
-	if err != nil {
-		return nil // the receipt comes on another stream, or never
+	for range maxFollowing {
+		rev, err := wire.ReadEvent(st)
+		if err != nil {
+			return nil // what is missing comes on another stream, or never
+		}
+		err = s.reply(st, rev, func() (wire.Event, error) {
+			if rev.Kind == wire.KindDisclosure {
+				return s.disclosed(t, w, rev)
+			}
+			return s.receipt(ctx, t, w, rev)
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return s.reply(st, rev, func() (wire.Event, error) { return s.receipt(ctx, t, w, rev) })
+	return nil
 }
 
 // window takes a window in: checked against the meter, stored, expected on the
