@@ -1,5 +1,6 @@
 // Package gguftest writes small GGUF files for tests: headers with any
-// metadata, vocabularies, and tensors of zeros. It is no writer of models.
+// metadata, vocabularies, and tensors of zeros; and it changes the weights of
+// models that exist. It is no writer of models.
 package gguftest
 
 import (
