@@ -78,7 +78,7 @@ func (a *app) examine(ctx context.Context, provider bool) []check {
 	if provider {
 		need = checkFail
 	}
-	all := []check{a.checkHome(), a.checkKey(), a.checkNode(ctx), checkClock(), a.checkDisk(), checkPorts(), checkEngine(need)}
+	all := []check{a.checkHome(), a.checkKey(), a.checkOperator(), a.checkNode(ctx), checkClock(), a.checkDisk(), checkPorts(), checkEngine(need)}
 	all = append(all, checkRuntime(need)...)
 	all = append(all, checkSystem(need)...)
 	return append(all, checkGPUs(ctx, gpu.Host{})...)
@@ -114,6 +114,29 @@ func (a *app) checkKey() check {
 	default:
 		e := explain(context.Background(), err)
 		c.State, c.Detail, c.Fix = checkFail, e.message, e.hint
+	}
+	return c
+}
+
+// checkOperator looks at the binding that says whose this node is: one that does
+// not hold is left out of the node's offers.
+func (a *app) checkOperator() check {
+	c := check{Name: "operator", State: checkOK}
+	b, err := readBinding(a.operatorPath())
+	if errors.Is(err, os.ErrNotExist) {
+		c.Detail = "none said; who runs several nodes says so with infernet operator"
+		return c
+	}
+	if err == nil {
+		c.Detail = fmt.Sprintf("%s, %d nodes, until %s", b.operator, len(b.Nodes), time.Unix(b.Expires, 0).UTC().Format(time.DateOnly))
+		// Nobody is asked for a passphrase: then it is not known who is meant.
+		if k, bad := identity.Load(a.keyPath(), []byte(os.Getenv(passphraseEnv))); bad == nil {
+			err = a.holdsFor(k.PubKey(), b)
+		}
+	}
+	if err != nil {
+		e := explain(context.Background(), err)
+		c.State, c.Detail, c.Fix = checkWarn, e.message, e.hint
 	}
 	return c
 }

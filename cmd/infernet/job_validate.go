@@ -9,7 +9,7 @@ import (
 func jobValidateCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "validate FILE", Short: "check a job description without sending anything",
-		Long:    "Check a job description: keys, units, limits, and that its files are there. All faults\nare printed at once, with their lines; without any, how its results will be checked.\nNeeds no node.",
+		Long:    "Check a job description: keys, units, limits, and that its files are there. All faults\nare printed at once, with their lines; without any, how its results will be checked.\nNeeds no node. infernet help verification tells what the key verify can say.",
 		Example: "  infernet job validate job.yaml",
 		Args:    args(1, 1, "one FILE"),
 		RunE: func(_ *cobra.Command, given []string) error {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 func operatorCmd(a *app) *cobra.Command {
@@ -130,9 +132,15 @@ func badBinding(path string, err error) error {
 // not be taken.
 func (a *app) ours(b signedBinding) error {
 	self, err := a.ownNode()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return a.holdsFor(self, b)
+}
+
+// holdsFor is ours for a node whose key is known.
+func (a *app) holdsFor(self identity.PubKey, b signedBinding) error {
+	switch {
 	case self.IsZero():
 		return failf(exitNotFound, "infernet init makes a node key", "there is no node in %s to be bound", a.home)
 	case !slices.Contains(b.Nodes, self):

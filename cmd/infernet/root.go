@@ -36,7 +36,7 @@ Every participant runs this program.`
 		providerCmd(a), peerCmd(a), receiptCmd(a), verifierCmd(a),
 		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),
 		apiCmd(a),
-		exitCodesTopic(),
+		exitCodesTopic(), verificationTopic(),
 	)
 	return root
 }
