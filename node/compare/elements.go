@@ -146,7 +146,7 @@ func (e element) pair(a, b []byte, to sink) {
 // short is what the end of a file means where more was announced.
 func short(err error) error {
 	if err != nil && ended(err) {
-		return errMalformed
+		return ErrMalformed
 	}
 	return err
 }

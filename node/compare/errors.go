@@ -27,8 +27,9 @@ var ErrTooMany = errors.New("compare: too many results")
 // ErrToken: what was said of a token cannot be.
 var ErrToken = errors.New("compare: impossible token")
 
-// errLarge and errMalformed are of one result and become a part of an Outcome.
-var (
-	errLarge     = errors.New("too large to be compared")
-	errMalformed = errors.New("malformed")
-)
+// ErrLarge: a result beyond the bounds within which it is read.
+var ErrLarge = errors.New("too large to be compared")
+
+// ErrMalformed: a result that holds what no result may, or that is not what its
+// name says.
+var ErrMalformed = errors.New("malformed")

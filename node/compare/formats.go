@@ -134,7 +134,7 @@ func compareLine(ctx context.Context, x, y []byte, to sink) error {
 	return err
 }
 
-// line reads the next line that is not empty. Errors: io.EOF, errLarge.
+// line reads the next line that is not empty. Errors: io.EOF, ErrLarge.
 func line(ctx context.Context, r *bufio.Reader) ([]byte, error) {
 	var out []byte
 	for {
@@ -145,7 +145,7 @@ func line(ctx context.Context, r *bufio.Reader) ([]byte, error) {
 		out = append(out, part...)
 		switch {
 		case len(out) > maxLine:
-			return nil, fmt.Errorf("%w: a line of more than %d bytes", errLarge, maxLine)
+			return nil, fmt.Errorf("%w: a line of more than %d bytes", ErrLarge, maxLine)
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err != nil && !errors.Is(err, io.EOF):
@@ -200,7 +200,7 @@ func table(r io.Reader, comma rune) *csv.Reader {
 func cells(err error) error {
 	var p *csv.ParseError
 	if errors.As(err, &p) {
-		return fmt.Errorf("%w: %w", errMalformed, p.Err)
+		return fmt.Errorf("%w: %w", ErrMalformed, p.Err)
 	}
 	return err
 }

@@ -42,14 +42,14 @@ func inspect(kind string, raw []byte) (s shape, err error) {
 		return s, err
 	}
 	if s.width < 1 || s.height < 1 {
-		return s, fmt.Errorf("%w: a picture without pixels", errMalformed)
+		return s, fmt.Errorf("%w: a picture without pixels", ErrMalformed)
 	}
 	return s, pixels(s.width, s.height)
 }
 
 func pixels(w, h int) error {
 	if w > maxSide || h > maxSide || w*h > MaxPixels {
-		return fmt.Errorf("%w: %d by %d pixels", errLarge, w, h)
+		return fmt.Errorf("%w: %d by %d pixels", ErrLarge, w, h)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ var pngMagic = []byte("\x89PNG\r\n\x1a\n")
 // inspectPNG walks over the chunks. Text and times are not looked at; colour
 // spaces, orientation and the frames of an animation are beside the pixels.
 func inspectPNG(raw []byte) (s shape, err error) {
-	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", errMalformed, what) }
+	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", ErrMalformed, what) }
 	rest, ok := bytes.CutPrefix(raw, pngMagic)
 	if !ok {
 		return bad("no PNG")
@@ -94,12 +94,12 @@ func inspectPNG(raw []byte) (s shape, err error) {
 
 // inspectJPEG walks over the segments up to the first scan.
 func inspectJPEG(raw []byte) (s shape, err error) {
-	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", errMalformed, what) }
+	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", ErrMalformed, what) }
 	if !bytes.HasPrefix(raw, []byte{0xff, 0xd8}) || !bytes.HasSuffix(raw, []byte{0xff, 0xd9}) {
 		return bad("no JPEG from beginning to end")
 	}
 	if n := bytes.Count(raw, []byte{0xff, 0xda}); n > maxScans {
-		return s, fmt.Errorf("%w: %d scans", errLarge, n)
+		return s, fmt.Errorf("%w: %d scans", ErrLarge, n)
 	}
 	s.frames = 1
 	for rest := raw[2:]; ; {
@@ -136,7 +136,7 @@ func inspectJPEG(raw []byte) (s shape, err error) {
 
 // inspectGIF walks over the blocks and adds up the frames.
 func inspectGIF(raw []byte) (s shape, err error) {
-	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", errMalformed, what) }
+	bad := func(what string) (shape, error) { return s, fmt.Errorf("%w: %s", ErrMalformed, what) }
 	if len(raw) < 13 || string(raw[:4]) != "GIF8" {
 		return bad("no GIF")
 	}
@@ -160,7 +160,7 @@ func inspectGIF(raw []byte) (s shape, err error) {
 			total += w * h
 			s.frames++
 			if total > MaxPixels || s.frames > maxFrames {
-				return s, fmt.Errorf("%w: more than %d pixels in %d frames", errLarge, MaxPixels, s.frames)
+				return s, fmt.Errorf("%w: more than %d pixels in %d frames", ErrLarge, MaxPixels, s.frames)
 			}
 			pos += 11 + table8(raw[pos+9])
 		default:
@@ -193,7 +193,7 @@ func decode(kind string, raw []byte) (frames []image.Image, timing string, err e
 	default:
 		all, err := gif.DecodeAll(bytes.NewReader(raw))
 		if err != nil {
-			return nil, "", fmt.Errorf("%w: %.80q", errMalformed, err)
+			return nil, "", fmt.Errorf("%w: %.80q", ErrMalformed, err)
 		}
 		for _, p := range all.Image {
 			frames = append(frames, p)
@@ -201,7 +201,7 @@ func decode(kind string, raw []byte) (frames []image.Image, timing string, err e
 		return frames, fmt.Sprint(all.Delay, all.Disposal, all.LoopCount), nil
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %.80q", errMalformed, err)
+		return nil, "", fmt.Errorf("%w: %.80q", ErrMalformed, err)
 	}
 	return []image.Image{one}, "", nil
 }

@@ -23,7 +23,7 @@ type scanner struct {
 }
 
 func (s *scanner) bad(what string) error {
-	return fmt.Errorf("%w: %s at byte %d", errMalformed, what, s.pos)
+	return fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, s.pos)
 }
 
 // space skips white space and returns what comes next, 0 at the end.
@@ -56,7 +56,7 @@ func checkJSON(raw []byte) error {
 
 func (s *scanner) check(depth int, keys *int) error {
 	if depth > maxNesting {
-		return fmt.Errorf("%w: nested %d deep", errLarge, depth)
+		return fmt.Errorf("%w: nested %d deep", ErrLarge, depth)
 	}
 	switch s.space() {
 	case '{':
@@ -84,7 +84,7 @@ func (s *scanner) checkObject(depth int, keys *int) error {
 		case seen[key]:
 			return s.bad("a key that is there already")
 		case *keys >= maxKeys:
-			return fmt.Errorf("%w: more than %d keys", errLarge, maxKeys)
+			return fmt.Errorf("%w: more than %d keys", ErrLarge, maxKeys)
 		}
 		seen[key] = true
 		*keys++

@@ -33,7 +33,7 @@ func readNPY(r io.Reader, size int64) (array, error) {
 		return array{}, short(err)
 	}
 	if string(head[:6]) != "\x93NUMPY" || head[6] < 1 || head[6] > 3 {
-		return array{}, fmt.Errorf("%w: no NPY file", errMalformed)
+		return array{}, fmt.Errorf("%w: no NPY file", ErrMalformed)
 	}
 	width := 2
 	if head[6] > 1 {
@@ -45,7 +45,7 @@ func readNPY(r io.Reader, size int64) (array, error) {
 	}
 	n := int64(binary.LittleEndian.Uint32(length))
 	if n > maxHeader {
-		return array{}, fmt.Errorf("%w: a header of %d bytes", errMalformed, n)
+		return array{}, fmt.Errorf("%w: a header of %d bytes", ErrMalformed, n)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -53,7 +53,7 @@ func readNPY(r io.Reader, size int64) (array, error) {
 	}
 	a, err := parseNPY(string(text))
 	if err == nil && a.count*a.size != size-8-int64(width)-n {
-		err = fmt.Errorf("%w: %d bytes for %d numbers", errMalformed, size, a.count)
+		err = fmt.Errorf("%w: %d bytes for %d numbers", ErrMalformed, size, a.count)
 	}
 	return a, err
 }
@@ -61,12 +61,12 @@ func readNPY(r io.Reader, size int64) (array, error) {
 func parseNPY(text string) (a array, err error) {
 	m := npyHeader.FindStringSubmatch(text)
 	if m == nil {
-		return a, fmt.Errorf("%w: header %.80q", errMalformed, text)
+		return a, fmt.Errorf("%w: header %.80q", ErrMalformed, text)
 	}
 	name := map[string]string{"f": "F", "i": "I", "u": "U", "b": "U"}[m[2]] + map[string]string{"1": "8", "2": "16", "4": "32", "8": "64"}[m[3]]
 	e, ok := elements(name)
 	if !ok || m[2] == "b" && m[3] != "1" {
-		return a, fmt.Errorf("%w: type %.8q", errMalformed, m[2]+m[3])
+		return a, fmt.Errorf("%w: type %.8q", ErrMalformed, m[2]+m[3])
 	}
 	e.big = m[1] == ">"
 	a = array{element: e, descr: m[1] + m[2] + m[3], order: m[4]}
@@ -87,7 +87,7 @@ func parseShape(s string) (shape []int64, count int64, err error) {
 		}
 		n, err := strconv.ParseInt(part, 10, 64)
 		if err != nil || i >= 32 {
-			return nil, 0, fmt.Errorf("%w: shape %.40q", errMalformed, s)
+			return nil, 0, fmt.Errorf("%w: shape %.40q", ErrMalformed, s)
 		}
 		if count, err = product(count, n); err != nil {
 			return nil, 0, err
@@ -97,10 +97,10 @@ func parseShape(s string) (shape []int64, count int64, err error) {
 	return shape, count, nil
 }
 
-// product multiplies sizes. Errors: errMalformed beyond what a file can hold.
+// product multiplies sizes. Errors: ErrMalformed beyond what a file can hold.
 func product(a, b int64) (int64, error) {
 	if a < 0 || b < 0 || b > 0 && a > math.MaxInt64/16/b {
-		return 0, fmt.Errorf("%w: a tensor of %d times %d numbers", errMalformed, a, b)
+		return 0, fmt.Errorf("%w: a tensor of %d times %d numbers", ErrMalformed, a, b)
 	}
 	return a * b, nil
 }

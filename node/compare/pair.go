@@ -20,7 +20,7 @@ type unclear struct{ why string }
 func (u *unclear) Error() string { return u.why }
 
 // blamed tells whether an error is a result's own and not that of reading it.
-func blamed(err error) bool { return errors.Is(err, errLarge) || errors.Is(err, errMalformed) }
+func blamed(err error) bool { return errors.Is(err, ErrLarge) || errors.Is(err, ErrMalformed) }
 
 // readable turns what reading two results or files came to into one error. One
 // unreadable side differs from a readable one; of two unreadable ones nobody
@@ -41,7 +41,7 @@ func readable(a, b error) error {
 	if a == nil {
 		which, err = "second", b
 	}
-	if errors.Is(err, errLarge) {
+	if errors.Is(err, ErrLarge) {
 		return &unclear{why: fmt.Sprintf("the %s is %v", which, err)}
 	}
 	return differ("the %s cannot be read: %v", which, err)
@@ -103,29 +103,29 @@ func (f file) bounded(limit int64) error {
 // each holds two results to the same names and hands their files to do. Errors:
 // *difference, *unclear, those of reading and of do.
 func each(ctx context.Context, a, b fs.FS, do func(file) error) error {
-	la, ea := list(ctx, a)
-	lb, eb := list(ctx, b)
+	la, ea := List(ctx, a)
+	lb, eb := List(ctx, b)
 	if err := listed(la, lb, ea, eb); err != nil {
 		return err
 	}
 	for i, e := range la {
 		switch {
-		case i >= len(lb) || e.path < lb[i].path:
-			return differ("only the first has %.120q", e.path)
-		case e.path > lb[i].path:
-			return differ("only the second has %.120q", lb[i].path)
-		case e.folder() != lb[i].folder():
-			return differ("%.120q is a folder in one and a file in the other", e.path)
+		case i >= len(lb) || e.Path < lb[i].Path:
+			return differ("only the first has %.120q", e.Path)
+		case e.Path > lb[i].Path:
+			return differ("only the second has %.120q", lb[i].Path)
+		case e.Folder() != lb[i].Folder():
+			return differ("%.120q is a folder in one and a file in the other", e.Path)
 		}
 	}
 	if len(lb) > len(la) {
-		return differ("only the second has %.120q", lb[len(la)].path)
+		return differ("only the second has %.120q", lb[len(la)].Path)
 	}
 	for i, e := range la {
-		if e.folder() {
+		if e.Folder() {
 			continue
 		}
-		f := file{path: e.path, a: a, b: b, sizeA: e.size, sizeB: lb[i].size}
+		f := file{path: e.Path, a: a, b: b, sizeA: e.Size, sizeB: lb[i].Size}
 		if err := do(f); err != nil {
 			return within(f.path, err)
 		}
@@ -135,11 +135,11 @@ func each(ctx context.Context, a, b fs.FS, do func(file) error) error {
 
 // listed is readable for folders: one with far more entries than the other is
 // different from it, whether it can be read or not.
-func listed(la, lb []entry, ea, eb error) error {
-	if errors.Is(ea, errLarge) && eb == nil && len(lb) <= MaxEntries/2 {
+func listed(la, lb []Entry, ea, eb error) error {
+	if errors.Is(ea, ErrLarge) && eb == nil && len(lb) <= MaxEntries/2 {
 		return differ("the first is %v, the second has %d entries", ea, len(lb))
 	}
-	if errors.Is(eb, errLarge) && ea == nil && len(la) <= MaxEntries/2 {
+	if errors.Is(eb, ErrLarge) && ea == nil && len(la) <= MaxEntries/2 {
 		return differ("the second is %v, the first has %d entries", eb, len(la))
 	}
 	return readable(ea, eb)

@@ -35,7 +35,7 @@ func readTensors(r io.Reader, size int64) ([]tensor, map[string]string, error) {
 	}
 	n := binary.LittleEndian.Uint64(head[:])
 	if n > maxTensorHeader {
-		return nil, nil, fmt.Errorf("%w: a header of %d bytes", errLarge, n)
+		return nil, nil, fmt.Errorf("%w: a header of %d bytes", ErrLarge, n)
 	}
 	raw := make([]byte, n)
 	if _, err := io.ReadFull(r, raw); err != nil {
@@ -46,17 +46,17 @@ func readTensors(r io.Reader, size int64) ([]tensor, map[string]string, error) {
 	}
 	var entries map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, nil, fmt.Errorf("%w: header: %.80q", errMalformed, err)
+		return nil, nil, fmt.Errorf("%w: header: %.80q", ErrMalformed, err)
 	}
 	if len(entries) > maxTensors {
-		return nil, nil, fmt.Errorf("%w: %d tensors", errLarge, len(entries))
+		return nil, nil, fmt.Errorf("%w: %d tensors", ErrLarge, len(entries))
 	}
 	var meta map[string]string
 	list := make([]tensor, 0, len(entries))
 	for name, raw := range entries {
 		if name == "__metadata__" {
 			if err := json.Unmarshal(raw, &meta); err != nil {
-				return nil, nil, fmt.Errorf("%w: metadata", errMalformed)
+				return nil, nil, fmt.Errorf("%w: metadata", ErrMalformed)
 			}
 			continue
 		}
@@ -80,11 +80,11 @@ func readTensor(name string, raw json.RawMessage) (tensor, error) {
 	err := json.Unmarshal(raw, &keys)
 	for _, k := range []string{"dtype", "shape", "data_offsets"} {
 		if _, ok := keys[k]; !ok || len(keys) != 3 || err != nil {
-			return t, fmt.Errorf("%w: tensor %.40q", errMalformed, name)
+			return t, fmt.Errorf("%w: tensor %.40q", ErrMalformed, name)
 		}
 	}
 	if err := json.Unmarshal(raw, &t); err != nil {
-		return t, fmt.Errorf("%w: tensor %.40q", errMalformed, name)
+		return t, fmt.Errorf("%w: tensor %.40q", ErrMalformed, name)
 	}
 	return t, nil
 }
@@ -95,19 +95,19 @@ func filled(list []tensor, size int64) error {
 	for _, t := range list {
 		e, ok := elements(t.DType)
 		if !ok {
-			return fmt.Errorf("%w: type %.20q", errMalformed, t.DType)
+			return fmt.Errorf("%w: type %.20q", ErrMalformed, t.DType)
 		}
 		count, err := t.count()
 		if err != nil {
 			return err
 		}
 		if t.Offsets[0] != at || t.Offsets[1]-at != count*e.size {
-			return fmt.Errorf("%w: tensor %.40q lies where it cannot", errMalformed, t.name)
+			return fmt.Errorf("%w: tensor %.40q lies where it cannot", ErrMalformed, t.name)
 		}
 		at = t.Offsets[1]
 	}
 	if at != size {
-		return fmt.Errorf("%w: %d bytes for tensors of %d", errMalformed, size, at)
+		return fmt.Errorf("%w: %d bytes for tensors of %d", ErrMalformed, size, at)
 	}
 	return nil
 }

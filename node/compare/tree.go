@@ -24,35 +24,38 @@ const (
 	batch    = 256     // entries of a folder asked for at once
 )
 
-// entry is one file or folder of a result. Folders have size -1.
-type entry struct {
-	path string
-	size int64
+// Entry is one file or folder of a result, with its path as fs.FS has them. A
+// folder has the size -1.
+type Entry struct {
+	Path string
+	Size int64 // bytes
 }
 
-func (e entry) folder() bool { return e.size < 0 }
+// Folder tells whether it is one.
+func (e Entry) Folder() bool { return e.Size < 0 }
 
-// list lists a result, sorted by path. Errors: errLarge and errMalformed where the
-// result is to blame, anything else where reading failed.
-func list(ctx context.Context, fsys fs.FS) ([]entry, error) {
+// List lists a result, sorted by path: regular files and folders only, within
+// the bounds above. Errors: ErrLarge and ErrMalformed where the result is to
+// blame, anything else where reading failed.
+func List(ctx context.Context, fsys fs.FS) ([]Entry, error) {
 	l := lister{fsys: fsys}
 	if err := l.folder(ctx, ".", 0); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(l.found, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(l.found, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 	return l.found, nil
 }
 
 type lister struct {
 	fsys  fs.FS
-	found []entry
+	found []Entry
 	bytes int
 }
 
 // folder reads a folder a few entries at a time: nobody knows yet how many it has.
 func (l *lister) folder(ctx context.Context, dir string, depth int) error {
 	if depth > MaxDepth {
-		return fmt.Errorf("%w: folders %d deep", errLarge, depth)
+		return fmt.Errorf("%w: folders %d deep", ErrLarge, depth)
 	}
 	f, err := l.fsys.Open(dir)
 	if err != nil {
@@ -61,7 +64,7 @@ func (l *lister) folder(ctx context.Context, dir string, depth int) error {
 	defer f.Close()
 	d, ok := f.(fs.ReadDirFile)
 	if !ok {
-		return fmt.Errorf("%w: %.80q is no folder", errMalformed, dir)
+		return fmt.Errorf("%w: %.80q is no folder", ErrMalformed, dir)
 	}
 	for {
 		some, err := d.ReadDir(batch)
@@ -86,22 +89,22 @@ func (l *lister) entry(ctx context.Context, name string, e fs.DirEntry, depth in
 	l.bytes += len(name)
 	switch {
 	case len(l.found) >= MaxEntries || l.bytes > maxPaths:
-		return fmt.Errorf("%w: more than %d entries", errLarge, len(l.found))
+		return fmt.Errorf("%w: more than %d entries", ErrLarge, len(l.found))
 	case len(name) > MaxPath:
-		return fmt.Errorf("%w: a path of %d bytes", errLarge, len(name))
+		return fmt.Errorf("%w: a path of %d bytes", ErrLarge, len(name))
 	case !fs.ValidPath(name):
-		return fmt.Errorf("%w: path %.80q", errMalformed, name)
+		return fmt.Errorf("%w: path %.80q", ErrMalformed, name)
 	case e.IsDir():
-		l.found = append(l.found, entry{path: name, size: -1})
+		l.found = append(l.found, Entry{Path: name, Size: -1})
 		return l.folder(ctx, name, depth+1)
 	case !e.Type().IsRegular():
-		return fmt.Errorf("%w: %.80q is neither a file nor a folder", errMalformed, name)
+		return fmt.Errorf("%w: %.80q is neither a file nor a folder", ErrMalformed, name)
 	}
 	info, err := e.Info()
 	if err != nil {
 		return err
 	}
-	l.found = append(l.found, entry{path: name, size: max(0, info.Size())})
+	l.found = append(l.found, Entry{Path: name, Size: max(0, info.Size())})
 	return nil
 }
 
@@ -130,11 +133,11 @@ func sameBytes(ctx context.Context, a, b io.Reader) (bool, error) {
 
 func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// whole reads a file to its end. Errors: errLarge beyond MaxDocument.
+// whole reads a file to its end. Errors: ErrLarge beyond MaxDocument.
 func whole(r io.Reader) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, MaxDocument+1))
 	if err == nil && len(raw) > MaxDocument {
-		err = fmt.Errorf("%w: more than %d bytes", errLarge, MaxDocument)
+		err = fmt.Errorf("%w: more than %d bytes", ErrLarge, MaxDocument)
 	}
 	return raw, err
 }
