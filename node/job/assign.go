@@ -1,86 +1,211 @@
 package job
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"math"
-	"math/bits"
+	"slices"
 	"sort"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
-// eligible are the candidates that could take an attempt of the shard, full ones
-// included. Providers that never touched the shard come alone when there are
-// enough; otherwise those whose earlier attempt ended without a lie may try again.
-func (m *machine) eligible(sh *Shard) []Candidate {
-	taken, tried, lied := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, a := range sh.Attempts {
-		switch {
-		case a.State == AttemptLost && lie(a.Reason.Code), a.Reason.Code == CodeExcluded:
-			lied[a.Provider.Hex()] = true
-		case a.State == AttemptLost || a.State == AttemptCancelled:
-			tried[a.Provider.Hex()] = true
-		default:
-			taken[a.operator()] = true
-		}
+// option is a candidate with what this job has of it.
+type option struct {
+	*Candidate
+	t        *tally
+	operator string
+	stale    bool
+	excluded bool
+	trusted  bool
+	newcomer bool // nothing of it was ever found right
+	bounded  bool // a newcomer with as much undecided as it may have
+}
+
+// options are the candidates as this step sees them.
+func (m *machine) options() []option {
+	if m.opts != nil {
+		return m.opts
 	}
-	var fresh, again []Candidate
-	for _, c := range m.j.Candidates {
-		key := c.Provider.Hex()
-		if lied[key] || taken[operatorOf(c.Operator, c.Provider)] || m.excluded(c.Provider) || !m.usable(c, sh) {
-			continue
-		}
-		if tried[key] {
-			again = append(again, c)
-		} else {
-			fresh = append(fresh, c)
-		}
+	m.opts = make([]option, 0, len(m.j.Candidates))
+	for i := range m.j.Candidates {
+		c := &m.j.Candidates[i]
+		s := m.known(c.Provider)
+		m.opts = append(m.opts, option{
+			Candidate: c, t: m.x.tally(c.Provider), operator: operatorOf(c.Operator, c.Provider),
+			stale: m.stale(*c), excluded: s != nil && s.Excluded, trusted: m.trusted(c),
+			newcomer: c.New && (s == nil || s.Valid == 0),
+		})
 	}
-	if cs := m.ofClass(sh, fresh); len(cs) > 0 {
-		return cs
+	return m.opts
+}
+
+// trusted reports whether a candidate is a validator of one's own.
+func (m *machine) trusted(c *Candidate) bool {
+	return c.Trusted || slices.Contains(m.j.Spec.Verify.Validators, c.Provider)
+}
+
+// free is how many slots of a candidate can be filled now. A newcomer that was
+// never right holds little at a time, whatever it offers.
+func (m *machine) free(o *option) uint64 {
+	if o.stale || o.t.busy >= o.Slots {
+		return 0
 	}
-	return m.ofClass(sh, append(fresh, again...))
+	if o.newcomer && !o.Validator && m.j.Spec.Verify.Mode != VerifyNone {
+		if o.t.open >= newcomerOpen {
+			return 0
+		}
+		return uint64(min(o.Slots-o.t.busy, newcomerOpen-o.t.open))
+	}
+	return uint64(o.Slots - o.t.busy)
 }
 
 // usable leaves out what cannot be paid and quotes that ran out. A quote that ran
 // out of a provider whose slots this job fills is not missed: it is busy, not gone.
-func (m *machine) usable(c Candidate, sh *Shard) bool {
-	if _, ok := m.price(c, sh); !ok || c.Slots == 0 {
+func (m *machine) usable(o *option, sh *Shard) bool {
+	if o.excluded || o.Slots == 0 || (sh.Class != "" && o.Class != sh.Class) || (o.stale && o.t.busy < o.Slots) {
 		return false
 	}
-	if sh.Class != "" && c.Class != sh.Class {
+	_, ok := m.price(*o.Candidate, sh)
+	return ok
+}
+
+// eligible are the candidates that could take the next attempt of the shard, full
+// ones included. Who decides a dispute is a validator of one's own where there is
+// one; a canary goes to nobody who has seen it.
+func (m *machine) eligible(sh *Shard) []*option {
+	known := sh.Input.Known
+	switch {
+	case known != nil && known.Probe:
+		return m.fit(sh, func(o *option) bool { return o.Validator && !o.trusted })
+	case sh.Spot == SpotWanted && !sh.hasTrusted():
+		return m.fit(sh, func(o *option) bool { return o.trusted })
+	case sh.Disputed:
+		if own := m.fit(sh, func(o *option) bool { return o.trusted }); len(own) > 0 && !sh.hasTrusted() {
+			return own
+		}
+		return m.fit(sh, func(*option) bool { return true })
+	}
+	cs := m.fairly(m.ofClass(sh, m.fit(sh, func(o *option) bool { return !o.Validator })))
+	if len(cs) == 0 && sh.Class != "" {
+		return m.fit(sh, func(o *option) bool { return o.Validator }) // nobody else is there to check it
+	}
+	return cs
+}
+
+// fit are the usable candidates of a kind that are independent of the shard's
+// attempts. Providers that never touched the shard come alone when there are
+// any; otherwise those whose earlier attempt ended without a lie may try again.
+func (m *machine) fit(sh *Shard, kind func(*option) bool) []*option {
+	opts := m.options()
+	fresh := make([]*option, 0, len(opts))
+	var again []*option
+	for i := range opts {
+		o := &opts[i]
+		if !kind(o) || !m.usable(o, sh) || m.saw(o, sh) {
+			continue
+		}
+		switch touched(sh, o) {
+		case never:
+			fresh = append(fresh, o)
+		case tried:
+			again = append(again, o)
+		}
+	}
+	if len(fresh) > 0 {
+		if sh.Class != "" || m.needed(sh) <= 1 || m.ofClass(sh, fresh) != nil {
+			return fresh
+		}
+	}
+	return append(fresh, again...)
+}
+
+type touch int
+
+const (
+	never  touch = iota
+	tried        // and lost, without a lie
+	barred       // it is part of the shard, too close to who is, or lied
+)
+
+func touched(sh *Shard, o *option) touch {
+	out := never
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
+		gone := a.State == AttemptLost || a.State == AttemptCancelled
+		switch {
+		case gone && a.Provider != o.Provider:
+		case gone && (lie(a.Reason.Code) || a.Reason.Code == CodeExcluded || a.Reason.Code == CodeInconclusive):
+			return barred
+		case gone:
+			out = tried
+		case a.near(o.Candidate):
+			return barred
+		}
+	}
+	return out
+}
+
+// saw reports whether the candidate's operator has met a canary before, in an
+// earlier job or in this one.
+func (m *machine) saw(o *option, sh *Shard) bool {
+	known := sh.Input.Known
+	if known == nil {
 		return false
 	}
-	return !m.stale(c) || m.busy[c.Provider.Hex()] >= c.Slots
+	if slices.Contains(known.Not, o.operator) || slices.Contains(known.Not, o.Provider.Hex()) {
+		return true
+	}
+	for _, i := range m.x.known {
+		other := m.j.Shards[i]
+		if i == sh.Index || other.Input.Known.Root != known.Root || other.Input.CID != sh.Input.CID {
+			continue
+		}
+		for k := range other.Attempts {
+			if a := &other.Attempts[k]; a.Provider == o.Provider || a.operator() == o.operator {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// needed is how many independent providers of one class a shard may come to
+// need: where a lottery may ask for a second run, there must be somebody for it.
+func (m *machine) needed(sh *Shard) int {
+	switch m.j.Spec.Verify.Mode {
+	case VerifyAdaptive, VerifySample:
+		return int(max(sh.Wanted, 2))
+	}
+	return int(sh.Wanted)
 }
 
 // ofClass fixes the hardware class of a shard that has none: one with enough
-// different operators for the whole round, and if possible one more to decide a
-// disagreement. It returns nil when no class has enough.
-func (m *machine) ofClass(sh *Shard, cs []Candidate) []Candidate {
-	if sh.Class != "" || sh.Wanted <= 1 {
+// independent providers for the whole round, and if possible one more to decide
+// a disagreement. It returns nil when no class has enough.
+func (m *machine) ofClass(sh *Shard, cs []*option) []*option {
+	need := m.needed(sh)
+	if sh.Class != "" || need <= 1 {
 		return cs
 	}
-	byClass, operators := map[string][]Candidate{}, map[string]map[string]bool{}
-	for _, c := range cs {
-		if operators[c.Class] == nil {
-			operators[c.Class] = map[string]bool{}
-		}
-		operators[c.Class][operatorOf(c.Operator, c.Provider)] = true
-		byClass[c.Class] = append(byClass[c.Class], c)
+	byClass := map[string][]*option{}
+	for _, o := range cs {
+		byClass[o.Class] = append(byClass[o.Class], o)
+	}
+	count := make(map[string]int, len(byClass))
+	for name, os := range byClass {
+		count[name] = independent(os, need+1)
 	}
 	for _, spare := range []int{1, 0} {
 		var names []string
-		for name, ops := range operators {
-			if len(ops) >= int(sh.Wanted)+spare {
+		for name, n := range count {
+			if n >= need+spare {
 				names = append(names, name)
 			}
 		}
 		if len(names) > 0 {
 			sort.Strings(names)
-			var weights []uint64
-			for _, n := range names {
-				weights = append(weights, m.freeSlots(byClass[n])+1)
+			weights := make([]uint64, len(names))
+			for i, n := range names {
+				weights[i] = m.freeSlots(byClass[n]) + 1
 			}
 			return byClass[names[m.draw("class", sh.Index, uint32(len(sh.Attempts)), weights)]]
 		}
@@ -88,79 +213,129 @@ func (m *machine) ofClass(sh *Shard, cs []Candidate) []Candidate {
 	return nil
 }
 
-func (m *machine) free(c Candidate) uint64 {
-	if b := m.busy[c.Provider.Hex()]; b < c.Slots && !m.stale(c) {
-		return uint64(c.Slots - b)
+// independent counts providers that are all apart from each other, up to enough.
+func independent(cs []*option, enough int) int {
+	var chosen []*option
+	for _, o := range cs {
+		if len(chosen) >= enough {
+			break
+		}
+		if !slices.ContainsFunc(chosen, func(p *option) bool { return p.operator == o.operator || shares(p.Apart, o.Apart) }) {
+			chosen = append(chosen, o)
+		}
 	}
-	return 0
+	return len(chosen)
 }
 
-func (m *machine) freeSlots(cs []Candidate) uint64 {
+func (m *machine) freeSlots(cs []*option) uint64 {
 	var n uint64
-	for _, c := range cs {
-		n += m.free(c)
+	for _, o := range cs {
+		n += m.free(o)
 	}
 	return n
 }
 
-// pick draws one of cs that has a free slot: more free slots and a lower price
-// make it likelier. affordable is false when only the budget stood in the way.
-func (m *machine) pick(sh *Shard, cs []Candidate) (c Candidate, ok, affordable bool) {
-	var open []Candidate
-	var prices []uint64
-	lowest, dear := uint64(math.MaxUint64), false
-	for _, c := range cs {
-		p, _ := m.price(c, sh)
-		switch {
-		case m.free(c) == 0:
-		case !m.fits(p):
-			dear = true
-		default:
-			open, prices = append(open, c), append(prices, p.Value)
-			lowest = min(lowest, p.Value)
+// fairly leaves out who has its share of the job already, unless nobody else is
+// left: a fifth, or one and a half times an even share where there are few.
+func (m *machine) fairly(cs []*option) []*option {
+	if len(cs) < 2 {
+		return cs
+	}
+	limit := m.share(cs)
+	under := make([]*option, 0, len(cs))
+	for _, o := range cs {
+		if uint64(o.t.given) < limit {
+			under = append(under, o)
 		}
+	}
+	if len(under) == 0 {
+		return cs
+	}
+	return under
+}
+
+func (m *machine) share(cs []*option) uint64 {
+	total := max(uint64(len(m.j.Shards))*uint64(m.j.Spec.Verify.Replicas), m.x.given+1)
+	n := uint64(m.groups(cs))
+	return max((total+maxShare-1)/maxShare, (3*total+2*n-1)/(2*n))
+}
+
+// groups is about how many of them are apart from each other: those that share
+// their nearest key count once.
+func (m *machine) groups(cs []*option) int {
+	seen := make(map[string]bool, len(cs))
+	for _, o := range cs {
+		key := o.operator
+		if len(o.Apart) > 0 {
+			key = o.Apart[0]
+		}
+		seen[key] = true
+	}
+	return len(seen)
+}
+
+// pick draws one of cs that has a free slot, evenly by free slots among those
+// nearly as good as the best; now and then a newcomer. affordable is false when
+// only the budget stood in the way.
+func (m *machine) pick(sh *Shard, cs []*option) (o *option, ok, affordable bool) {
+	var open []*option
+	dear := false
+	for _, o := range cs {
+		if m.free(o) == 0 {
+			continue
+		}
+		if p, _ := m.price(*o.Candidate, sh); !m.fits(p) {
+			dear = true
+			continue
+		}
+		open = append(open, o)
 	}
 	if len(open) == 0 {
-		return Candidate{}, false, !dear
+		return nil, false, !dear
 	}
+	n := uint32(len(sh.Attempts))
+	open = m.band(sh, open)
 	weights := make([]uint64, len(open))
-	for i, c := range open {
-		weights[i] = min(m.free(c), 1<<16) * cheapness(lowest, prices[i])
+	for i, o := range open {
+		weights[i] = min(m.free(o), 1<<16)
 	}
-	return open[m.draw("provider", sh.Index, uint32(len(sh.Attempts)), weights)], true, true
+	return open[m.draw("provider", sh.Index, n, weights)], true, true
 }
 
-// cheapness is 1000 for the lowest price and falls in proportion, never to 0.
-// Whole numbers only: every node must draw the same.
-func cheapness(lowest, price uint64) uint64 {
-	hi, lo := bits.Mul64(1000, lowest+1)
-	q, _ := bits.Div64(hi, lo, price+1)
-	return max(q, 1)
-}
-
-// draw chooses an index with the given weights. The choice follows from the
-// job's secret, so that nobody outside foresees it and everybody can check it
-// once the secret is out.
-func (m *machine) draw(what string, shard, attempt uint32, weights []uint64) int {
-	mac := hmac.New(sha256.New, m.j.Secret[:])
-	mac.Write([]byte("infernet/assign/v1/" + what))
-	var n [8]byte
-	binary.BigEndian.PutUint32(n[:4], shard)
-	binary.BigEndian.PutUint32(n[4:], attempt)
-	mac.Write(n[:])
-	var total uint64
-	for _, w := range weights {
-		total += w
-	}
-	if total == 0 {
-		return 0
-	}
-	at := binary.BigEndian.Uint64(mac.Sum(nil)) % total
-	for i, w := range weights {
-		if at < w {
-			return i
+// band leaves those whose rank is within a quarter of the best, or, by a draw,
+// the newcomers, who would never be among the best.
+func (m *machine) band(sh *Shard, open []*option) []*option {
+	var young []*option
+	best := 0.0
+	for _, o := range open {
+		if o.newcomer {
+			young = append(young, o)
 		}
-		at -= w
+		if o.Rank > best && !math.IsInf(o.Rank, 0) {
+			best = o.Rank
+		}
 	}
-	return len(weights) - 1
+	if len(young) > 0 && len(young) < len(open) && m.chosen("explore", sh.Index, uint32(len(sh.Attempts)), explorePPM) {
+		return young
+	}
+	var good []*option
+	for _, o := range open {
+		if o.Rank*bandWidth >= best {
+			good = append(good, o)
+		}
+	}
+	if len(good) == 0 {
+		return open
+	}
+	return good
+}
+
+// candidate finds the quote of a provider.
+func (m *machine) candidate(p identity.PubKey) *Candidate {
+	for i := range m.j.Candidates {
+		if m.j.Candidates[i].Provider == p {
+			return &m.j.Candidates[i]
+		}
+	}
+	return nil
 }

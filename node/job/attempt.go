@@ -1,14 +1,17 @@
 package job
 
 import (
+	"slices"
+	"time"
+
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 )
 
 // holds reports whether the attempt's price is reserved: it may yet be owed.
-func (a Attempt) holds() bool { return a.State.Live() || a.State == AttemptOK }
+func (a *Attempt) holds() bool { return a.State.Live() || a.State == AttemptOK }
 
-func (a Attempt) operator() string { return operatorOf(a.Operator, a.Provider) }
+func (a *Attempt) operator() string { return operatorOf(a.Operator, a.Provider) }
 
 func operatorOf(operator string, p identity.PubKey) string {
 	if operator != "" {
@@ -17,13 +20,50 @@ func operatorOf(operator string, p identity.PubKey) string {
 	return p.Hex()
 }
 
-// set moves an attempt and keeps the reserve in step with it.
+// near reports whether an attempt and a candidate are too close to check each
+// other: by one operator, or sharing a subnet or whatever else keeps them apart.
+func (a *Attempt) near(c *Candidate) bool {
+	return a.Provider == c.Provider || (a.Operator != "" && a.Operator == c.Operator) || shares(a.Apart, c.Apart)
+}
+
+func shares(a, b []string) bool {
+	for _, k := range a {
+		if slices.Contains(b, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// counts reports whether the attempt is, or may become, one of the results that
+// decide its shard.
+func (a *Attempt) counts() bool { return a.Vote || (a.State.Live() && !a.Doubt) }
+
+// took is the time from the start of an attempt to its commit.
+func (a *Attempt) took() time.Duration { return a.Commit.At.Sub(a.start()) }
+
+// start is when the attempt began to run, or was offered if it has not.
+func (a *Attempt) start() time.Time {
+	if a.Began.IsZero() {
+		return a.Offered
+	}
+	return a.Began
+}
+
+// set moves an attempt and keeps the reserve and the counts in step with it.
 func (m *machine) set(sh *Shard, a *Attempt, to AttemptState, why string) {
-	held := a.holds()
+	held, busy := a.holds(), a.State.Busy()
 	m.log(subject(sh.Index, a.N), string(a.State), string(to), why)
+	m.x.count(a, -1)
 	a.State = to
+	m.x.count(a, 1)
 	if held && !a.holds() {
 		m.j.Reserved = minus(m.j.Reserved, a.Amount)
+		m.due = true
+	}
+	if busy && !a.State.Busy() {
+		m.j.NextMatch = zeroTime // a slot came free
+		m.due = true
 	}
 }
 
@@ -31,6 +71,10 @@ func (m *machine) set(sh *Shard, a *Attempt, to AttemptState, why string) {
 func (m *machine) fail(sh *Shard, a *Attempt, r Reason, fault bool) {
 	wasBusy := a.State.Busy()
 	accepted := a.State != AttemptOffered
+	a.Blame = Blame(r.Code, m.heard(a))
+	if r.Code == CodeOffline {
+		fault = false
+	}
 	m.set(sh, a, AttemptLost, r.Code)
 	a.Reason, a.Fault = r, fault
 	a.Ended, a.Deadline = m.now, zeroTime
@@ -42,36 +86,37 @@ func (m *machine) fail(sh *Shard, a *Attempt, r Reason, fault bool) {
 		m.loseQuote(a.Provider)
 	}
 	if wasBusy && r.Code != CodeRefused {
-		m.emit(Abort{Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Reason: r})
+		m.abort(sh, a, r)
 	}
 	if fault && accepted {
-		m.emit(Settle{
-			Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Verdict: VerdictFailed,
-			Amount: payments.Amount{Unit: a.Amount.Unit}, Reason: r, Evidence: a.evidence(),
-		})
+		m.settle(sh, a, VerdictFailed, "", payments.Amount{Unit: a.Amount.Unit}, a.evidence())
 	}
-	m.j.NextMatch = zeroTime // a slot came free
+	if fault && lie(r.Code) {
+		m.catch(a.Provider, r.Code)
+	}
 }
 
-// cancel stops an attempt that is nobody's fault.
+// heard reports whether the provider gave a sign of life a short time ago.
+func (m *machine) heard(a *Attempt) bool {
+	return !a.Heard.IsZero() && m.now.Sub(a.Heard) <= heardWithin
+}
+
+// cancel stops an attempt that is nobody's fault. A validator that has shown its
+// result has done what it is paid for.
 func (m *machine) cancel(sh *Shard, a *Attempt, r Reason) {
+	if a.Flat && a.State == AttemptFetched && r.Code != CodeExcluded {
+		m.pay(sh, a, LabelClaimed)
+		return
+	}
 	m.set(sh, a, AttemptCancelled, r.Code)
-	a.Reason = r
+	a.Reason, a.Blame = r, Blame(r.Code, false)
 	a.Ended, a.Deadline = m.now, zeroTime
 	m.forget(sh, a)
-	m.emit(Abort{Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Reason: r})
-	m.j.NextMatch = zeroTime
+	m.abort(sh, a, r)
 }
 
-// forget drops the effects an attempt no longer needs, and a comparison it was part of.
-func (m *machine) forget(sh *Shard, a *Attempt) {
-	for _, kind := range []string{"dispatch", "reveal", "fetch"} {
-		m.complete(attemptKey(kind, sh.Index, a.N))
-	}
-	m.drop(func(e Effect) bool {
-		c, ok := e.(Compare)
-		return ok && c.Shard == sh.Index
-	})
+func (m *machine) abort(sh *Shard, a *Attempt, r Reason) {
+	m.emit(Abort{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Reason: r})
 }
 
 // fault counts one against a provider. What one outage broke counts once: an
@@ -88,47 +133,12 @@ func (m *machine) fault(a *Attempt, code string) {
 	}
 }
 
-// exclude leaves a provider alone for the rest of the job. One that lied loses
-// its undecided shards as well: they are redone elsewhere.
+// exclude leaves a provider alone for the rest of the job.
 func (m *machine) exclude(p identity.PubKey, code string) {
-	s := m.standing(p)
-	if !s.Excluded {
+	if s := m.standing(p); !s.Excluded {
 		s.Excluded, s.Why = true, code
 	}
-	if !lie(code) {
-		return
-	}
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		for k := range sh.Attempts {
-			if a := &sh.Attempts[k]; a.Provider == p && a.State.Live() {
-				if a.State == AttemptFetched {
-					// The third opinion was wanted because of this one.
-					sh.Wanted = max(sh.Wanted-1, m.j.Spec.Verify.Replicas)
-				}
-				m.cancel(sh, a, Reason{Code: CodeExcluded, Text: "its provider was caught: " + code})
-			}
-		}
-	}
-}
-
-func (m *machine) standing(p identity.PubKey) *Standing {
-	for i := range m.j.Providers {
-		if m.j.Providers[i].Provider == p {
-			return &m.j.Providers[i]
-		}
-	}
-	m.j.Providers = append(m.j.Providers, Standing{Provider: p})
-	return &m.j.Providers[len(m.j.Providers)-1]
-}
-
-func (m *machine) excluded(p identity.PubKey) bool {
-	for i := range m.j.Providers {
-		if m.j.Providers[i].Provider == p {
-			return m.j.Providers[i].Excluded
-		}
-	}
-	return false
+	m.opts = nil
 }
 
 // loseQuote forgets a candidate: it must answer for itself before it is asked again.
@@ -139,11 +149,11 @@ func (m *machine) loseQuote(p identity.PubKey) {
 			kept = append(kept, c)
 		}
 	}
-	m.j.Candidates = kept
+	m.j.Candidates, m.opts = kept, nil
 }
 
 // evidence are the signed documents a verdict on this attempt rests on.
-func (a Attempt) evidence() []ID {
+func (a *Attempt) evidence() []ID {
 	var ids []ID
 	for _, id := range []ID{a.Commit.Event, a.Reveal.Event} {
 		if id != (ID{}) {
@@ -153,13 +163,28 @@ func (a Attempt) evidence() []ID {
 	return ids
 }
 
+// have counts the results that are there or may come, in those whose commit is in.
+func (s *Shard) have() (coming, in int) {
+	for k := range s.Attempts {
+		a := &s.Attempts[k]
+		if !a.counts() {
+			continue
+		}
+		coming++
+		if a.Vote || a.State.In() {
+			in++
+		}
+	}
+	return coming, in
+}
+
 // live counts the attempts that can still bring a result, in those with a commit.
 func (s *Shard) live() (live, in int) {
-	for _, a := range s.Attempts {
-		if a.State.Live() {
+	for k := range s.Attempts {
+		if s.Attempts[k].State.Live() {
 			live++
 		}
-		if a.State.In() {
+		if s.Attempts[k].State.In() {
 			in++
 		}
 	}
@@ -168,3 +193,9 @@ func (s *Shard) live() (live, in int) {
 
 // decided reports whether the shard has a result or never will.
 func (s *Shard) decided() bool { return s.State == ShardVerified || s.State.Final() }
+
+// dormant reports whether the shard is a probe that no validator has got: it
+// keeps no job from its end.
+func (s *Shard) dormant() bool {
+	return s.Input.Known != nil && s.Input.Known.Probe && len(s.Attempts) == 0
+}

@@ -2,18 +2,6 @@ package job
 
 import "slices"
 
-// clone copies everything Step may write to. Effects are never written to after
-// they were made, so that the copies share them.
-func (j Job) clone() Job {
-	j.Shards = CopyShards(j.Shards)
-	j.Candidates = slices.Clone(j.Candidates)
-	j.Dropped = slices.Clone(j.Dropped)
-	j.Providers = slices.Clone(j.Providers)
-	j.Outbox = slices.Clone(j.Outbox)
-	j.Log = slices.Clone(j.Log)
-	return j
-}
-
 // CopyShards copies shards and their attempts: what is done to the copies does
 // not touch the job they came from.
 func CopyShards(shards []*Shard) []*Shard {

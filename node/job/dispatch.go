@@ -3,41 +3,85 @@ package job
 import "fmt"
 
 // dispatch offers every result still wanted to somebody, as far as providers,
-// slots and money go.
+// slots and money go: first to the shards that have begun, then in their order.
 func (m *machine) dispatch() {
 	if m.j.Ending != "" {
 		return
 	}
-	m.countBusy()
 	if m.j.Started.IsZero() && m.tooDear() {
 		return
 	}
-	var starving, blocked, waiting bool
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		if sh.decided() {
-			continue
+	var w waits
+	if !m.noRoom() {
+		for i := m.x.hungry.next(0); i >= 0 && m.j.Ending == ""; i = m.x.hungry.next(i + 1) {
+			m.fillShard(m.own(uint32(i)), &w)
 		}
-		if m.allFull() {
-			waiting = true // nothing can be offered, however much is missing
+		m.dispatchFresh(&w)
+	} else {
+		w.full = !m.x.hungry.empty() || !m.x.fresh.empty()
+	}
+	if m.j.Ending != "" || (w.full && !w.starving && !w.blocked) {
+		return
+	}
+	m.explainWait(w)
+}
+
+// waits is what kept shards from being offered.
+type waits struct{ full, starving, blocked bool }
+
+// dispatchFresh offers shards that nobody had yet. They are all alike, so that
+// what keeps one from being offered keeps those behind it; a canary is not, as
+// not everybody may have it.
+func (m *machine) dispatchFresh(w *waits) {
+	for i := m.x.fresh.next(0); i >= 0 && m.j.Ending == ""; i = m.x.fresh.next(i + 1) {
+		sh := m.j.Shards[i]
+		special := sh.Input.Known != nil
+		got := m.fillShard(m.own(uint32(i)), w)
+		if (got != full && !special) || m.x.fresh.has(uint32(i)) && !special || m.noRoom() {
+			return
+		}
+	}
+}
+
+// noRoom reports whether nothing can be offered, whatever is missing.
+func (m *machine) noRoom() bool {
+	if m.x.inFlight >= uint64(m.j.Spec.MaxInFlight) {
+		return true
+	}
+	opts := m.options()
+	for i := range opts {
+		if o := &opts[i]; o.t.busy < o.Slots && (o.stale || m.free(o) > 0) {
+			return false
+		}
+	}
+	return len(opts) > 0
+}
+
+// fillShard offers what a shard misses and notes what it waits for.
+func (m *machine) fillShard(sh *Shard, w *waits) filled {
+	got := m.fill(sh)
+	switch got {
+	case full:
+		w.full = true
+	case starved:
+		if m.giveWay(sh) {
 			break
 		}
-		switch m.fill(sh) {
-		case starved:
-			starving = true
-			if sh.Starved >= maxStarved {
-				m.reject(sh, m.noneLeft(sh))
-			}
-		case unaffordable:
-			blocked = true
-		case exhausted:
+		w.starving = true
+		if sh.Starved >= maxStarved {
+			m.reject(sh, m.noneLeft(sh))
+		}
+	case unaffordable:
+		if !m.giveWay(sh) {
+			w.blocked = true
+		}
+	case exhausted:
+		if !m.giveWay(sh) {
 			m.reject(sh, m.usedUp(sh))
 		}
 	}
-	if m.j.Ending != "" || (waiting && !starving && !blocked) {
-		return
-	}
-	m.explainWait(starving, blocked)
+	m.x.refresh(sh)
+	return got
 }
 
 // tooDear ends a job before it begins when even the cheapest providers would
@@ -54,29 +98,19 @@ func (m *machine) tooDear() bool {
 }
 
 // explainWait says why nothing more is being offered, and asks again for candidates.
-func (m *machine) explainWait(starving, blocked bool) {
+func (m *machine) explainWait(w waits) {
 	switch {
-	case starving:
+	case w.starving:
 		m.askMatch()
 		m.j.Reason = m.noProvider()
-	case blocked && !m.mayFree():
+	case w.blocked && !m.mayFree():
 		m.end(StateFailed, m.budgetReason())
-	case blocked:
+	case w.blocked:
 		m.j.Reason = m.budgetReason()
 		m.j.Reason.Code = CodeBudgetWait
 	default:
 		m.j.Reason = Reason{}
 	}
-}
-
-// allFull reports whether this job fills every slot it was quoted.
-func (m *machine) allFull() bool {
-	for _, c := range m.j.Candidates {
-		if m.busy[c.Provider.Hex()] < c.Slots {
-			return false
-		}
-	}
-	return len(m.j.Candidates) > 0
 }
 
 type filled int
@@ -90,11 +124,10 @@ const (
 
 // fill offers what one shard misses.
 func (m *machine) fill(sh *Shard) filled {
-	live, _ := sh.live()
-	if live == 0 {
+	if len(sh.Attempts) > 0 && !sh.comparable() {
 		sh.Class = "" // nothing to be comparable with
 	}
-	for ; live < int(sh.Wanted); live++ {
+	for coming, _ := sh.have(); coming < int(sh.Wanted); coming++ {
 		if sh.spent() >= m.j.Spec.MaxAttempts() || m.taskBroken(sh) {
 			return exhausted
 		}
@@ -102,53 +135,88 @@ func (m *machine) fill(sh *Shard) filled {
 		if len(cs) == 0 {
 			return starved
 		}
-		if m.inFlight() >= uint64(m.j.Spec.MaxInFlight) {
+		if m.x.inFlight >= uint64(m.j.Spec.MaxInFlight) {
 			return full
 		}
-		c, ok, affordable := m.pick(sh, cs)
+		o, ok, affordable := m.pick(sh, cs)
 		if !affordable {
 			return unaffordable
 		}
 		if !ok {
 			return full
 		}
-		m.offer(sh, c, false)
+		m.offer(sh, o, false)
 	}
 	return full
 }
 
+// comparable reports whether the shard has results, or may get some, that others
+// are to be compared with.
+func (s *Shard) comparable() bool {
+	for k := range s.Attempts {
+		if a := &s.Attempts[k]; a.State.Live() || a.Vote {
+			return true
+		}
+	}
+	return false
+}
+
 // offer reserves the price and sends the shard to a provider.
-func (m *machine) offer(sh *Shard, c Candidate, second bool) {
-	price, _ := m.price(c, sh)
+func (m *machine) offer(sh *Shard, o *option, second bool) {
+	price, _ := m.price(*o.Candidate, sh)
 	m.j.Reserved = plus(m.j.Reserved, price)
 	if m.j.Started.IsZero() {
 		m.j.Started = m.now
 	}
-	sh.Class, sh.Starved = c.Class, 0
+	sh.Class, sh.Starved = o.Class, 0
 	n := uint32(len(sh.Attempts))
 	if n >= m.j.Spec.Verify.Replicas {
 		sh.Retries++
 	}
 	sh.Attempts = append(sh.Attempts, Attempt{
-		N: n, Provider: c.Provider, Operator: c.Operator, Quote: c.Quote, Class: c.Class,
-		Amount: price, State: AttemptOffered, Copy: second,
+		N: n, Wire: m.wireNumber(sh), Provider: o.Provider, Operator: o.Operator, Apart: o.Apart,
+		Quote: o.Quote, Class: o.Class, Amount: price, State: AttemptOffered, Copy: second,
+		Flat: o.Validator, Trusted: o.trusted,
 		Offered: m.now, Deadline: m.now.Add(offerTimeout),
 	})
-	m.busy[c.Provider.Hex()]++
-	m.log(subject(sh.Index, n), "", string(AttemptOffered), c.Provider.Short())
+	a := &sh.Attempts[n]
+	m.x.count(a, 1)
+	m.log(subject(sh.Index, n), "", string(AttemptOffered), o.Provider.Short())
 	t := m.j.Spec.Timeouts
+	input := sh.Input
+	input.Known = nil
 	m.emit(Dispatch{
-		Shard: sh.Index, Attempt: n, Provider: c.Provider, Quote: c.Quote, Class: c.Class,
-		Amount: price, Input: sh.Input, Seed: m.j.Spec.Task.Seed, Timeout: t.Shard,
+		Shard: sh.Index, Attempt: n, Wire: a.Wire, Provider: o.Provider, Quote: o.Quote, Class: o.Class,
+		Amount: price, Input: input, Seed: m.j.Spec.Task.Seed, Timeout: t.Shard,
 		Deadline: earlier(m.now.Add(t.Fetch+t.Shard+runSlack), m.j.Deadline),
 	})
+	if o.Validator && !o.trusted && !sh.isProbe() && m.chosen("probe", sh.Index, n, probePPM) {
+		m.offerProbe(o)
+	}
 }
+
+// offerProbe gives a validator, beside what it was asked for, a shard whose
+// answer is known. It cannot tell which is which.
+func (m *machine) offerProbe(o *option) {
+	for _, i := range m.x.known {
+		sh := m.j.Shards[i]
+		if !sh.dormant() || m.saw(o, sh) || !m.usable(o, sh) || m.free(o) == 0 {
+			continue
+		}
+		if p, _ := m.price(*o.Candidate, sh); m.fits(p) {
+			m.offer(m.own(i), o, false)
+		}
+		return
+	}
+}
+
+func (s *Shard) isProbe() bool { return s.Input.Known != nil && s.Input.Known.Probe }
 
 // spent counts the attempts that brought nothing through no wish of this side.
 func (s *Shard) spent() int {
 	n := 0
-	for _, a := range s.Attempts {
-		if a.State != AttemptCancelled {
+	for k := range s.Attempts {
+		if a := &s.Attempts[k]; a.State != AttemptCancelled && !a.Doubt {
 			n++
 		}
 	}
@@ -158,37 +226,39 @@ func (s *Shard) spent() int {
 // taskBroken reports whether the task itself ended badly on two providers: the
 // third would see the same.
 func (m *machine) taskBroken(sh *Shard) bool {
-	on := map[string]bool{}
-	for _, a := range sh.Attempts {
-		if a.State == AttemptLost && a.Reason.Code == CodeTask {
-			on[a.operator()] = true
+	first := ""
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
+		if a.State != AttemptLost || a.Reason.Code != CodeTask {
+			continue
 		}
-	}
-	return len(on) >= 2
-}
-
-func (m *machine) inFlight() uint64 {
-	var n uint64
-	for _, b := range m.busy {
-		n += uint64(b)
-	}
-	return n
-}
-
-// mayFree reports whether a shard that misses nothing is under way: it may give
-// back what is reserved for attempts that turn out bad.
-func (m *machine) mayFree() bool {
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		if live, _ := sh.live(); !sh.decided() && live >= int(sh.Wanted) {
+		if op := a.operator(); first == "" {
+			first = op
+		} else if op != first {
 			return true
 		}
 	}
 	return false
 }
 
-// reject gives a shard up, and with it the job.
+// mayFree reports whether a shard that misses nothing is under way: it may give
+// back what is reserved for attempts that turn out bad.
+func (m *machine) mayFree() bool {
+	for _, sh := range m.j.Shards {
+		if coming, _ := sh.have(); !sh.decided() && coming >= int(sh.Wanted) && !sh.dormant() {
+			return true
+		}
+	}
+	return false
+}
+
+// reject gives a shard up, and with it the job. A canary is given up alone: it
+// is no part of what was asked for.
 func (m *machine) reject(sh *Shard, r Reason) {
+	canary := sh.Input.Known != nil
+	if canary {
+		r = Reason{Code: CodeCanary, Text: r.Text}
+	}
 	for k := range sh.Attempts {
 		if a := &sh.Attempts[k]; a.State.Live() {
 			m.cancel(sh, a, r)
@@ -196,6 +266,9 @@ func (m *machine) reject(sh *Shard, r Reason) {
 	}
 	sh.Reason = r
 	m.setShard(sh, ShardRejected, r.Code)
+	if canary {
+		return
+	}
 	whole := r
 	whole.Text = fmt.Sprintf("shard %d: %s", sh.Index, r.Text)
 	m.end(StateFailed, whole)

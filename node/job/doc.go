@@ -23,20 +23,23 @@
 //
 // A shard goes through these. Funded follows accepted at once on the credit
 // rail, where the reserve made before the offer is the funding. A shard falls
-// back when an attempt is lost and another takes its place, and leaves adjudication
-// when one of those who disagree is caught elsewhere: nobody needs to decide then.
+// back when an attempt is lost and another takes its place, leaves adjudication
+// when one of those who disagree is caught elsewhere (nobody needs to decide
+// then), and loses its verdict when those it rests on are caught.
 //
-//	queued       -> offered rejected
+//	queued       -> offered rejected verified
 //	offered      -> queued funded running committed verified rejected
 //	funded       -> queued offered running committed verified rejected
-//	running      -> queued offered funded committed verified rejected
-//	committed    -> queued offered funded running revealed verified paid rejected
+//	running      -> queued offered funded committed revealed verified paid rejected
+//	committed    -> queued offered funded running revealed adjudicating verified paid rejected
 //	revealed     -> queued offered funded running adjudicating verified paid rejected
 //	adjudicating -> queued offered funded running committed revealed verified paid rejected
-//	verified     -> paid
+//	verified     -> paid queued running revealed rejected
+//	paid         -> queued running
 //
 // And an attempt through these. Ok, bad and lost ones are told so (Settle); only
-// ok ones are paid.
+// ok ones are paid. An ok one whose payment is held back is fetched again when
+// its provider is caught.
 //
 //	offered   -> accepted running committed failed cancelled
 //	accepted  -> running committed failed cancelled
@@ -45,7 +48,7 @@
 //	revealing -> revealed failed cancelled
 //	revealed  -> fetched failed cancelled
 //	fetched   -> ok bad failed cancelled
-//	ok        -> settled
+//	ok        -> settled fetched cancelled
 //
 // # Rules
 //
@@ -53,21 +56,52 @@
 // spent and reserved together never exceeds the budget. Released is what is
 // lost, cancelled or bad. Paid are the attempts of the agreeing group, each
 // provider at most once for a shard; never more than verify.replicas of them
-// and one for each adjudication. A second copy of a straggler makes no
+// and one for each audit and adjudication. A second copy of a straggler makes no
 // difference to that: the first commits complete the round, whoever still runs
-// then is stopped and not paid.
+// then is stopped and not paid. A validator is paid for having shown a result,
+// whatever it says of others, unless it is shown to be wrong itself.
 //
 // Secrecy. No reveal is asked for before the commits of the whole round are in,
-// those of providers that took a lost one's place included.
+// those of providers that took a lost one's place included. Attempts have
+// numbers on the wire that tell nobody whether they are the first.
+//
+// Lottery. Over each commit, once it is in and cannot change, it is drawn from
+// the job's secret whether it is audited, at a rate that follows from what is
+// known of its provider (node/audit). In the modes adaptive and sample a second,
+// independent provider then computes the shard too; in replay the result is
+// replayed, and a mismatch confirmed by another before anybody is blamed.
+//
+// Holding back. A result that nobody checked is believed, and its payment held
+// until an audit of its provider went well, more than a few are held, or all
+// shards are decided. When a provider is caught, every verdict for which too few
+// others stand is taken back: others compute the shard again, and what was right
+// after all is paid. In the replay mode the held answers are replayed instead.
+//
+// Canaries. Shards with a known answer lie at drawn places among the others and
+// are treated as they are, but are no part of the result. A known answer weighs
+// as two results and convicts nobody alone: it might itself be wrong.
 //
 // Independence. The attempts compared with each other are by different
-// operators and of one hardware class. The class is fixed by the first attempt;
-// when all of them are lost the shard may begin again in another.
+// operators, share none of the keys that tell who is near whom (subnet, AS), and
+// are of one hardware class. The class is fixed by the first attempt; when all
+// of them are lost the shard may begin again in another.
+//
+// Assignment. Work is dealt by draw from the secret, weighted by free slots,
+// among the candidates whose rank is near the best of those that are free; now
+// and then among newcomers, who hold little at a time until they were right
+// once. Nobody gets more than a fifth of a job, or half as much again as an even
+// share where there are few.
+//
+// Disputes. When results differ, one more is wanted: of a validator of one's own
+// where there is one, whose word decides; else of a stranger, and the bigger
+// group wins. Where a quorum agrees, a validator of one's own looks at some of it
+// all the same: a ring that lies together is found by nobody else.
 //
 // Blame. A provider whose result is outside the agreeing group is excluded from
 // the job and its undecided shards are redone elsewhere. Two faults of any other
 // kind exclude as well; what one outage broke is one fault. Inconclusive
-// comparisons blame nobody.
+// comparisons blame nobody, nothing is late while this node's own network is
+// down, and silence is the network's fault unless the provider was just heard.
 //
 // Ends. A shard without a result fails the job: nothing new is offered, shards
 // whose commits are all in go on to their verdict, verified ones are paid. The

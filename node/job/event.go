@@ -33,9 +33,11 @@ type Matched struct {
 }
 
 // Audited answers Audit: what a replay said of a result. Try is that of the
-// effect, Evidence are CIDs and document ids.
+// effect, By who replayed it (zero: the own engine, or not told), Evidence are
+// CIDs and document ids.
 type Audited struct {
 	Shard, Attempt, Try uint32
+	By                  identity.PubKey
 	Answer              string // AnswerMatch, AnswerMismatch or AnswerInconclusive
 	Score               float64
 	Why                 string

@@ -142,7 +142,7 @@ func (m *machine) stuck() string {
 
 func (m *machine) noneLeft(sh *Shard) Reason {
 	r := m.noProvider()
-	if live, _ := sh.live(); live > 0 && sh.Wanted > m.j.Spec.Verify.Replicas {
+	if live, _ := sh.have(); live > 0 && sh.Disputed {
 		return Reason{
 			Code: CodeNoneLeft,
 			Text: fmt.Sprintf("%d providers disagree and nobody else of hardware class %.40q is there to decide", live, sh.Class),

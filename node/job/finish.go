@@ -9,13 +9,7 @@ func (m *machine) end(s State, r Reason) {
 		return
 	}
 	m.j.Ending, m.j.Reason = s, r
-	m.drop(func(e Effect) bool {
-		switch e.(type) {
-		case Match, Merge:
-			return true
-		}
-		return false
-	})
+	m.drop(func(e Effect) bool { return isMatch(e) || isMerge(e) })
 }
 
 // windDown stops the shards of a job that ends. After a failure, a shard whose
@@ -25,14 +19,14 @@ func (m *machine) windDown() {
 		return
 	}
 	hard := m.j.Ending != StateFailed || m.now.After(m.j.Deadline)
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		if sh.decided() {
+	for i, sh := range m.j.Shards {
+		if sh.decided() || sh.dormant() {
 			continue
 		}
-		if _, in := sh.live(); !hard && in >= int(sh.Wanted) {
+		if _, in := sh.have(); !hard && in >= int(sh.Wanted) {
 			continue
 		}
+		sh = m.own(uint32(i))
 		r := Reason{Code: CodeCancelled, Text: "the job is " + string(m.j.Ending) + ": " + m.j.Reason.Text}
 		for k := range sh.Attempts {
 			if a := &sh.Attempts[k]; a.State.Live() {
@@ -46,19 +40,19 @@ func (m *machine) windDown() {
 
 // merged keeps the result; the job is done when its payments are, too.
 func (m *machine) merged(e Merged) error {
-	if m.pending(Merge{}.Key()) == nil {
+	if m.pending(isMerge) == nil {
 		return m.refuse("job", string(m.j.State), "no merge was asked for")
 	}
 	if e.CID == "" {
 		return m.refuse("job", string(m.j.State), "a result has a CID")
 	}
-	m.complete(Merge{}.Key())
+	m.drop(isMerge)
 	m.j.Result = Result{CID: e.CID, Size: e.Size}
 	return nil
 }
 
 func (m *machine) mergeFailed(e MergeFailed) error {
-	if m.pending(Merge{}.Key()) == nil {
+	if m.pending(isMerge) == nil {
 		return m.refuse("job", string(m.j.State), "no merge was asked for")
 	}
 	m.end(StateFailed, Reason{
@@ -90,14 +84,14 @@ func (m *machine) finish(s State) {
 func (m *machine) deriveShard(sh *Shard) {
 	switch {
 	case sh.State == ShardVerified:
-		for _, a := range sh.Attempts {
-			if a.State == AttemptOK {
+		for k := range sh.Attempts {
+			if sh.Attempts[k].State == AttemptOK {
 				return
 			}
 		}
 		m.setShard(sh, ShardPaid, "")
 	case sh.State.Final():
-	case sh.Wanted > m.j.Spec.Verify.Replicas:
+	case sh.Disputed:
 		m.setShard(sh, ShardAdjudicating, "")
 	default:
 		m.setShard(sh, progress(sh), "")
@@ -107,22 +101,34 @@ func (m *machine) deriveShard(sh *Shard) {
 // progress is how far the attempts of a shard have come. On credit the reserve
 // made before the offer is the funding, so that an accepted shard is funded.
 func progress(sh *Shard) ShardState {
-	count := map[AttemptState]int{}
-	for _, a := range sh.Attempts {
-		count[a.State]++
+	var open, running, accepted, offered int
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
+		switch {
+		case a.Vote:
+			open++
+		case a.Doubt:
+		case a.State == AttemptRevealed || a.State == AttemptFetched:
+			open++
+		case a.State == AttemptRunning:
+			running++
+		case a.State == AttemptAccepted:
+			accepted++
+		case a.State == AttemptOffered:
+			offered++
+		}
 	}
-	_, in := sh.live()
-	open := count[AttemptRevealed] + count[AttemptFetched]
+	_, in := sh.have()
 	switch {
 	case in >= int(sh.Wanted) && open >= int(sh.Wanted):
 		return ShardRevealed
 	case in >= int(sh.Wanted):
 		return ShardCommitted
-	case in+count[AttemptRunning] > 0:
+	case in+running > 0:
 		return ShardRunning
-	case count[AttemptAccepted] > 0:
+	case accepted > 0:
 		return ShardFunded
-	case count[AttemptOffered] > 0:
+	case offered > 0:
 		return ShardOffered
 	}
 	return ShardQueued
@@ -130,17 +136,7 @@ func progress(sh *Shard) ShardState {
 
 // deriveJob reads the job's state off its shards, asks for the merge and ends it.
 func (m *machine) deriveJob() {
-	decided, paying, progressed, committed := true, false, false, true
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		_, in := sh.live()
-		decided = decided && sh.decided()
-		paying = paying || sh.State == ShardVerified
-		committed = committed && (sh.decided() || in >= int(sh.Wanted))
-		for _, a := range sh.Attempts {
-			progressed = progressed || a.State != AttemptOffered
-		}
-	}
+	decided, paying := m.x.undecided == 0, m.x.paying > 0
 	switch {
 	case decided && m.j.Ending != "" && !paying:
 		m.finish(m.j.Ending)
@@ -151,9 +147,9 @@ func (m *machine) deriveJob() {
 		if m.j.Ending == "" {
 			m.askMerge()
 		}
-	case committed:
+	case m.x.uncommitted == 0:
 		m.setJob(StateVerifying, "")
-	case progressed:
+	case m.x.progressed:
 		m.setJob(StateRunning, "")
 	case !m.j.Started.IsZero():
 		m.setJob(StateDispatched, "")
@@ -161,12 +157,14 @@ func (m *machine) deriveJob() {
 }
 
 func (m *machine) askMerge() {
-	if m.pending(Merge{}.Key()) != nil || m.j.Result.CID != "" {
+	if m.j.Result.CID != "" || m.pending(isMerge) != nil {
 		return
 	}
 	e := Merge{By: m.j.Spec.Merge.By}
 	for _, sh := range m.j.Shards {
-		e.Roots = append(e.Roots, sh.Result)
+		if sh.Input.Known == nil {
+			e.Roots = append(e.Roots, sh.Result)
+		}
 	}
 	m.emit(e)
 }

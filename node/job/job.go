@@ -44,7 +44,11 @@ type Job struct {
 	NextMatch   time.Time       `json:"next_match,omitzero"` // not before this
 	Outbox      Outbox          `json:"outbox,omitempty"`
 	Result      Result          `json:"result,omitzero"`
-	Log         []Transition    `json:"log,omitempty"` // the last MaxLog transitions
+	Log         []Transition    `json:"log,omitempty"`    // the last MaxLog transitions
+	Offline     time.Time       `json:"offline,omitzero"` // since when this node's own network is down
+
+	index   *index // what Step counts; see index
+	version uint64 // of index that is this job's
 }
 
 // Reason says why something is as it is: a code for programs, a text and a hint for people.
@@ -107,6 +111,8 @@ type Shard struct {
 	Size     uint64     `json:"size,omitempty"`
 	Label    string     `json:"label,omitempty"`    // claimed, replicated or audited
 	Group    []uint32   `json:"group,omitempty"`    // the attempts that the result rests on
+	Disputed bool       `json:"disputed,omitempty"` // those who computed it disagree, and another decides
+	Spot     string     `json:"spot,omitempty"`     // see the Spot constants
 	Reopened bool       `json:"reopened,omitempty"` // it had a result, by one that was caught later
 	Retries  uint32     `json:"retries,omitempty"`  // attempts beyond the first round
 	Starved  uint32     `json:"starved,omitempty"`  // matches in a row that brought nobody for it
@@ -139,6 +145,8 @@ type Attempt struct {
 	Audited  bool            `json:"audited,omitempty"`  // and chose it
 	Audits   uint32          `json:"audits,omitempty"`   // results and replays it was compared with
 	Held     bool            `json:"held,omitempty"`     // ok, and its payment waits for an audit of its provider
+	Vote     bool            `json:"vote,omitempty"`     // settled, and its result counts in the reopened shard
+	Recheck  bool            `json:"recheck,omitempty"`  // to be replayed whatever the lottery says
 	Doubt    bool            `json:"doubt,omitempty"`    // its provider was caught: it is compared and has no say
 	Answers  []Answer        `json:"answers,omitempty"`  // of its replays
 	Reason   Reason          `json:"reason,omitzero"`
@@ -154,9 +162,10 @@ type Attempt struct {
 
 // Answer is what one replay of an attempt's result came to.
 type Answer struct {
-	Answer string  `json:"answer"`
-	Score  float64 `json:"score,omitempty"`
-	Why    string  `json:"why,omitempty"`
+	Answer string          `json:"answer"`
+	By     identity.PubKey `json:"by,omitzero"` // zero: the own engine, or not told
+	Score  float64         `json:"score,omitempty"`
+	Why    string          `json:"why,omitempty"`
 }
 
 // Commit is what a provider committed to. Event is the id of the signed commit.

@@ -16,6 +16,18 @@ const (
 	stragglerFactor = 2
 	stragglerFloor  = 3 * time.Second
 
+	heardWithin  = 30 * time.Second // a provider that gave a sign of life so long ago was there
+	newcomerOpen = 2                // undecided shards of a provider that was never right
+	maxShare     = 5                // a provider gets one part in so many of a job
+	bandWidth    = 1.25             // work is dealt among those whose rank is at least best/bandWidth
+	explorePPM   = 100_000          // of draws are among newcomers
+	probePPM     = 50_000           // of what a validator gets is a probe
+	spotFloorPPM = 50_000           // of agreements, a trusted validator checks at least
+	knownWeight  = 2                // of a known answer, in results: it rests on two at least
+	maxKnownNot  = 1024             // operators that saw a canary
+	maxApart     = 8                // keys of a candidate
+	maxReplays   = 3                // of one result
+
 	maxFaults        = 2 // of a provider in a job, then it is left alone
 	maxStarved       = 4 // answers in a row without anybody for a shard that had somebody
 	maxSettleTries   = 4 // of a payment that certainly did not happen
@@ -27,8 +39,13 @@ const (
 )
 
 // MaxAttempts is how many attempts a shard may use up, those stopped by this
-// side not counted.
-func (s Spec) MaxAttempts() int { return 3*int(s.Verify.Replicas) + 2 }
+// side not counted: enough for a round and the decision of a dispute, after losses.
+func (s Spec) MaxAttempts() int {
+	if s.Verify.Mode == VerifyNone {
+		return 5
+	}
+	return 3*int(max(s.Verify.Replicas, 2)) + 2
+}
 
 // backoff is 2, 4, 8, 16, then 30 seconds.
 func backoff(n uint32) time.Duration {
@@ -69,6 +86,7 @@ const (
 	CodeOffline      = "offline"       // this node's own network was down
 	CodeCaught       = "caught"        // its provider was caught in another shard
 	CodeCanary       = "canary"        // a shard that checks the providers was given up
+	CodeCanaryWrong  = "canary_wrong"  // independent providers agree with each other and not with the known answer
 )
 
 // outage reports whether a code is what a provider that went away looks like.

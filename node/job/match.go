@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 )
 
@@ -17,6 +18,7 @@ func (m *machine) submit(e Submit) error {
 	s.Task.Args = append([]string(nil), s.Task.Args...)
 	s.Task.Env = append([][2]string(nil), s.Task.Env...)
 	s.Inputs = append([]SpecInput(nil), s.Inputs...)
+	s.Verify.Validators = append([]identity.PubKey(nil), s.Verify.Validators...)
 	none := payments.Amount{Unit: s.Payment.Max.Unit}
 	m.j = Job{
 		ID: e.ID, Name: s.Name, Client: e.Client, Spec: s,
@@ -25,11 +27,12 @@ func (m *machine) submit(e Submit) error {
 		Budget: s.Payment.Max, Spent: none, Reserved: none,
 		Created: m.now, Deadline: m.now.Add(s.Timeouts.Job),
 	}
-	for i, in := range e.Inputs {
+	for i, in := range places(e.Secret, e.Inputs) {
 		m.j.Shards = append(m.j.Shards, &Shard{
 			Index: uint32(i), Input: in, State: ShardQueued, Wanted: s.Verify.Replicas,
 		})
 	}
+	m.x = newIndex(&m.j)
 	m.setJob(StateSubmitted, "")
 	m.setJob(StateMatching, "")
 	m.askMatch()
@@ -37,13 +40,24 @@ func (m *machine) submit(e Submit) error {
 }
 
 func checkSubmit(e Submit) string {
-	switch {
+	known := 0
+	for _, in := range e.Inputs {
+		if in.Known != nil {
+			known++
+			if in.Known.Root == "" || len(in.Known.Not) > maxKnownNot {
+				return "a known answer has a root, and a bounded number of those who saw it"
+			}
+		}
+	}
+	switch real := len(e.Inputs) - known; {
 	case e.ID == ID{} || e.Secret == ID{}:
 		return "a job needs an id and a secret"
-	case len(e.Inputs) == 0:
+	case real == 0:
 		return "a job needs an input"
-	case len(e.Inputs) > MaxShards:
-		return fmt.Sprintf("%d shards, at most %d are possible", len(e.Inputs), MaxShards)
+	case real > MaxShards:
+		return fmt.Sprintf("%d shards, at most %d are possible", real, MaxShards)
+	case known > MaxKnown:
+		return fmt.Sprintf("%d known answers, at most %d are possible", known, MaxKnown)
 	}
 	if err := e.Spec.Validate(); err != nil {
 		return err.Error()
@@ -53,12 +67,7 @@ func checkSubmit(e Submit) string {
 
 // askMatch asks for candidates unless it already did or must wait.
 func (m *machine) askMatch() {
-	for _, e := range m.j.Outbox {
-		if _, ok := e.(Match); ok {
-			return
-		}
-	}
-	if m.now.Before(m.j.NextMatch) {
+	if m.now.Before(m.j.NextMatch) || m.pending(isMatch) != nil {
 		return
 	}
 	m.j.Rounds++
@@ -74,26 +83,38 @@ func (m *machine) askMatch() {
 // matched takes new quotes in. A provider that was not named again keeps its old
 // quote until that runs out.
 func (m *machine) matched(e Matched) error {
-	if !m.drop(func(e Effect) bool { _, ok := e.(Match); return ok }) {
+	if !m.drop(isMatch) {
 		return m.refuse("job", string(m.j.State), "no candidates were asked for")
 	}
-	m.countBusy()
-	var fresh []Candidate
-	seen := map[string]bool{}
+	// One provider may be asked for both, as a provider and as a validator.
+	type role struct {
+		p         identity.PubKey
+		validator bool
+	}
+	fresh := make([]Candidate, 0, len(e.Candidates)+len(m.j.Candidates))
+	seen := make(map[role]bool, len(e.Candidates))
 	for _, c := range e.Candidates {
-		if key := c.Provider.Hex(); !c.Provider.IsZero() && !seen[key] {
-			seen[key] = true
-			c.Expires = c.Expires.UTC().Round(0)
-			c.Slots = uint32(min(uint64(c.Slots)+uint64(m.busy[key]), 1<<31))
-			fresh = append(fresh, c)
+		key := role{c.Provider, c.Validator}
+		if c.Provider.IsZero() || seen[key] {
+			continue
 		}
+		seen[key] = true
+		c.Expires = c.Expires.UTC().Round(0)
+		c.Rank, c.Score = finite(c.Rank), finite(c.Score)
+		c.Apart = append([]string(nil), c.Apart[:min(len(c.Apart), maxApart)]...)
+		c.Slots = uint32(min(uint64(c.Slots)+uint64(m.x.tally(c.Provider).busy), 1<<31))
+		m.quoted(&c)
+		fresh = append(fresh, c)
 	}
 	for _, c := range m.j.Candidates {
-		if !seen[c.Provider.Hex()] && !m.stale(c) {
+		if !seen[role{c.Provider, c.Validator}] && !m.stale(c) {
 			fresh = append(fresh, c)
 		}
 	}
-	m.j.Candidates = fresh
+	if len(fresh) == 0 {
+		fresh = nil
+	}
+	m.j.Candidates, m.opts, m.due = fresh, nil, true
 	m.j.Dropped = append([]Dropped(nil), e.Dropped...)
 	m.countStarved()
 	return nil
@@ -101,25 +122,34 @@ func (m *machine) matched(e Matched) error {
 
 // countStarved notes which shards the answer did not help, and when to ask again.
 func (m *machine) countStarved() {
-	quiet := len(m.busy) == 0 // a provider busy with this very job may be free soon
+	quiet := m.x.inFlight == 0 // a provider busy with this very job may be free soon
 	for _, d := range m.j.Dropped {
 		quiet = quiet && d.Predicate != "slots"
 	}
-	starving := false
-	for i := range m.j.Shards {
+	starving, alike := false, map[uint64]bool{}
+	count := func(i int) {
 		sh := m.j.Shards[i]
-		if sh.decided() {
-			continue
+		plain := len(sh.Attempts) == 0 && sh.Input.Known == nil
+		helped, seen := alike[sh.Input.Units]
+		if !plain || !seen {
+			helped = len(m.eligible(sh)) > 0
+			if plain {
+				alike[sh.Input.Units] = helped
+			}
 		}
-		live, _ := sh.live()
-		if live >= int(sh.Wanted) || len(m.eligible(sh)) > 0 {
-			sh.Starved = 0
-			continue
+		starving = starving || !helped
+		switch {
+		case helped && sh.Starved > 0:
+			m.own(uint32(i)).Starved = 0
+		case !helped && quiet && !m.j.Started.IsZero():
+			m.own(uint32(i)).Starved++
 		}
-		starving = true
-		if quiet && !m.j.Started.IsZero() {
-			sh.Starved++
-		}
+	}
+	for i := m.x.hungry.next(0); i >= 0; i = m.x.hungry.next(i + 1) {
+		count(i)
+	}
+	for i := m.x.fresh.next(0); i >= 0; i = m.x.fresh.next(i + 1) {
+		count(i)
 	}
 	if !starving {
 		m.j.Starved, m.j.NextMatch = 0, zeroTime
@@ -132,16 +162,4 @@ func (m *machine) countStarved() {
 // stale reports whether a quote can no longer be accepted.
 func (m *machine) stale(c Candidate) bool {
 	return !c.Expires.IsZero() && !m.now.Add(quoteMargin).Before(c.Expires)
-}
-
-// countBusy counts the slots this job holds, by provider.
-func (m *machine) countBusy() {
-	m.busy = map[string]uint32{}
-	for i := range m.j.Shards {
-		for _, a := range m.j.Shards[i].Attempts {
-			if a.State.Busy() {
-				m.busy[a.Provider.Hex()]++
-			}
-		}
-	}
 }

@@ -45,20 +45,34 @@ func (m *machine) price(c Candidate, sh *Shard) (payments.Amount, bool) {
 	return a, err == nil && a.Unit == m.j.Budget.Unit
 }
 
+// none is no money, in the unit of an attempt.
+func none(a *Attempt) payments.Amount { return payments.Amount{Unit: a.Amount.Unit} }
+
 // outlook is what the job would cost to its end: what is spent and reserved and
 // every result still wanted, at the cheapest and at the dearest candidate's price.
 func (m *machine) outlook() (low, high payments.Amount) {
 	low = plus(m.j.Spent, m.j.Reserved)
 	high = low
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		if sh.decided() {
+	type span struct {
+		cheap, dear payments.Amount
+		ok          bool
+	}
+	by := map[uint64]span{} // most shards have the same number of units
+	for _, sh := range m.j.Shards {
+		if sh.decided() || sh.dormant() {
 			continue
 		}
-		live, _ := sh.live()
-		cheap, dear, ok := m.extremes(sh)
-		for n := live; ok && n < int(sh.Wanted); n++ {
-			low, high = plus(low, cheap), plus(high, dear)
+		coming, _ := sh.have()
+		if coming >= int(sh.Wanted) {
+			continue
+		}
+		p, seen := by[sh.Input.Units]
+		if !seen {
+			p.cheap, p.dear, p.ok = m.extremes(sh)
+			by[sh.Input.Units] = p
+		}
+		for n := coming; p.ok && n < int(sh.Wanted); n++ {
+			low, high = plus(low, p.cheap), plus(high, p.dear)
 		}
 	}
 	return low, high
@@ -67,7 +81,7 @@ func (m *machine) outlook() (low, high payments.Amount) {
 func (m *machine) extremes(sh *Shard) (cheap, dear payments.Amount, ok bool) {
 	for _, c := range m.j.Candidates {
 		p, can := m.price(c, sh)
-		if !can || m.excluded(c.Provider) {
+		if !can || c.Validator || m.excluded(c.Provider) {
 			continue
 		}
 		if !ok || p.Value < cheap.Value {

@@ -8,7 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-var behaviours = []string{"", "", "", "cheat", "dead", "silent", "slow", "wrong-reveal", "wrong-size", "copy", "refuse", "no-reveal", "task"}
+var behaviours = []string{"", "", "", "cheat", "dead", "silent", "slow", "wrong-reveal", "wrong-size", "copy", "refuse", "no-reveal", "task", "sometimes", "ring", "ring", "vague"}
+
+var modes = []string{VerifyQuorum, VerifyQuorum, VerifyAdaptive, VerifyAdaptive, VerifySample, VerifyCanary, VerifyReplay, VerifyNone}
 
 // TestAnyOrderKeepsTheInvariants drives jobs with what providers, the rail, the
 // clock and strangers may do in any order; every step is checked.
@@ -24,12 +26,23 @@ func TestAnyOrderKeepsTheInvariants(t *testing.T) {
 			a.price = rapid.Uint64Range(0, 3).Draw(r, "price")
 			a.behaviour = rapid.SampledFrom(behaviours).Draw(r, "behaviour")
 			a.operator = rapid.SampledFrom([]string{"", "", "one"}).Draw(r, "operator")
+			a.apart = rapid.SampledFrom([][]string{nil, nil, {"net"}, {"net", "as"}, {"as"}}).Draw(r, "apart")
+			a.rank = rapid.SampledFrom([]float64{0, 1, 1.2, 3}).Draw(r, "rank")
+			a.credit = rapid.Uint64Range(0, 100).Draw(r, "credit")
+			a.fresh = rapid.Bool().Draw(r, "new")
+			a.track.Valid = rapid.SampledFrom([]uint32{0, 9, 10, 40, 1000}).Draw(r, "valid")
+			role := rapid.IntRange(0, 9).Draw(r, "role")
+			a.validator, a.trusted = role < 3, role < 2
 		}
 		replicas := rapid.Uint32Range(0, 3).Draw(r, "replicas")
 		budget := rapid.Uint64Range(0, 300).Draw(r, "budget")
 		spec := testSpec(replicas, replicas/2+1, budget)
+		if mode := rapid.SampledFrom(modes).Draw(r, "mode"); mode != VerifyQuorum {
+			spec = modeSpec(mode, budget)
+		}
 		spec.MaxInFlight = rapid.Uint32Range(1, 8).Draw(r, "in flight")
-		if _, err := s.step(submitEvent(spec, rapid.IntRange(1, 4).Draw(r, "shards"))); err != nil {
+		e := withKnown(submitEvent(spec, rapid.IntRange(1, 4).Draw(r, "shards")), rapid.IntRange(0, 2).Draw(r, "canaries"), false, "one")
+		if _, err := s.step(withKnown(e, rapid.IntRange(0, 1).Draw(r, "probes"), true)); err != nil {
 			r.Fatal(err)
 		}
 		var queue []due
@@ -122,6 +135,9 @@ func strangerEvents(shard, n uint32) []Event {
 		AttemptFailed{Shard: shard, Attempt: n, Code: CodeMismatch, Fault: true},
 		Compared{Shard: shard}, Compared{Shard: far}, Compared{Shard: shard, Groups: [][]uint32{{0, 0}, {far}, {}}},
 		Compared{Shard: shard, Groups: [][]uint32{{0, 1}}}, Compared{Shard: shard, Inconclusive: true},
+		Audited{Shard: shard, Attempt: n, Try: 1, Answer: AnswerMismatch}, Audited{Shard: far, Attempt: far}, Audited{Shard: shard, Attempt: n, Answer: "maybe"},
+		Compared{Shard: shard, Unsure: []uint32{0, 1}}, Compared{Shard: shard, Groups: [][]uint32{{KnownAnswer, 0}}, Unsure: []uint32{0}},
+		Tick{Offline: true}, Tick{Offline: true, Now: epoch.Add(time.Hour)},
 		Settled{Shard: shard, Attempt: n}, Settled{Shard: far, Attempt: far},
 		SettleFailed{Shard: shard, Attempt: n, Certain: Unknown}, SettleFailed{Shard: shard, Attempt: n, Certain: "perhaps"},
 		Merged{}, MergeFailed{Text: "disk full"}, Tick{}, Tick{Now: epoch.Add(time.Hour)}, Resumed{}, Resumed{Now: epoch.Add(time.Hour)},

@@ -23,10 +23,10 @@ func (m *machine) revealed(e Revealed) error {
 		m.fail(sh, a, r, true)
 		return nil
 	}
-	m.complete(attemptKey("reveal", sh.Index, a.N))
+	m.drop(revealOf(sh, a))
 	m.set(sh, a, AttemptRevealed, "")
 	a.Deadline = m.now.Add(m.j.Spec.Timeouts.Fetch)
-	m.emit(Fetch{Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Root: e.Root, Size: e.Size})
+	m.emit(Fetch{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Root: e.Root, Size: e.Size})
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (m *machine) checkReveal(a *Attempt, e Revealed) (Reason, bool) {
 		return Reason{Code: CodeWrongSize,
 			Text: fmt.Sprintf("it revealed %d bytes and had committed to %d", e.Size, a.Commit.Size)}, false
 	}
-	c := wire.CommitHash(m.j.ID, e.Shard, e.Attempt, a.Provider, e.Root, e.Size, e.Nonce)
+	c := wire.CommitHash(m.j.ID, e.Shard, a.Wire, a.Provider, e.Root, e.Size, e.Nonce)
 	if c != a.Commit.C {
 		return Reason{Code: CodeWrongReveal, Text: "its reveal does not open its commit"}, false
 	}
@@ -59,7 +59,7 @@ func (m *machine) fetched(e Fetched) error {
 			Text: fmt.Sprintf("its result has %d bytes and it had committed to %d", e.Size, a.Reveal.Size)}, true)
 		return nil
 	}
-	m.complete(attemptKey("fetch", sh.Index, a.N))
+	m.drop(fetchOf(sh, a))
 	m.set(sh, a, AttemptFetched, "")
 	a.Deadline = zeroTime
 	return nil

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,10 @@ func (m *machine) progressed(e Progressed) error {
 		return m.refuse(subject(sh.Index, a.N), string(a.State), "it is no longer running")
 	}
 	t := m.j.Spec.Timeouts
+	switch e.State {
+	case "accepted", "fetching", "running":
+		a.Heard = m.now
+	}
 	switch e.State {
 	case "accepted", "fetching":
 		if a.State == AttemptOffered {
@@ -51,14 +56,18 @@ func (m *machine) committed(e Committed) error {
 		return m.refuse(subject(sh.Index, a.N), string(a.State), "an empty commit")
 	}
 	a.Commit = Commit{Event: e.Event, C: e.C, Size: e.Size, Units: e.Units, At: m.now}
-	if r, ok := m.checkCommit(sh, e); !ok {
+	a.Heard = m.now
+	m.x.addTook(a.took())
+	r, ok := m.checkCommit(sh, e)
+	m.x.commit(e.C, slot{sh.Index, a.N})
+	if !ok {
 		m.fail(sh, a, r, true)
 		return nil
 	}
 	m.set(sh, a, AttemptCommitted, "")
 	a.Ended, a.Deadline = m.now, zeroTime
-	m.complete(attemptKey("dispatch", sh.Index, a.N))
-	m.j.NextMatch = zeroTime // a slot came free
+	m.drop(dispatchOf(sh, a))
+	m.lottery(sh, a)
 	return nil
 }
 
@@ -67,14 +76,9 @@ func (m *machine) checkCommit(sh *Shard, e Committed) (Reason, bool) {
 		return Reason{Code: CodeWrongUnits,
 			Text: fmt.Sprintf("it committed to %d units of work, the shard has %d", e.Units, sh.Input.Units)}, false
 	}
-	for i := range m.j.Shards {
-		for _, a := range m.j.Shards[i].Attempts {
-			self := uint32(i) == e.Shard && a.N == e.Attempt
-			if !self && a.Commit.C == e.C {
-				return Reason{Code: CodeCopied,
-					Text: fmt.Sprintf("its commit is that of %s", subject(uint32(i), a.N))}, false
-			}
-		}
+	if first, again := m.x.commits[e.C]; again {
+		return Reason{Code: CodeCopied,
+			Text: "its commit is that of " + subject(first.shard, first.attempt)}, false
 	}
 	return Reason{}, true
 }
@@ -83,7 +87,11 @@ func (m *machine) checkCommit(sh *Shard, e Committed) (Reason, bool) {
 // Until then nobody has shown a result, so that nobody could have copied one.
 // Copies that are still running lost the race.
 func (m *machine) openRound(sh *Shard) {
-	if _, in := sh.live(); sh.decided() || in < int(sh.Wanted) {
+	if _, in := sh.have(); sh.decided() || in < int(sh.Wanted) || sh.dormant() {
+		return
+	}
+	waiting := slices.ContainsFunc(sh.Attempts, func(a Attempt) bool { return a.State == AttemptCommitted })
+	if waiting && m.spot(sh) {
 		return
 	}
 	var commits []ID
@@ -100,7 +108,7 @@ func (m *machine) openRound(sh *Shard) {
 		if a := &sh.Attempts[k]; a.State == AttemptCommitted {
 			m.set(sh, a, AttemptRevealing, "")
 			a.Deadline = m.now.Add(revealTimeout)
-			m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Commits: commits})
+			m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Commits: commits})
 		}
 	}
 }

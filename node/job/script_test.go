@@ -41,7 +41,15 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) {
 		d.MaybeScanArgs(t, "replicas", &replicas)
 		d.MaybeScanArgs(t, "agree", &agree)
 		d.MaybeScanArgs(t, "budget", &budget)
-		s.print(s.step(submitEvent(testSpec(uint32(replicas), uint32(agree), uint64(budget)), shards)))
+		spec := testSpec(uint32(replicas), uint32(agree), uint64(budget))
+		if d.HasArg("mode") {
+			var mode string
+			d.ScanArgs(t, "mode", &mode)
+			spec = modeSpec(mode, uint64(budget))
+			spec.Verify.Rate = uint32(max(int(spec.Verify.Rate), argOr(t, d, "rate")))
+		}
+		e := withKnown(submitEvent(spec, shards), argOr(t, d, "canaries"), false)
+		s.print(s.step(withKnown(e, argOr(t, d, "probes"), true)))
 	case "run":
 		limit := time.Hour
 		if len(d.CmdArgs) > 0 {
@@ -99,7 +107,7 @@ func (s *sim) event(t *testing.T, d *datadriven.TestData) Event {
 	case "reveal":
 		return s.stamped(s.revealOf(a, sh, n))
 	case "fetched":
-		return Fetched{Shard: sh, Attempt: n, Root: rootOf(a, sh), Size: 50, Now: s.now}
+		return Fetched{Shard: sh, Attempt: n, Root: s.rootOf(a, sh), Size: 50, Now: s.now}
 	case "fail":
 		return AttemptFailed{Shard: sh, Attempt: n, Code: d.CmdArgs[1].Key, Fault: len(d.CmdArgs) > 2, Now: s.now}
 	case "settled":
@@ -142,6 +150,16 @@ func (s *sim) setProviders(t *testing.T, d *datadriven.TestData) {
 				a.price = uint64(number(t, v))
 			case i == 3:
 				a.behaviour = strings.TrimPrefix(v, "honest")
+			case v == "validator":
+				a.validator = true
+			case v == "trusted":
+				a.trusted, a.validator = true, true
+			case v == "new":
+				a.fresh = true
+			case strings.HasPrefix(v, "valid="):
+				a.track.Valid = uint32(number(t, strings.TrimPrefix(v, "valid=")))
+			default:
+				a.apart = append(a.apart, v)
 			}
 		}
 	}
@@ -168,6 +186,11 @@ func (s *sim) summary() {
 	for _, c := range sum.Cheaters {
 		fmt.Fprintf(s.out, "caught %s in %d/%d: %s, %d documents against %d\n", s.by(c.Provider).name, c.Shard, c.Attempt, c.Reason.Code, len(c.Evidence), len(c.Against))
 	}
+}
+
+func argOr(t *testing.T, d *datadriven.TestData, name string) (n int) {
+	d.MaybeScanArgs(t, name, &n)
+	return n
 }
 
 func duration(t *testing.T, v string) time.Duration {

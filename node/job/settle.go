@@ -9,7 +9,7 @@ func (m *machine) settled(e Settled) error {
 	if a.Settled {
 		return nil // carried out again after a restart
 	}
-	if !m.complete(attemptKey("settle", sh.Index, a.N)) {
+	if !m.drop(settleOf(sh, a)) {
 		return m.refuse(subject(sh.Index, a.N), string(a.State), "no settlement is under way")
 	}
 	a.PayRef, a.Receipt = e.PayRef, e.Receipt
@@ -23,8 +23,8 @@ func (m *machine) settleFailed(e SettleFailed) error {
 	if err != nil {
 		return err
 	}
-	key := attemptKey("settle", sh.Index, a.N)
-	if m.pending(key) == nil || a.Settled {
+	settling := settleOf(sh, a)
+	if m.pending(settling) == nil || a.Settled {
 		return m.refuse(subject(sh.Index, a.N), string(a.State), "no settlement is under way")
 	}
 	if e.Certain != NotCharged && e.Certain != Unknown {
@@ -40,7 +40,7 @@ func (m *machine) settleFailed(e SettleFailed) error {
 	case paying && e.Certain == Unknown && a.Tries >= maxUnknownTries:
 		// The result does not wait for a provider that is gone. The promise
 		// is in the journal, whose reconciler goes on asking.
-		m.complete(key)
+		m.drop(settling)
 		a.Reason = unknownPayment()
 		m.close(sh, a, true, CodeUnknown)
 		return nil
@@ -51,7 +51,7 @@ func (m *machine) settleFailed(e SettleFailed) error {
 		}
 		return nil
 	}
-	m.complete(key)
+	m.drop(settling)
 	m.close(sh, a, false, CodeUnpaid)
 	return nil
 }
@@ -94,12 +94,18 @@ func (m *machine) retrySettlements() {
 		}
 		sh := m.j.Shards[s.Shard]
 		a := &sh.Attempts[s.Attempt]
+		retry := !a.RetryAt.IsZero() && !m.now.Before(a.RetryAt)
+		if !retry && !(over && a.State == AttemptOK) {
+			continue
+		}
+		sh = m.own(s.Shard)
+		a = &sh.Attempts[s.Attempt]
 		switch {
 		case over && a.State == AttemptOK:
-			m.complete(e.Key())
+			m.drop(settleOf(sh, a))
 			a.Reason = unknownPayment()
 			m.close(sh, a, true, CodeUnknown)
-		case !a.RetryAt.IsZero() && !m.now.Before(a.RetryAt):
+		default:
 			a.RetryAt = zeroTime
 			m.out = append(m.out, e)
 		}

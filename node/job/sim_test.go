@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
@@ -31,7 +32,14 @@ type actor struct {
 	class     string
 	slots     uint32
 	price     uint64
-	behaviour string // "", cheat, dead, silent, slow, wrong-reveal, wrong-size, copy, refuse, no-reveal, task
+	behaviour string // see behaviours; "" is honest
+	apart     []string
+	rank      float64
+	track     audit.Track
+	credit    uint64
+	fresh     bool // quoted as new
+	validator bool
+	trusted   bool
 }
 
 type due struct {
@@ -96,6 +104,25 @@ func testSpec(replicas, agree uint32, budget uint64) Spec {
 	return s
 }
 
+// modeSpec is a job of another mode of verification.
+func modeSpec(mode string, budget uint64) Spec {
+	s := testSpec(0, 0, budget)
+	s.Verify = Verify{Mode: mode}
+	s.ApplyDefaults()
+	return s
+}
+
+// withKnown adds inputs with a known answer.
+func withKnown(e Submit, n int, probe bool, not ...string) Submit {
+	for i := range n {
+		e.Inputs = append(e.Inputs, Input{
+			CID: fmt.Sprintf("inK%d%v", i, probe), Units: 10, Bytes: 100,
+			Known: &Known{Root: fmt.Sprintf("rootK%d%v", i, probe), Size: 50, Probe: probe, Not: not},
+		})
+	}
+	return e
+}
+
 func submitEvent(spec Spec, shards int) Submit {
 	e := Submit{ID: ID{1}, Secret: ID{2}, Spec: spec, Image: Image{Digest: "sha256:00"}, Now: epoch}
 	for i := range shards {
@@ -110,7 +137,7 @@ func (s *sim) step(ev Event) ([]Effect, error) {
 	before := s.j
 	frozen := jsonCopy(s.t, before)
 	next, effects, err := Step(before, ev)
-	if !reflect.DeepEqual(before, frozen) {
+	if !reflect.DeepEqual(bare(before), frozen) {
 		s.t.Fatalf("%s changed its input", ev.name())
 	}
 	if err != nil {
@@ -145,6 +172,12 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// bare is a job without what Step keeps beside it.
+func bare(j Job) Job {
+	j.index, j.version = nil, 0
+	return j
 }
 
 func jsonCopy(t tb, j Job) Job {
@@ -185,24 +218,41 @@ func (s *sim) quotes() Matched {
 		e.Candidates = append(e.Candidates, Candidate{
 			Provider: a.key, Operator: a.operator, Quote: ID{9, byte(i)}, Class: a.class, Slots: a.slots - busy,
 			Rate: payments.Rate{PerUnit: a.price, Unit: payments.Credits}, Expires: s.now.Add(30 * time.Second),
+			Apart: a.apart, Rank: a.rank, Track: a.track, Credit: a.credit, New: a.fresh, Validator: a.validator, Trusted: a.trusted,
 		})
 	}
 	return e
 }
 
-func rootOf(a *actor, shard uint32) string {
-	if a.behaviour == "cheat" {
-		return fmt.Sprintf("lie-%s-%d", a.name, shard)
+// rootOf is what a provider says the result of a shard is.
+func (s *sim) rootOf(a *actor, shard uint32) string {
+	truth := fmt.Sprintf("root%d", shard)
+	if int(shard) < len(s.j.Shards) {
+		truth = strings.Replace(s.j.Shards[shard].Input.CID, "in", "root", 1)
 	}
-	return fmt.Sprintf("root%d", shard)
+	switch {
+	case a.behaviour == "cheat", a.behaviour == "sometimes" && shard%2 == 1:
+		return fmt.Sprintf("lie-%s-%d", a.name, shard)
+	case a.behaviour == "ring":
+		return fmt.Sprintf("lie-ring-%d", shard)
+	}
+	return truth
 }
 
 func nonceOf(a *actor, shard, n uint32) ID { return ID{a.key[0], a.key[1], byte(shard), byte(n), 7} }
 
+// wire is the number of an attempt in documents.
+func (s *sim) wire(shard, n uint32) uint32 {
+	if !s.exists(shard, n) {
+		return n
+	}
+	return s.j.Shards[shard].Attempts[n].Wire
+}
+
 func (s *sim) commitOf(a *actor, shard, n uint32) Committed {
-	root, size := rootOf(a, shard), uint64(50)
+	root, size := s.rootOf(a, shard), uint64(50)
 	e := Committed{Shard: shard, Attempt: n, Event: ID{3, a.key[0], a.key[1], byte(shard), byte(n)}, Size: size, Units: 10,
-		C: wire.CommitHash(s.j.ID, shard, n, a.key, root, size, nonceOf(a, shard, n))}
+		C: wire.CommitHash(s.j.ID, shard, s.wire(shard, n), a.key, root, size, nonceOf(a, shard, n))}
 	if a.behaviour == "copy" {
 		for _, at := range s.j.Shards[shard].Attempts {
 			if at.N != n && at.Commit.C != (ID{}) {
@@ -215,7 +265,7 @@ func (s *sim) commitOf(a *actor, shard, n uint32) Committed {
 
 func (s *sim) revealOf(a *actor, shard, n uint32) Revealed {
 	e := Revealed{Shard: shard, Attempt: n, Event: ID{4, a.key[0], a.key[1], byte(shard), byte(n)},
-		Root: rootOf(a, shard), Size: 50, Nonce: nonceOf(a, shard, n)}
+		Root: s.rootOf(a, shard), Size: 50, Nonce: nonceOf(a, shard, n)}
 	switch a.behaviour {
 	case "wrong-reveal":
 		e.Root = "other"
@@ -241,7 +291,16 @@ func (s *sim) perform(e Effect) {
 	case Fetch:
 		after(quick, Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: e.Size})
 	case Compare:
-		after(quick, Compared{Shard: e.Shard, Groups: groupsOf(e)})
+		after(quick, s.compare(e))
+	case Audit:
+		answer := AnswerMatch
+		if strings.HasPrefix(e.Root, "lie") {
+			answer = AnswerMismatch
+		}
+		if s.by(e.Provider).behaviour == "vague" {
+			answer = AnswerInconclusive
+		}
+		after(quick, Audited{Shard: e.Shard, Attempt: e.Attempt, Try: e.Try, Answer: answer})
 	case Settle:
 		switch s.rail {
 		case "unknown":
@@ -285,17 +344,24 @@ func (s *sim) performDispatch(e Dispatch, after func(time.Duration, Event)) {
 	}
 }
 
-func groupsOf(e Compare) [][]uint32 {
+// compare groups by roots; what is vague can be called neither equal nor different.
+func (s *sim) compare(e Compare) Compared {
+	out := Compared{Shard: e.Shard}
 	var groups [][]uint32
 	var roots []string
 	for i, n := range e.Attempts {
+		if n != KnownAnswer && s.by(s.j.Shards[e.Shard].Attempts[n].Provider).behaviour == "vague" {
+			out.Unsure = append(out.Unsure, n)
+			continue
+		}
 		k := slices.Index(roots, e.Roots[i])
 		if k < 0 {
 			roots, groups, k = append(roots, e.Roots[i]), append(groups, nil), len(groups)
 		}
 		groups[k] = append(groups[k], n)
 	}
-	return groups
+	out.Groups = groups
+	return out
 }
 
 // run carries everything out, with a tick a second, until the job is over or

@@ -2,6 +2,8 @@ package job
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -16,25 +18,39 @@ func Step(j Job, ev Event) (Job, []Effect, error) {
 	if ev == nil {
 		return j, nil, &TransitionError{Event: "nothing", Subject: "job", State: string(j.State), Text: "no event"}
 	}
-	m := &machine{j: j.clone(), now: ev.at().UTC().Round(0), event: ev.name()}
+	x, owned := j.claim()
+	m := &machine{j: j, x: x, ownLog: owned, ownOutbox: owned, now: ev.at().UTC().Round(0), event: ev.name()}
 	if m.now.Before(j.Updated) {
 		m.now = j.Updated // clocks step back; a job's time does not
 	}
 	if err := m.apply(ev); err != nil {
+		if owned {
+			x.version.Store(j.version) // nothing was counted yet
+		}
 		return j, nil, err
 	}
 	m.advance()
+	m.refresh()
 	m.j.Updated = m.now
+	m.x.yield(&m.j)
 	return m.j, m.effects(), nil
 }
 
 // machine is one step under way.
 type machine struct {
 	j     Job
+	x     *index
 	now   time.Time
 	event string
 	out   []Effect
-	busy  map[string]uint32 // attempts that hold a slot, by provider; see countBusy
+
+	base         []*Shard // as they were; nil while none was touched
+	touched      []uint32 // shards that this step has copied
+	ownProviders bool     // whether these may be written to
+	ownOutbox    bool
+	ownLog       bool
+	due          bool // something may be offered that could not be before
+	opts         []option
 }
 
 func (m *machine) apply(ev Event) error {
@@ -86,6 +102,8 @@ func (m *machine) applyOpen(ev Event) error {
 		return m.attemptFailed(e)
 	case Compared:
 		return m.compared(e)
+	case Audited:
+		return m.audited(e)
 	case Settled:
 		return m.settled(e)
 	case SettleFailed:
@@ -95,7 +113,7 @@ func (m *machine) applyOpen(ev Event) error {
 	case MergeFailed:
 		return m.mergeFailed(e)
 	case Tick:
-		m.tick()
+		m.tick(e)
 		return nil
 	case Resumed:
 		m.resumed()
@@ -109,77 +127,49 @@ func (m *machine) applyOpen(ev Event) error {
 	return m.refuse("job", string(m.j.State), "a job is submitted once")
 }
 
-// advance does everything that follows from the state the event left.
+// advance does everything that follows from the state the event left. Only the
+// shards that were touched can have come further.
 func (m *machine) advance() {
 	if m.j.State.Terminal() {
 		return
 	}
-	for i := range m.j.Shards {
-		m.openRound(m.j.Shards[i])
-		m.askCompare(m.j.Shards[i])
+	for k := 0; k < len(m.touched); k++ {
+		sh := m.j.Shards[m.touched[k]]
+		m.openRound(sh)
+		m.askResult(sh)
 	}
-	m.dispatch()
+	m.refresh()
+	if m.due {
+		m.dispatch()
+	}
 	m.windDown()
-	for i := range m.j.Shards {
-		m.deriveShard(m.j.Shards[i])
+	m.refresh()
+	m.releaseAll()
+	for k := 0; k < len(m.touched); k++ {
+		m.deriveShard(m.j.Shards[m.touched[k]])
 	}
+	m.refresh()
 	m.deriveJob()
 }
 
-// effects returns what was emitted in this step and is still wanted at its end.
-func (m *machine) effects() []Effect {
-	var out []Effect
-	for _, e := range m.out {
-		if m.pending(e.Key()) != nil {
-			out = append(out, e)
+// refresh counts the touched shards as they are now.
+func (m *machine) refresh() {
+	for _, i := range m.touched {
+		if m.x.refresh(m.j.Shards[i]) {
+			m.due = true
 		}
 	}
-	return out
-}
-
-func (m *machine) emit(e Effect) {
-	m.j.Outbox = append(m.j.Outbox, e)
-	m.out = append(m.out, e)
-}
-
-// pending returns the effect with this key, or nil.
-func (m *machine) pending(key string) Effect {
-	for _, e := range m.j.Outbox {
-		if e.Key() == key {
-			return e
-		}
-	}
-	return nil
-}
-
-// complete takes effects out of the outbox and reports whether one was there.
-func (m *machine) complete(keys ...string) bool {
-	return m.drop(func(e Effect) bool {
-		for _, k := range keys {
-			if e.Key() == k {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-func (m *machine) drop(match func(Effect) bool) bool {
-	var kept Outbox
-	for _, e := range m.j.Outbox {
-		if !match(e) {
-			kept = append(kept, e)
-		}
-	}
-	found := len(kept) != len(m.j.Outbox)
-	m.j.Outbox = kept
-	return found
 }
 
 func (m *machine) acked(e Acked) error {
-	switch m.pending(e.Key).(type) {
-	case Abort, Finish:
-		m.complete(e.Key)
+	done := func(o Effect) bool {
+		switch o.(type) {
+		case Abort, Finish:
+			return o.Key() == e.Key
+		}
+		return false
+	}
+	if m.drop(done) {
 		return nil
 	}
 	return m.refuse("job", string(m.j.State), "no such effect waits to be acknowledged")
@@ -194,18 +184,24 @@ func (m *machine) find(shard, attempt uint32) (*Shard, *Attempt, error) {
 	if uint64(shard) >= uint64(len(m.j.Shards)) {
 		return nil, nil, m.refuse(fmt.Sprintf("shard %d", shard), "", "there is no such shard")
 	}
-	sh := m.j.Shards[shard]
-	if uint64(attempt) >= uint64(len(sh.Attempts)) {
+	if uint64(attempt) >= uint64(len(m.j.Shards[shard].Attempts)) {
 		return nil, nil, m.refuse(subject(shard, attempt), "", "there is no such attempt")
 	}
+	sh := m.own(shard)
 	return sh, &sh.Attempts[attempt], nil
 }
 
 func (m *machine) log(subject, from, to, why string) {
+	// Jobs that follow each other share their log: each sees as much of it as it had.
+	if !m.ownLog {
+		m.j.Log, m.ownLog = slices.Clone(m.j.Log), true
+	}
 	m.j.Log = append(m.j.Log, Transition{At: m.now, Subject: subject, From: from, To: to, Why: why})
 	if over := len(m.j.Log) - MaxLog; over > 0 {
-		m.j.Log = append([]Transition(nil), m.j.Log[over:]...)
+		m.j.Log = m.j.Log[over:]
 	}
 }
 
-func subject(shard, attempt uint32) string { return fmt.Sprintf("attempt %d/%d", shard, attempt) }
+func subject(shard, attempt uint32) string {
+	return "attempt " + strconv.FormatUint(uint64(shard), 10) + "/" + strconv.FormatUint(uint64(attempt), 10)
+}

@@ -2,16 +2,31 @@ package job
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
 // tick is the passing of time.
-func (m *machine) tick() {
+func (m *machine) tick(e Tick) {
+	m.due, m.opts = true, nil
 	m.expire()
-	m.lateAttempts()
+	m.offline(e.Offline)
+	if !e.Offline {
+		m.lateAttempts()
+		m.stragglers()
+	}
 	m.retrySettlements()
-	m.stragglers()
+}
+
+// offline stops the clocks of the attempts while this node has no network: their
+// providers may be working and cannot tell anybody.
+func (m *machine) offline(now bool) {
+	if !m.j.Offline.IsZero() {
+		m.postpone(m.now.Sub(m.j.Offline))
+	}
+	m.j.Offline = zeroTime
+	if now {
+		m.j.Offline = m.now
+	}
 }
 
 // expire ends a job whose time is over. A job whose shards are all decided is
@@ -20,29 +35,28 @@ func (m *machine) expire() {
 	if !m.now.After(m.j.Deadline) || m.j.Ending != "" {
 		return
 	}
-	decided := true
-	for _, sh := range m.j.Shards {
-		decided = decided && sh.decided()
-	}
-	if !decided {
+	if m.x.undecided > 0 {
 		m.end(StateExpired, m.expiredReason())
 		return
 	}
-	if m.pending(Merge{}.Key()) != nil && m.now.After(m.j.Deadline.Add(maxMergeOverstay)) {
+	if m.pending(isMerge) != nil && m.now.After(m.j.Deadline.Add(maxMergeOverstay)) {
 		m.end(StateFailed, Reason{Code: CodeMerge, Text: "the results could not be put together in time"})
 	}
 }
 
 func (m *machine) expiredReason() Reason {
-	left := 0
+	left, all := 0, 0
 	for _, sh := range m.j.Shards {
-		if !sh.decided() {
+		if sh.Input.Known != nil {
+			continue
+		}
+		if all++; !sh.decided() {
 			left++
 		}
 	}
 	r := Reason{
 		Code: CodeTimeout,
-		Text: fmt.Sprintf("%d of %d shards were not done within %s", left, len(m.j.Shards), m.j.Spec.Timeouts.Job),
+		Text: fmt.Sprintf("%d of %d shards were not done within %s", left, all, m.j.Spec.Timeouts.Job),
 		Hint: "raise timeouts.job",
 	}
 	if m.j.Reason.Code == CodeNoProvider {
@@ -54,15 +68,18 @@ func (m *machine) expiredReason() Reason {
 // lateAttempts fails what is past its deadline.
 func (m *machine) lateAttempts() {
 	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		for k := range sh.Attempts {
-			a := &sh.Attempts[k]
-			if !a.State.Live() || a.Deadline.IsZero() || !m.now.After(a.Deadline) {
-				continue
+		for k := range m.j.Shards[i].Attempts {
+			if m.j.Shards[i].Attempts[k].late(m.now) {
+				sh := m.own(uint32(i))
+				a := &sh.Attempts[k]
+				m.fail(sh, a, lateReason(a.State), true)
 			}
-			m.fail(sh, a, lateReason(a.State), true)
 		}
 	}
+}
+
+func (a *Attempt) late(now time.Time) bool {
+	return a.State.Live() && !a.Deadline.IsZero() && now.After(a.Deadline)
 }
 
 func lateReason(s AttemptState) Reason {
@@ -81,62 +98,56 @@ func lateReason(s AttemptState) Reason {
 // runs much longer than others needed. The first to commit count; who is still
 // running then is stopped and not paid.
 func (m *machine) stragglers() {
-	usual, ok := m.median()
-	if !ok || m.j.Ending != "" {
+	if len(m.x.took) == 0 || m.j.Ending != "" {
 		return
 	}
+	usual := m.x.took[len(m.x.took)/2]
 	limit := max(stragglerFactor*usual, stragglerFloor)
-	m.countBusy()
-	for i := range m.j.Shards {
-		sh := m.j.Shards[i]
-		live, _ := sh.live()
-		if sh.decided() || live != int(sh.Wanted) || sh.spent() >= m.j.Spec.MaxAttempts() {
-			continue // short of attempts, or has its copy already
-		}
-		slow := slices.ContainsFunc(sh.Attempts, func(a Attempt) bool {
-			return a.State.Busy() && m.now.Sub(a.start()) > limit
-		})
-		if !slow || m.inFlight() >= uint64(m.j.Spec.MaxInFlight) {
+	for i, sh := range m.j.Shards {
+		if m.x.bits[i]&bitUndecided == 0 || !sh.slow(m.now, limit) {
 			continue
 		}
-		if c, ok, _ := m.pick(sh, m.eligible(sh)); ok {
-			m.offer(sh, c, true)
+		live, _ := sh.live()
+		if coming, _ := sh.have(); coming != int(sh.Wanted) || live == 0 || sh.spent() >= m.j.Spec.MaxAttempts() {
+			continue // short of attempts, or has its copy already
+		}
+		if m.x.inFlight >= uint64(m.j.Spec.MaxInFlight) {
+			return
+		}
+		if o, ok, _ := m.pick(sh, m.eligible(sh)); ok {
+			m.offer(m.own(uint32(i)), o, true)
 		}
 	}
 }
 
-// median is the usual time from the start of an attempt to its commit.
-func (m *machine) median() (time.Duration, bool) {
-	var took []time.Duration
-	for _, sh := range m.j.Shards {
-		for _, a := range sh.Attempts {
-			if a.Commit.Event != (ID{}) {
-				took = append(took, a.Commit.At.Sub(a.start()))
-			}
+// slow reports whether somebody runs the shard for longer than limit.
+func (s *Shard) slow(now time.Time, limit time.Duration) bool {
+	for k := range s.Attempts {
+		if a := &s.Attempts[k]; a.State.Busy() && now.Sub(a.start()) > limit {
+			return true
 		}
 	}
-	if len(took) == 0 {
-		return 0, false
-	}
-	slices.Sort(took)
-	return took[len(took)/2], true
-}
-
-// start is when the attempt began to run, or was offered if it has not.
-func (a Attempt) start() time.Time {
-	if a.Began.IsZero() {
-		return a.Offered
-	}
-	return a.Began
+	return false
 }
 
 // resumed moves the deadlines of attempts by the time this node was away: the
 // providers went on working and could not tell anybody.
 func (m *machine) resumed() {
-	away := m.now.Sub(m.j.Updated)
-	for i := range m.j.Shards {
-		for k := range m.j.Shards[i].Attempts {
-			if a := &m.j.Shards[i].Attempts[k]; a.State.Live() && !a.Deadline.IsZero() {
+	m.due, m.opts = true, nil
+	m.postpone(m.now.Sub(m.j.Updated))
+	if !m.j.Offline.IsZero() {
+		m.j.Offline = m.now
+	}
+}
+
+func (m *machine) postpone(away time.Duration) {
+	if away <= 0 {
+		return
+	}
+	for i, sh := range m.j.Shards {
+		for k := range sh.Attempts {
+			if a := &sh.Attempts[k]; a.State.Live() && !a.Deadline.IsZero() {
+				a = &m.own(uint32(i)).Attempts[k]
 				a.Deadline = a.Deadline.Add(away)
 			}
 		}

@@ -3,35 +3,63 @@ package job
 import (
 	"fmt"
 	"slices"
-
-	"infernet.tech/infernet/payments"
 )
 
-// askCompare asks for a comparison once all wanted results of a shard are here.
-// With verify.mode none the single result is believed, and labelled so.
-func (m *machine) askCompare(sh *Shard) {
-	if sh.decided() {
+// askResult asks for a comparison once all wanted results of a shard are here. A
+// single result that nothing was drawn for is believed, and labelled so.
+func (m *machine) askResult(sh *Shard) {
+	if sh.decided() || sh.dormant() {
 		return
 	}
 	c := Compare{Shard: sh.Index, Comparator: m.j.Spec.Verify.Compare}
-	for _, a := range sh.Attempts {
+	votes, doubts := 0, 0
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
 		switch {
+		case a.Vote || (a.State == AttemptFetched && !a.Doubt):
+			votes++
 		case a.State == AttemptFetched:
-			c.Attempts, c.Roots = append(c.Attempts, a.N), append(c.Roots, a.Reveal.Root)
+			doubts++
 		case a.State.Live():
 			return
+		default:
+			continue
 		}
+		c.Attempts, c.Roots = append(c.Attempts, a.N), append(c.Roots, a.Reveal.Root)
 	}
-	if len(c.Attempts) < int(sh.Wanted) {
+	if votes < int(sh.Wanted) {
 		return
 	}
-	if m.j.Spec.Verify.Mode != VerifyQuorum && len(c.Attempts) == 1 {
-		m.accept(sh, c.Attempts, LabelClaimed)
+	if known := sh.Input.Known; known != nil {
+		c.Attempts, c.Roots = append(c.Attempts, KnownAnswer), append(c.Roots, known.Root)
+	} else if m.j.Spec.Verify.Mode == VerifyReplay {
+		m.askReplay(sh, &sh.Attempts[c.Attempts[0]])
+		return
+	} else if votes == 1 && doubts == 0 && m.j.Spec.Verify.Mode != VerifyQuorum {
+		m.believe(sh, &sh.Attempts[c.Attempts[0]])
 		return
 	}
-	if m.pending(c.Key()) == nil {
+	key := c.Key()
+	if m.pending(func(e Effect) bool { return compareOf(sh)(e) && e.Key() == key }) == nil {
 		m.emit(c)
 	}
+}
+
+// believe decides a shard for the only result there is.
+func (m *machine) believe(sh *Shard, a *Attempt) {
+	sh.Group = []uint32{a.N}
+	m.decide(sh, a, LabelClaimed)
+	if m.j.Spec.Verify.Mode == VerifyNone {
+		m.pay(sh, a, LabelClaimed)
+	} else {
+		m.hold(sh, a)
+	}
+}
+
+func (m *machine) decide(sh *Shard, a *Attempt, label string) {
+	sh.Result, sh.Size, sh.Label = a.Reveal.Root, a.Reveal.Size, label
+	sh.Disputed = false
+	m.setShard(sh, ShardVerified, label)
 }
 
 // compared decides a shard, or asks another provider when the results do not.
@@ -39,38 +67,34 @@ func (m *machine) compared(e Compared) error {
 	if uint64(e.Shard) >= uint64(len(m.j.Shards)) {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), "", "there is no such shard")
 	}
-	sh := m.j.Shards[e.Shard]
-	asked, ok := m.comparison(sh)
+	sh := m.own(e.Shard)
+	asked, ok := m.pending(compareOf(sh)).(Compare)
 	if !ok {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), string(sh.State), "no comparison was asked for")
 	}
-	if text := m.checkGroups(sh, asked, e.Groups); text != "" {
+	if text := m.checkGroups(sh, asked, e); text != "" {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), string(sh.State), text)
 	}
-	m.complete(asked.Key())
-	best, tie := biggest(e.Groups)
-	if e.Inconclusive || tie || len(best) < int(m.j.Spec.Verify.Agree) {
-		m.adjudicate(sh, e.Inconclusive)
+	m.drop(compareOf(sh))
+	if e.Inconclusive {
+		m.adjudicate(sh, CodeInconclusive)
 		return nil
 	}
-	m.accept(sh, best, LabelReplicated)
-	return nil
-}
-
-func (m *machine) comparison(sh *Shard) (Compare, bool) {
-	for _, e := range m.j.Outbox {
-		if c, ok := e.(Compare); ok && c.Shard == sh.Index {
-			return c, true
-		}
+	group, label, why := m.judge(sh, asked, e)
+	if why != "" {
+		m.adjudicate(sh, why)
+		return nil
 	}
-	return Compare{}, false
+	m.accept(sh, asked, group, e.Unsure, label)
+	return nil
 }
 
 // checkGroups refuses groups that name what was not asked, name it twice, or
 // call different bytes exactly equal.
-func (m *machine) checkGroups(sh *Shard, asked Compare, groups [][]uint32) string {
+func (m *machine) checkGroups(sh *Shard, asked Compare, e Compared) string {
 	seen := map[uint32]bool{}
-	for _, g := range groups {
+	root := func(n uint32) string { return asked.Roots[slices.Index(asked.Attempts, n)] }
+	for _, g := range append(slices.Clone(e.Groups), e.Unsure) {
 		for _, n := range g {
 			if !slices.Contains(asked.Attempts, n) {
 				return fmt.Sprintf("attempt %d was not to be compared", n)
@@ -79,7 +103,11 @@ func (m *machine) checkGroups(sh *Shard, asked Compare, groups [][]uint32) strin
 				return fmt.Sprintf("attempt %d is in two groups", n)
 			}
 			seen[n] = true
-			if asked.Comparator == CompareExact && sh.Attempts[n].Reveal.Root != sh.Attempts[g[0]].Reveal.Root {
+		}
+	}
+	for _, g := range e.Groups {
+		for _, n := range g {
+			if asked.Comparator == CompareExact && root(n) != root(g[0]) {
 				return fmt.Sprintf("attempts %d and %d differ", g[0], n)
 			}
 		}
@@ -87,72 +115,205 @@ func (m *machine) checkGroups(sh *Shard, asked Compare, groups [][]uint32) strin
 	return ""
 }
 
-// biggest returns the largest group, sorted, and whether another is as large.
-func biggest(groups [][]uint32) (best []uint32, tie bool) {
+// judge finds the group that stands and how sure that makes its result, or why
+// none does. A validator of one's own decides; else the biggest group, if it is
+// big enough. A known answer is worth two results, and never convicts alone: it
+// might itself be wrong.
+func (m *machine) judge(sh *Shard, asked Compare, e Compared) (group []uint32, label, why string) {
+	groups := slices.Clone(e.Groups)
+	for _, n := range asked.Attempts { // who is in no group stands alone
+		if !slices.Contains(e.Unsure, n) && !slices.ContainsFunc(groups, func(g []uint32) bool { return slices.Contains(g, n) }) {
+			groups = append(groups, []uint32{n})
+		}
+	}
+	best, most, tie, voters := []uint32(nil), 0, false, 0
 	for _, g := range groups {
+		weight, votes, own := m.weigh(sh, g)
+		if own {
+			return g, LabelAudited, ""
+		}
+		if votes > 0 {
+			voters++
+		}
 		switch {
-		case len(g) > len(best):
-			best, tie = g, false
-		case len(g) == len(best):
+		case weight > most:
+			best, most, tie = g, weight, false
+		case weight == most && weight > 0:
 			tie = true
 		}
 	}
-	best = slices.Clone(best)
-	slices.Sort(best)
-	return best, tie
+	_, votes, _ := m.weigh(sh, best)
+	switch {
+	case tie, votes == 0, most < m.agree(sh):
+		return nil, "", "not enough results agree"
+	case voters > 1 && !sh.hasTrusted() && m.trustedLeft(sh):
+		return nil, "", "a validator of one's own decides"
+	case votes == 1 && most == 1 && m.disagrees(sh, groups, best):
+		return nil, "", "it differs from that of one who was caught"
+	}
+	switch {
+	case slices.Contains(best, KnownAnswer):
+		return best, LabelAudited, ""
+	case votes > 1:
+		return best, LabelReplicated, ""
+	}
+	return best, LabelClaimed, ""
+}
+
+// weigh is what a group counts for, how many of it are results that count, and
+// whether a validator of one's own is among them.
+func (m *machine) weigh(sh *Shard, group []uint32) (weight, votes int, own bool) {
+	for _, n := range group {
+		if n == KnownAnswer {
+			weight += knownWeight
+			continue
+		}
+		if a := &sh.Attempts[n]; a.counts() {
+			weight, votes = weight+1, votes+1
+			own = own || a.Trusted
+		}
+	}
+	return weight, votes, own
+}
+
+// agree is how much must agree.
+func (m *machine) agree(sh *Shard) int {
+	v := m.j.Spec.Verify
+	switch {
+	case v.Mode == VerifyQuorum && sh.Input.Known == nil:
+		return int(v.Agree)
+	case sh.Wanted > 1 || sh.Input.Known != nil:
+		return max(2, int(v.Agree))
+	}
+	return 1
+}
+
+// disagrees reports whether somebody who was caught has another result than the
+// only one that counts: then that one is looked at, too.
+func (m *machine) disagrees(sh *Shard, groups [][]uint32, best []uint32) bool {
+	for _, g := range groups {
+		if len(g) > 0 && g[0] != best[0] && m.j.Spec.Verify.Mode != VerifyQuorum {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *machine) trustedLeft(sh *Shard) bool {
+	return len(m.fit(sh, func(o *option) bool { return o.trusted })) > 0
+}
+
+// hasTrusted reports whether a validator of one's own is at the shard.
+func (s *Shard) hasTrusted() bool {
+	return slices.ContainsFunc(s.Attempts, func(a Attempt) bool { return a.Trusted && a.counts() })
 }
 
 // adjudicate wants one more result, by a provider that had no part in the shard.
-func (m *machine) adjudicate(sh *Shard, inconclusive bool) {
+func (m *machine) adjudicate(sh *Shard, why string) {
 	sh.Wanted++
-	why := "not enough results agree"
-	if inconclusive {
-		why = CodeInconclusive
-	}
+	sh.Disputed = true
 	m.setShard(sh, ShardAdjudicating, why)
 }
 
 // accept decides a shard for a group of equal results. The others were wrong,
 // and their providers are of no more use to this job.
-func (m *machine) accept(sh *Shard, group []uint32, label string) {
-	first := sh.Attempts[group[0]]
-	sh.Result, sh.Size, sh.Label = first.Reveal.Root, first.Reveal.Size, label
-	m.setShard(sh, ShardVerified, label)
+func (m *machine) accept(sh *Shard, asked Compare, group, unsure []uint32, label string) {
 	var evidence []ID
-	for _, n := range group {
-		evidence = append(evidence, sh.Attempts[n].evidence()...)
+	others := uint32(len(asked.Attempts) - 1)
+	sh.Group = nil
+	for _, n := range asked.Attempts {
+		if n == KnownAnswer || !slices.Contains(group, n) {
+			continue
+		}
+		if a := &sh.Attempts[n]; a.counts() {
+			sh.Group = append(sh.Group, n)
+			evidence = append(evidence, a.evidence()...)
+		}
 	}
+	m.decide(sh, &sh.Attempts[sh.Group[0]], label)
+	if sh.Input.Known != nil && !slices.Contains(group, KnownAnswer) {
+		sh.Reason = Reason{Code: CodeCanaryWrong, Text: "independent providers agree on another answer than the known one"}
+	}
+	var wrong []*Attempt
 	for k := range sh.Attempts {
 		a := &sh.Attempts[k]
+		compared := slices.Contains(asked.Attempts, a.N)
+		if compared {
+			a.Audits += others
+		}
 		switch {
-		case slices.Contains(group, a.N):
-			m.set(sh, a, AttemptOK, label)
-			m.settle(sh, a, VerdictOK, label, a.Amount, a.evidence())
-		case a.State == AttemptFetched:
-			m.mismatch(sh, a, group, evidence)
+		case compared && slices.Contains(group, a.N):
+			m.right(sh, a, label)
+		case compared && slices.Contains(unsure, a.N):
+			m.unsure(sh, a)
+		case compared:
+			m.wrong(sh, a, len(sh.Group), evidence)
+			wrong = append(wrong, a)
 		case a.State.Live():
 			m.cancel(sh, a, Reason{Code: CodeSuperseded, Text: "the shard was decided without it"})
 		}
 	}
+	for _, a := range wrong {
+		m.catch(a.Provider, CodeMismatch)
+	}
 }
 
-func (m *machine) mismatch(sh *Shard, a *Attempt, group []uint32, evidence []ID) {
-	m.set(sh, a, AttemptBad, CodeMismatch)
-	a.Fault = true
+// right pays a result that stands, unless it was paid for already.
+func (m *machine) right(sh *Shard, a *Attempt, label string) {
+	voted, counted := a.Vote, a.counts()
+	a.Vote = false
+	if counted && a.Audits > 0 && label != LabelClaimed {
+		m.proved(a)
+	}
+	switch {
+	case voted:
+	case a.Doubt || a.Flat || label != LabelClaimed || m.j.Spec.Verify.Mode == VerifyQuorum:
+		a.Doubt = false
+		m.pay(sh, a, label)
+	default:
+		m.hold(sh, a)
+	}
+	if s := m.known(a.Provider); counted && a.Trusted && s != nil {
+		m.spotted(sh)
+	}
+}
+
+// unsure ends an attempt that can neither be called right nor wrong: nobody is
+// blamed. A validator is paid all the same, others are not.
+func (m *machine) unsure(sh *Shard, a *Attempt) {
+	if a.Vote {
+		a.Vote = false
+		return
+	}
+	if a.State != AttemptFetched {
+		return
+	}
+	if a.Flat {
+		m.pay(sh, a, LabelClaimed)
+		return
+	}
+	a.Reason = Reason{Code: CodeInconclusive, Text: "its result can neither be called right nor wrong"}
+	a.Blame = BlameInconclusive
+	m.set(sh, a, AttemptLost, CodeInconclusive)
+	m.settle(sh, a, VerdictInconclusive, "", none(a), a.evidence())
+}
+
+// wrong ends an attempt outside the agreeing group. One that was paid for in an
+// earlier verdict keeps its receipt; what is kept of it now is the evidence.
+func (m *machine) wrong(sh *Shard, a *Attempt, others int, evidence []ID) {
+	a.Fault, a.Blame = true, BlameProvider
 	a.Reason = Reason{
 		Code: CodeMismatch,
-		Text: fmt.Sprintf("its result differs from that of %d other providers", len(group)),
+		Text: fmt.Sprintf("its result differs from that of %d other providers", others),
+	}
+	if a.Vote {
+		a.Vote, a.Doubt = false, true
+	} else {
+		a.Doubt = false
+		m.set(sh, a, AttemptBad, CodeMismatch)
+		m.settle(sh, a, VerdictBad, "", none(a), append(a.evidence(), evidence...))
 	}
 	s := m.standing(a.Provider)
 	s.Faults++
 	s.LastFault = m.now
-	m.settle(sh, a, VerdictBad, "", payments.Amount{Unit: a.Amount.Unit}, append(a.evidence(), evidence...))
-	m.exclude(a.Provider, CodeMismatch)
-}
-
-func (m *machine) settle(sh *Shard, a *Attempt, verdict, label string, amount payments.Amount, evidence []ID) {
-	m.emit(Settle{
-		Shard: sh.Index, Attempt: a.N, Provider: a.Provider, Verdict: verdict, Label: label,
-		Amount: amount, Reason: a.Reason, Evidence: evidence,
-	})
 }
