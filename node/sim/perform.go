@@ -147,7 +147,7 @@ func (w *world) dispatch(r *run, e job.Dispatch) {
 		w.conspire(r, a, e)
 		p.answered++
 		return w.step(r, job.Committed{
-			Shard: e.Shard, Attempt: e.Attempt, Event: w.id(), C: a.commit(r.j.ID, e.Shard, e.Attempt),
+			Shard: e.Shard, Attempt: e.Attempt, Event: w.id(), C: a.commit(r.j.ID, e.Shard, e.Wire),
 			Size: a.size, Units: e.Input.Units, Now: w.now,
 		})
 	})
