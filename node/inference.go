@@ -3,14 +3,12 @@ package node
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/openai"
-	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
 )
 
@@ -85,22 +83,10 @@ func (b inferenceBackend) Leases(context.Context) ([]api.Lease, error) {
 
 // LeaseReceipts implements api.Inference.
 func (b inferenceBackend) LeaseReceipts(_ context.Context, id string) ([]api.Receipt, error) {
-	var found []wire.ID
-	for _, l := range b.n.router.Leases() {
-		if strings.HasPrefix(l.Lease.String(), id) {
-			found = append(found, l.Lease)
-		}
-	}
-	if len(found) > 1 {
-		return nil, api.Errorf(api.CodeBadRequest, "give more of it", "%d leases begin with %.64q", len(found), id)
-	}
-	if len(found) == 1 {
-		return b.n.receipts(found[0])
-	}
 	// A provider keeps receipts by the lease's whole name.
-	var whole wire.ID
-	if err := whole.UnmarshalText([]byte(id)); err != nil {
-		return nil, api.Errorf(api.CodeNotFound, "infernet lease list shows the leases of this node", "no lease %.64q", id)
+	whole, err := b.leaseID(id)
+	if err != nil {
+		return nil, err
 	}
 	out, err := b.n.receipts(whole)
 	if err == nil && len(out) == 0 {

@@ -45,7 +45,8 @@ here cost; PAID follows it window by window, seconds after the last request.`,
 				}
 				return a.emit(rs, func() { a.showReceipts(rs) })
 			},
-		})
+		},
+		leaseAuditsCmd(a), leaseEvidenceCmd(a))
 }
 
 func (a *app) showLeases(all []api.Lease) {

@@ -95,3 +95,25 @@ func (n *scriptedNode) Profile(_ context.Context, ref string) (api.Profile, erro
 func (n *scriptedNode) AddProfile(context.Context, []byte) (api.Profile, error) {
 	return scriptedProfile, nil
 }
+
+func (n *scriptedNode) Leases(context.Context) ([]api.Lease, error) {
+	return []api.Lease{{ID: strings.Repeat("1a", 32), Provider: otherNpub, Model: "bafkmodel", State: "disputed", Unit: "credits",
+		Reason: "two auditors found another model"}}, nil
+}
+
+func (n *scriptedNode) LeaseReceipts(context.Context, string) ([]api.Receipt, error) { return nil, nil }
+
+func (n *scriptedNode) LeaseEvidence(_ context.Context, id string) (api.LeaseEvidence, error) {
+	if id != "1a1a" {
+		return api.LeaseEvidence{}, api.Errorf(api.CodeNotFound, "infernet lease list tells how leases ended", "nothing was found about the provider of the lease %.64q", id)
+	}
+	return api.LeaseEvidence{
+		Lease: strings.Repeat("1a", 32), Provider: otherNpub, Model: "bafkmodel", At: time.Unix(1_800_000_000, 0), Answers: 3,
+		Findings: []api.LeaseFinding{{By: []string{someNpub}, Answer: "mismatch", Why: "40 of 60 tokens are not its own " + evilText}},
+		Proof:    api.Raw(`{"text":"\u009b2J"}`),
+	}, nil
+}
+
+func (n *scriptedNode) Audits(context.Context) (api.Audits, error) {
+	return api.Audits{Drawn: 30, Replayed: 25, Tokens: 4000, Passed: 22, Suspected: 1, Confirmed: 1, Inconclusive: 2, Dropped: 5, Spent: 7, Unit: "credits"}, nil
+}

@@ -28,6 +28,11 @@ type Inference interface {
 	// LeaseReceipts returns the receipts of a lease's windows, whichever side
 	// of it this node was. Ids of leases that it pays for may be shortened.
 	LeaseReceipts(ctx context.Context, id string) ([]Receipt, error)
+	// LeaseEvidence returns what was found about the provider of a lease;
+	// CodeNotFound when nothing was.
+	LeaseEvidence(ctx context.Context, id string) (LeaseEvidence, error)
+	// Audits tells what the replays of answers came to since the start.
+	Audits(ctx context.Context) (Audits, error)
 }
 
 // Face speaks to the clients of other programs in their own languages, behind

@@ -36,6 +36,16 @@ func (c *Client) LeaseReceipts(ctx context.Context, id string) (out []Receipt, e
 	return out, c.get(ctx, "/api/leases/"+url.PathEscape(id)+"/receipts", &out)
 }
 
+// LeaseEvidence returns what was found about the provider of a lease.
+func (c *Client) LeaseEvidence(ctx context.Context, id string) (out LeaseEvidence, err error) {
+	return out, c.get(ctx, "/api/leases/"+url.PathEscape(id)+"/evidence", &out)
+}
+
+// Audits tells what the replays of answers came to since the node's start.
+func (c *Client) Audits(ctx context.Context) (out Audits, err error) {
+	return out, c.get(ctx, "/api/audits", &out)
+}
+
 // RotateToken makes the node take a new token and forget the old one. This
 // client goes on with the old one, so it is of no use any more.
 func (c *Client) RotateToken(ctx context.Context) (out File, err error) {

@@ -30,7 +30,8 @@
 //	GET  jobs/ID/bundles   GET  jobs/ID/evidence/SHARD
 //	GET  profiles          POST profiles           GET  profiles/CID
 //	GET  balance           GET  payments           GET  leases
-//	GET  leases/ID/receipts  POST bench
+//	GET  leases/ID/receipts  GET leases/ID/evidence  GET audits
+//	POST bench
 //	POST token/rotate
 //
 // A node with a Face (package node/openai) also serves OpenAI's and Ollama's

@@ -71,6 +71,18 @@ func (s *Server) inferenceRoutes(mux *http.ServeMux) {
 		}
 		return s.b.Inference.LeaseReceipts(r.Context(), r.PathValue("id"))
 	}))
+	mux.HandleFunc("GET /api/leases/{id}/evidence", answer(func(r *http.Request) (LeaseEvidence, error) {
+		if s.b.Inference == nil {
+			return LeaseEvidence{}, Errorf(CodeNotReady, "", "this node leases nothing")
+		}
+		return s.b.Inference.LeaseEvidence(r.Context(), r.PathValue("id"))
+	}))
+	mux.HandleFunc("GET /api/audits", answer(func(r *http.Request) (Audits, error) {
+		if s.b.Inference == nil {
+			return Audits{}, Errorf(CodeNotReady, "", "this node leases nothing")
+		}
+		return s.b.Inference.Audits(r.Context())
+	}))
 	mux.HandleFunc("POST /api/token/rotate", answer(func(*http.Request) (File, error) {
 		return s.rotate()
 	}))
