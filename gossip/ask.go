@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -23,7 +24,7 @@ type asking struct {
 	peer  identity.PubKey
 	view  *view
 	stats SyncStats
-	have  [][32]byte // what the peer lacks, the newest first
+	have  [][32]byte // what the peer lacks
 	need  [][32]byte // what it has
 }
 
@@ -35,10 +36,6 @@ func (a *asking) run() error {
 	if len(a.have)+len(a.need) == 0 {
 		return nil
 	}
-	// The newest first: what has been replaced is then seen to be, and the rest
-	// comes with the next session.
-	slices.Reverse(a.have)
-	slices.Reverse(a.need)
 	if err := a.request(); err != nil {
 		return err
 	}
@@ -54,9 +51,10 @@ func (a *asking) run() error {
 	return err
 }
 
-// compare finds the difference, a question and an answer at a time.
+// compare finds the difference, the newest first, a question and an answer at a
+// time, until there is as much as the session can carry.
 func (a *asking) compare() error {
-	size := min(maxBody, int(a.limit/8))
+	size, room := min(maxBody, int(a.limit/8)), a.left()/roomFor
 	known := make(map[[32]byte]struct{})
 	fresh := func(ids [][32]byte) (out [][32]byte) {
 		for _, id := range ids { // a peer may name one twice
@@ -68,7 +66,7 @@ func (a *asking) compare() error {
 		return out
 	}
 	for msg := a.view.vector.Start(); msg != nil; {
-		if a.stats.Rounds >= maxRounds || a.left() < int(a.limit/2) {
+		if a.stats.Rounds >= maxRounds || a.left() < int(a.limit/2) || len(a.need) >= room || len(a.have) >= 4*room {
 			a.stats.Limited = true
 			return nil
 		}
@@ -90,7 +88,7 @@ func (a *asking) compare() error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
-		a.have, a.need = append(a.have, fresh(d.Have)...), append(a.need, fresh(d.Need)...)
+		a.have, a.need = append(a.have, fresh(d.Have)...), append(a.need, a.g.refusals.without(fresh(d.Need))...)
 		msg = next
 	}
 	return nil
@@ -100,6 +98,10 @@ func (a *asking) compare() error {
 func (a *asking) request() error {
 	room := a.left() / roomFor
 	a.stats.Limited = a.stats.Limited || len(a.need) > room || len(a.have) > room
+	if len(a.have) > room {
+		// What a peer never wants must not keep the rest from being offered.
+		rand.Shuffle(len(a.have), func(i, j int) { a.have[i], a.have[j] = a.have[j], a.have[i] })
+	}
 	a.need, a.have = a.need[:min(len(a.need), room)], a.have[:min(len(a.have), room)]
 	for ids := range slices.Chunk(a.need, maxBody/32) {
 		body := make([]byte, 0, 32*len(ids))
@@ -115,6 +117,7 @@ func (a *asking) request() error {
 		for _, id := range ids {
 			e := a.view.entries[id]
 			body = binary.BigEndian.AppendUint64(append(body, e.slot[:]...), uint64(e.at))
+			body = append(body, id[:8]...)
 		}
 		if err := a.send(frameOffer, body); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 const (
 	frameRecon = 1 // a message of negentropy
 	frameAsk   = 2 // ids of documents wanted, 32 bytes each
-	frameOffer = 3 // documents the other lacks: slot and date, 16 bytes each
+	frameOffer = 3 // documents the other lacks: 24 bytes each
 	frameDoc   = 4 // a document
 	frameWant  = 5 // which of the offers are wanted: a bit each, the lowest first
 	frameEnd   = 6 // one byte: 1 when a limit left something unsaid, else 0

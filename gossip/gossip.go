@@ -26,6 +26,7 @@ type Gossip struct {
 	ready chan struct{}
 
 	limits    *limits
+	refusals  refusals
 	standings atomic.Pointer[map[peer.ID]float64]
 	scores    atomic.Pointer[map[peer.ID]float64]
 	stats     counters

@@ -35,7 +35,7 @@ func (g *Gossip) join(ctx context.Context, lp host.Host) (*mesh, error) {
 	m := &mesh{ps: ps, topics: make(map[wire.Kind]*pubsub.Topic)}
 	for _, t := range topics() {
 		name := t.on(g.host.Network())
-		if err := ps.RegisterTopicValidator(name, g.validator(t), pubsub.WithValidatorConcurrency(32)); err != nil {
+		if err := ps.RegisterTopicValidator(name, g.validator(t), pubsub.WithValidatorConcurrency(256)); err != nil {
 			return nil, fmt.Errorf("topic %s: %w", name, err)
 		}
 		joined, err := ps.Join(name)

@@ -36,6 +36,7 @@ type node struct {
 	host *p2p.Host
 	key  *identity.Key
 	set  *gossiptest.Set
+	used *usage
 	n    int
 	stop func() // of the gossip
 	quit func() // of all
@@ -106,9 +107,9 @@ func runs(t *testing.T, f func(context.Context) error, ready <-chan struct{}) fu
 // add starts a node and connects it to some of those that are there.
 func (w *network) add(t *testing.T, cfg gossip.Config, docs ...wire.Event) *node {
 	t.Helper()
-	n := &node{n: len(w.nodes), set: &gossiptest.Set{}}
+	n := &node{n: len(w.nodes), set: &gossiptest.Set{}, used: &usage{}}
 	var stopHost func()
-	n.host, n.key, stopHost = w.startHost(t, n.n, nil)
+	n.host, n.key, stopHost = w.startHost(t, n.n, nil, libp2p.BandwidthReporter(n.used))
 	for _, d := range docs {
 		if _, err := n.set.Add(d.Bytes(), n.host.ID()); err != nil {
 			t.Fatal(err)
@@ -183,7 +184,7 @@ func TestDocumentsReachEverybody(t *testing.T) {
 		for range 12 {
 			w.add(t, cfg)
 		}
-		pass(10 * time.Second)
+		pass(40 * time.Second) // the sessions of the start are over
 		var docs []wire.Event
 		for _, n := range w.nodes {
 			docs = append(docs, n.publish(t))

@@ -65,12 +65,13 @@ func privateNets() (nets []*net.IPNet) {
 	return nets
 }
 
-// meshParams keep announcements few: each document is announced to Dlazy peers
-// outside the mesh, not to a share of all.
+// meshParams keep copies and announcements few: whoever has a document says so
+// to its mesh, and twice to a few peers outside of it, not to a share of all.
 func meshParams() pubsub.GossipSubParams {
 	p := pubsub.DefaultGossipSubParams()
-	p.D, p.Dlo, p.Dhi, p.Dscore, p.Dout, p.Dlazy = 6, 5, 12, 4, 2, 6
-	p.GossipFactor = 0
+	p.D, p.Dlo, p.Dhi, p.Dscore, p.Dout, p.Dlazy = 6, 5, 12, 4, 2, 3
+	p.GossipFactor, p.HistoryGossip = 0, 2
+	p.IDontWantMessageThreshold = 512
 	p.MaxIHaveLength, p.MaxIHaveMessages = 1000, 10
 	p.MaxIDontWantLength, p.MaxIDontWantMessages = 100, 200
 	p.PrunePeers, p.Connectors = 0, 1 // no peers are taken from strangers

@@ -11,7 +11,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 )
 
-const offerLen = 16
+const offerLen = 24
 
 // serving is the side of a session that is asked.
 type serving struct {
@@ -50,11 +50,18 @@ func (s *serving) run() error {
 	}
 }
 
+// offer is a document that the peer has and this node lacks.
+type offer struct {
+	slot  slot
+	at    int64
+	short shortID
+}
+
 // question is one turn of the peer's: either recon, or the rest.
 type question struct {
 	recon  []byte
 	asks   [][32]byte
-	offers []entry
+	offers []offer
 }
 
 func (q *question) read(kind byte, body []byte) error {
@@ -71,7 +78,7 @@ func (q *question) read(kind byte, body []byte) error {
 	case kind == frameOffer && len(body)%offerLen == 0:
 		for o := range slices.Chunk(body, offerLen) {
 			at := binary.BigEndian.Uint64(o[8:]) & math.MaxInt64
-			q.offers = append(q.offers, entry{slot: slot(o[:8]), at: int64(at)})
+			q.offers = append(q.offers, offer{slot: slot(o[:8]), at: int64(at), short: shortID(o[16:])})
 		}
 	default:
 		return unexpected(kind)
@@ -141,11 +148,13 @@ func (s *serving) answer(q question) error {
 	return nil
 }
 
-// wanted marks the offers that nothing here replaces, and counts them.
-func (s *serving) wanted(offers []entry) (bits []byte, n int) {
+// wanted marks the offers that nothing here replaces and that were not refused
+// before, and counts them.
+func (s *serving) wanted(offers []offer) (bits []byte, n int) {
 	bits = make([]byte, (len(offers)+7)/8)
 	for i, o := range offers {
-		if at, held := s.view.newest[o.slot]; o.slot == (slot{}) || !held || o.at >= at {
+		at, held := s.view.newest[o.slot]
+		if (!held || o.at >= at) && !s.g.refusals.has(o.short) {
 			bits[i/8] |= 1 << (i % 8)
 			n++
 		}

@@ -216,6 +216,37 @@ func TestHalvesAgree(t *testing.T) {
 	})
 }
 
+// What a set refuses is not sent to it again and again, and does not keep
+// anything else from arriving.
+func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	a, b := newPart(t, 0, digests(t, 0, 400, now, 700)...), newPart(t, 1)
+	unwanted := map[identity.PubKey]bool{}
+	for n := range 300 {
+		unwanted[gossiptest.Key(t, n).PubKey()] = true
+	}
+	b.set.Refuse = func(e wire.Event) bool { return unwanted[e.PubKey] }
+	var sent []uint64
+	for n := 0; n < 30 && b.set.Len() < 100; n++ {
+		s := sync(t, a, b, gossip.MaxRelayed)
+		sent = append(sent, s.Sent)
+	}
+	if b.set.Len() != 100 {
+		t.Errorf("%d of the 100 documents wanted arrived", b.set.Len())
+	}
+	for range 30 {
+		sync(t, a, b, gossip.MaxRelayed)
+		sync(t, b, a, gossip.MaxRelayed)
+	}
+	if s := sync(t, a, b, gossip.MaxRelayed); s.Given > 0 || s.New > 0 {
+		t.Errorf("refused documents travel for ever: %+v after %v", s, sent)
+	}
+	if s := sync(t, b, a, gossip.MaxRelayed); s.Given > 0 || s.Received > 20_000 {
+		t.Errorf("refused documents are asked for again: %+v", s)
+	}
+}
+
 func frame(kind byte, body ...byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{kind}, uint16(len(body))), body...)
 }
@@ -256,7 +287,7 @@ func TestHostileFrames(t *testing.T) {
 		"recon after ask":     {append(frame(2), recon...), nil},
 		"document first":      {append(doc, end...), append(doc, end...)},
 		"unasked document":    {bytes.Join([][]byte{frame(2), end, doc, end}, nil), bytes.Join([][]byte{recon, end, doc, end}, nil)},
-		"forged document":     {bytes.Join([][]byte{frame(3, make([]byte, 16)...), end, forged, end}, nil), bytes.Join([][]byte{wants, end, forged, end}, nil)},
+		"forged document":     {bytes.Join([][]byte{frame(3, make([]byte, 24)...), end, forged, end}, nil), bytes.Join([][]byte{wants, end, forged, end}, nil)},
 		"offers unanswered":   {nil, bytes.Join([][]byte{recon, end, end}, nil)},
 		"answer of any width": {nil, bytes.Join([][]byte{recon, end, frame(5, 1), end}, nil)},
 	} {
@@ -305,7 +336,7 @@ func FuzzSession(f *testing.F) {
 	end := frame(6, 0)
 	d := frame(4, docs[38].Bytes()...)
 	f.Add(append(frame(1, 0x61, 0, 0, 2, 0), end...))
-	f.Add(bytes.Join([][]byte{frame(2, docs[1].ID[:]...), frame(3, make([]byte, 16)...), end, d, end}, nil))
+	f.Add(bytes.Join([][]byte{frame(2, docs[1].ID[:]...), frame(3, make([]byte, 24)...), end, d, end}, nil))
 	f.Add(bytes.Join([][]byte{frame(1, append([]byte{0x61, 0, 0, 2, 1}, docs[38].ID[:]...)...), end, d, frame(5, 0, 0, 0, 0, 0), end, end}, nil))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer

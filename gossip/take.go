@@ -27,12 +27,14 @@ func claims(raw []byte) (envelope, error) {
 func (g *Gossip) take(from identity.PubKey, e envelope, raw []byte, stats *SyncStats) error {
 	now := time.Now()
 	if e.at > now.Add(MaxAhead).Unix() {
+		g.refusals.add(e.id, now)
 		return nil // its author's clock or ours: the sender is not to blame
 	}
 	raw = slices.Clone(raw)
 	fresh, err := g.add(raw, from)
 	switch {
 	case errors.Is(err, ErrIgnore):
+		g.refusals.add(e.id, now)
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrProtocol, err)

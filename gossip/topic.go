@@ -13,11 +13,14 @@ type topic struct {
 	// apart is how long after one document of an author the next is passed on. What
 	// comes sooner waits for sync.
 	apart time.Duration
+	// hold is for how long a document is kept before it is passed on, and twice
+	// that at most: in it the peers that have it say so, and need not be sent it.
+	hold time.Duration
 }
 
 func topics() []topic {
 	return []topic{
-		{name: "rep/1", kind: wire.KindDigest, apart: 20 * time.Hour},
+		{name: "rep/1", kind: wire.KindDigest, apart: 20 * time.Hour, hold: 200 * time.Millisecond},
 		{name: "fraud/1", kind: wire.KindFraudProof, apart: time.Hour},
 	}
 }

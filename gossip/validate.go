@@ -3,6 +3,7 @@ package gossip
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -19,7 +20,7 @@ const badDocument = 20
 // rate, and only then, in the set, the signature. What honest clocks or an
 // honest set may see in two ways is ignored; the rest is refused and blamed.
 func (g *Gossip) validator(t topic) pubsub.ValidatorEx {
-	return func(_ context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+	return func(ctx context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
 		p, err := identity.FromPeerID(from)
 		if p == g.host.ID() {
 			return pubsub.ValidationAccept // send has seen to it
@@ -32,12 +33,26 @@ func (g *Gossip) validator(t topic) pubsub.ValidatorEx {
 		switch result {
 		case pubsub.ValidationAccept:
 			g.stats.accepted.Add(1)
+			hold(ctx, t.hold)
 		case pubsub.ValidationReject:
 			g.stats.refused.Add(1)
 		default:
 			g.stats.ignored.Add(1)
 		}
 		return result
+	}
+}
+
+// hold waits for d to twice d, or until ctx ends.
+func hold(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	wait := time.NewTimer(d + rand.N(d))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
 	}
 }
 

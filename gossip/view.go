@@ -10,6 +10,11 @@ import (
 // and leave it by other ways than gossip.
 const viewAge = 2 * time.Second
 
+// mirrored less a date is what stands for the date in reconciliation, so that the
+// newest comes first: a session that ends early has told what matters, and much
+// of the old is replaced meanwhile.
+const mirrored = 1 << 40
+
 // view is the set as of one moment, in order for reconciliation.
 type view struct {
 	vector  *negentropy.Vector
@@ -32,8 +37,12 @@ func (g *Gossip) look() *view {
 	if v != nil && v.at.After(now.Add(-viewAge)) {
 		return v
 	}
+	items := g.set.Items()
+	for i := range items {
+		items[i].At = mirrored - items[i].At
+	}
 	fresh := &view{
-		vector:  negentropy.NewVector(g.set.Items()),
+		vector:  negentropy.NewVector(items),
 		newest:  make(map[slot]int64),
 		at:      now,
 		entries: make(map[[32]byte]entry),
@@ -44,7 +53,7 @@ func (g *Gossip) look() *view {
 			e, ok = v.entries[it.ID] // a document never changes
 		}
 		if !ok {
-			e = g.entry(it)
+			e = g.entry(it.ID, mirrored-it.At)
 		}
 		fresh.entries[it.ID] = e
 		if e.slot != (slot{}) {
@@ -57,16 +66,16 @@ func (g *Gossip) look() *view {
 	return fresh
 }
 
-func (g *Gossip) entry(it Item) entry {
-	raw, ok := g.set.Get(it.ID)
+func (g *Gossip) entry(id [32]byte, at int64) entry {
+	raw, ok := g.set.Get(id)
 	if !ok {
-		return entry{at: it.At}
+		return entry{at: at}
 	}
 	head, err := peek(raw)
 	if err != nil {
-		return entry{at: it.At}
+		return entry{at: at}
 	}
-	return entry{slot: head.slot(), author: head.authorSlot(), at: it.At}
+	return entry{slot: head.slot(), author: head.authorSlot(), at: at}
 }
 
 // changed makes the next look a new one.

@@ -27,6 +27,9 @@ const (
 // Set keeps documents in memory and checks their signatures. The zero value is
 // empty and ready.
 type Set struct {
+	// Refuse, when set, tells which documents the set does not want.
+	Refuse func(wire.Event) bool
+
 	mu     sync.Mutex
 	docs   map[[32]byte]doc
 	newest map[identity.PubKey]wire.Event
@@ -96,6 +99,9 @@ func (s *Set) Add(raw []byte, _ identity.PubKey) (bool, error) {
 	}
 	if e.CreatedAt > time.Now().Add(gossip.MaxAhead).Unix() {
 		return false, fmt.Errorf("%w: from the future", gossip.ErrIgnore)
+	}
+	if s.Refuse != nil && s.Refuse(e) {
+		return false, fmt.Errorf("%w: refused", gossip.ErrIgnore)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
