@@ -26,7 +26,7 @@ func dear() func(*nodetest.Member) { return nodetest.Priced(1_000_000, 3_000_000
 // at who serves what.
 func soon() func(*nodetest.Member) {
 	c := infer.Default()
-	c.PayIdle = 50 * time.Millisecond
+	c.PayIdle, c.Audits.Wait = 50*time.Millisecond, time.Second
 	c.SearchEvery, c.QuoteEvery = 200*time.Millisecond, 200*time.Millisecond
 	return nodetest.With(node.WithInference(c))
 }

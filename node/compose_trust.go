@@ -26,6 +26,8 @@ const (
 	// keptReceipts is for how long receipts are kept: after six half-lives they
 	// weigh next to nothing.
 	keptReceipts = 180 * 24 * time.Hour
+	// waitingProofs is how many proofs wait to be told; more come by sync.
+	waitingProofs = 16
 )
 
 // composeTrust builds what this node knows of others and how it hears of them.
@@ -36,6 +38,7 @@ func (n *Node) composeTrust() (err error) {
 	}
 	n.book = n.trust.Ledger()
 	n.profiles = profiles{lib: n.lib, names: store.Prefix(n.db, "profiles/")}
+	n.proofs = make(chan wire.Event, waitingProofs)
 	c := gossip.Default()
 	c.Standing, c.Trusted = n.standing, n.trusted
 	n.gossip, err = gossip.New(c, n.host, opinions{n}, n.log.With("in", "gossip"))
@@ -58,12 +61,12 @@ func (n *Node) gossipDetail() string {
 
 // standing is what gossip asks of the book about a peer.
 func (n *Node) standing(p identity.PubKey) (score float64, fraud bool) {
-	s, err := n.trust.Standing(time.Now(), p, reputation.App{}, "")
+	x, err := n.trust.Explain(time.Now(), p)
 	if err != nil {
 		n.log.Warn("read the ledger", "err", err)
 		return 0, false
 	}
-	return s.Score, s.Suspect && s.Score == 0 // bad news alone takes no score away
+	return x.Score, x.Fraud
 }
 
 // trusted lists those whose word is asked for first.
@@ -72,12 +75,16 @@ func (n *Node) trusted() []identity.PubKey { return n.cfg.Trust.validators() }
 // speak publishes this node's opinions once a day and forgets what is past its
 // time, its own and others'.
 func (n *Node) speak(ctx context.Context) error {
-	wait := firstOpinion
+	next := time.NewTimer(firstOpinion)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wait):
+		case ev := <-n.proofs:
+			n.publish(ctx, ev)
+			continue
+		case <-next.C:
 		}
 		now := time.Now()
 		if err := n.tidy(now); err != nil {
@@ -86,7 +93,13 @@ func (n *Node) speak(ctx context.Context) error {
 		if err := n.opine(ctx, now); err != nil {
 			n.log.Warn("opinions not told", "err", err)
 		}
-		wait = opinionEvery - opinionJitter/2 + drawn(opinionJitter)
+		next.Reset(opinionEvery - opinionJitter/2 + drawn(opinionJitter))
+	}
+}
+
+func (n *Node) publish(ctx context.Context, ev wire.Event) {
+	if err := n.gossip.Publish(ctx, ev); err != nil {
+		n.log.Warn("document not published", "kind", ev.Kind, "err", err)
 	}
 }
 
@@ -111,11 +124,43 @@ func (n *Node) opine(ctx context.Context, now time.Time) error {
 	if peers, err := n.book.Peers(); err != nil || len(peers) == 0 {
 		return err
 	}
+	forks, err := n.trust.Accuse(n.key, now)
+	for _, ev := range forks {
+		n.publish(ctx, ev)
+	}
+	if err != nil {
+		return err
+	}
 	digest, err := n.trust.Opinions().Own(n.key, n.cfg.Network, now)
 	if err != nil {
 		return err
 	}
 	return n.gossip.Publish(ctx, digest)
+}
+
+// proof tells everybody what documents prove of a peer. It is made in the midst
+// of a conversation, which does not wait for it.
+func (n *Node) proof(p wire.FraudProof) {
+	ev, err := n.trust.Report(n.key, p, time.Now())
+	switch {
+	case errors.Is(err, reputation.ErrStale): // known already
+		return
+	case err != nil:
+		n.log.Error("proof of fraud not kept", "subject", p.Subject.Short(), "fault", p.Fault, "err", err)
+		return
+	}
+	n.log.Warn("fraud proven", "subject", p.Subject.String(), "fault", p.Fault, "proof", ev.ID)
+	select {
+	case n.proofs <- ev:
+	default: // others learn of it by the next sync
+	}
+}
+
+// betrayed is told of the documents by which a client breaks its word.
+func (n *Node) betrayed(fault string, docs ...wire.Event) {
+	if len(docs) > 0 {
+		n.proof(wire.FraudProof{Subject: docs[0].PubKey, Fault: fault, Docs: docs})
+	}
 }
 
 // opinions is the replicated set as gossip sees it.

@@ -81,7 +81,7 @@ func DefaultConfig(home string) Config {
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
 		Content:     ContentConfig{Mirror: MirrorAddr},
-		Trust:       TrustConfig{ValidatorPrice: DefaultValidatorPrice},
+		Trust:       TrustConfig{ValidatorPrice: DefaultValidatorPrice, AuditAnswers: true},
 		Provider: ProviderConfig{
 			Price: 1, Slots: max(1, runtime.NumCPU()),
 			// Reading is a third of writing's price: prompts are read many tokens at a time.

@@ -12,6 +12,9 @@ import (
 type TrustConfig struct {
 	Validators     []string // npubs of validators that this node trusts: they decide disputes
 	ValidatorPrice uint64   // credits for one verdict of this node, whatever it is; with the validator role
+	// AuditAnswers has a share of the answers to this node's own prompts
+	// replayed by another provider, who then has read them too.
+	AuditAnswers bool
 }
 
 // OperatorPath is the file of the signed binding, the JSON of an event, that

@@ -20,7 +20,12 @@ func (n *Node) composeInference() (err error) {
 		return err
 	}
 	n.vocab = newVocabularies(n.lib, n.holders, n.log.With("in", "tokens"))
+	var audits infer.Trust // nil: none
+	if n.cfg.Trust.AuditAnswers {
+		audits = n.trust
+	}
 	n.router, err = infer.New(n.inference, infer.Deps{
+		Trust: audits, LocalImage: n.localImage, Apart: n.agg.Apart,
 		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
 		Rail: n.rail, Ledger: n.book, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
 		Alias: n.alias, Penalise: n.host.Penalise, Log: n.log.With("in", "infer"), Now: time.Now,
@@ -50,6 +55,16 @@ func (n *Node) localModels() []infer.ModelInfo {
 		})
 	}
 	return out
+}
+
+// localImage is the engine behind local.
+func (n *Node) localImage(model string) string {
+	for _, m := range n.serves.Serves() {
+		if m.CID == model || strings.EqualFold(m.Name, model) {
+			return m.Image
+		}
+	}
+	return ""
 }
 
 // alias is what this node's owner calls a model.

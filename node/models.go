@@ -32,7 +32,7 @@ func (n *Node) composeModels(running ...<-chan struct{}) ([]unit, error) {
 	conf := serving.Default()
 	conf.Class = exec.Host().Class()
 	s, err := serving.New(conf, serving.Deps{
-		Key: n.key, Store: store.Prefix(n.db, "serving/"), Rail: n.rail, Ledger: n.book, Pool: warm,
+		Key: n.key, Store: store.Prefix(n.db, "serving/"), Rail: n.rail, Ledger: n.book, Pool: warm, Betrayed: n.betrayed,
 		Log: n.log.With("in", "serving"), Now: time.Now,
 	})
 	if err != nil {

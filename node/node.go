@@ -55,6 +55,7 @@ type Node struct {
 	trust    *reputation.Book // what is known of others
 	gossip   *gossip.Gossip   // and how it is heard
 	profiles profiles         // thresholds of comparators
+	proofs   chan wire.Event  // of fraud, to be told
 
 	whoHas  *holders.Service  // who has which content
 	deliver *delivery.Service // what moved of it, and for how much

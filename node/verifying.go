@@ -2,11 +2,16 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/node/compare"
+	"infernet.tech/infernet/node/compare/container"
+	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
@@ -76,7 +81,22 @@ func (r replayer) Replay(ctx context.Context, j job.Job, shard job.Shard, result
 	return how.ReplayJob(ctx, j, shard, result, not)
 }
 
-// containerComparator is the comparator of a job's own image.
-func (n *Node) containerComparator(context.Context, string) (compare.Comparator, error) {
-	return nil, compare.ErrRunner
+// comparing bounds one run of a comparator of a job's own: a strangers' program
+// or not, it is not what this machine is for.
+func comparing() exec.Limits {
+	return exec.Limits{CPUMillis: 1000, MemoryBytes: 1 << 30, PIDs: 64, WallClock: time.Minute}
+}
+
+// containerComparator is the comparator of a job's own image, run here.
+func (n *Node) containerComparator(ctx context.Context, image string) (compare.Comparator, error) {
+	if n.runner == nil {
+		return nil, fmt.Errorf("%w: this node has no containers; the provider or validator role has them", compare.ErrRunner)
+	}
+	e, layout, err := n.lib.PullImage(ctx, image, content.FetchOptions{Anyone: true})
+	if err != nil {
+		return nil, fmt.Errorf("verify.image: %w", err)
+	}
+	return container.New(container.Config{
+		Image: exec.Image{Digest: e.Digest, Layout: layout}, Scratch: n.cfg.path("scratch"), Limits: comparing(),
+	}, n.runner)
 }

@@ -87,6 +87,7 @@ func (s settings) config(home string) (node.Config, error) {
 	}
 	cfg.Trust.Validators = firstList(s.Validators, cfg.Trust.Validators)
 	set(&cfg.Trust.ValidatorPrice, s.ValidatorPrice)
+	set(&cfg.Trust.AuditAnswers, s.AuditAnswers)
 	return cfg, errors.Join(s.models(&cfg), s.kept(&cfg.Content))
 }
 

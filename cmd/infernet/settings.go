@@ -59,6 +59,7 @@ type settings struct {
 	Publishers   []string `yaml:"publisher,omitempty"`
 
 	Validators     []string `yaml:"validators,omitempty"`
+	AuditAnswers   *bool    `yaml:"audit-answers,omitempty"`
 	ValidatorPrice *uint64  `yaml:"validator-price,omitempty"`
 }
 
@@ -87,6 +88,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 
 // trust adds the flags of whose word is taken and what one's own costs.
 func (s *settings) trust(f *pflag.FlagSet) {
+	s.AuditAnswers = f.Bool("audit-answers", true, "have a share of the answers to your prompts checked by another provider, who then has read them too")
 	f.StringSliceVar(&s.Validators, "validators", nil, "npub of a validator whose word decides disputes about this node's jobs (repeatable, or with commas)")
 	s.ValidatorPrice = f.Uint64("validator-price", 0, fmt.Sprintf("validator: credits for one verdict, whatever it is (default %d)", node.DefaultValidatorPrice))
 }
