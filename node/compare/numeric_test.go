@@ -25,7 +25,7 @@ func honest(n network, seed uint64, name string) (a, b [][]float64) {
 // Honest machines are never blamed, and nearly always agree.
 func TestNumericHonest(t *testing.T) {
 	t.Parallel()
-	net, runs := newNetwork(1), times(150)
+	net, runs := newNetwork(1), times(60)
 	for _, name := range numberFiles {
 		for _, kind := range []string{"numeric", "embedding"} {
 			c, matched := comparator(t, kind), 0
@@ -86,7 +86,7 @@ func TestNumericFaults(t *testing.T) {
 	net := newNetwork(2)
 	for _, name := range numberFiles {
 		for _, f := range faults {
-			for seed := range uint64(times(4)) {
+			for seed := range uint64(times(2)) {
 				a, b := honest(net, seed, name)
 				f.make(rand.New(rand.NewPCG(seed, 5)), b)
 				raw := encode(name, b)

@@ -48,7 +48,7 @@ func pairs(t testing.TB, kind string, count int) []compare.Sample {
 
 func answers(t testing.TB, r *rand.Rand, count int, s served, greedy bool) []compare.Sample {
 	t.Helper()
-	places := text(r, 2000, s)
+	places := text(r, 600, s)
 	var out []compare.Sample
 	for range count {
 		var tokens []compare.Token

@@ -12,6 +12,8 @@ const (
 	stride = 4
 	grid   = 8 // parts of a side
 
+	manyPixels = 1 << 21 // from here on windows do not overlap
+
 	// Constants of the paper for values from 0 to 255.
 	c1 = (0.01 * 255) * (0.01 * 255)
 	c2 = (0.03 * 255) * (0.03 * 255)
@@ -21,15 +23,18 @@ const (
 // and the least mean of any of 8 by 8 parts. The images have the same bounds.
 func similarity(ctx context.Context, a, b *image.RGBA) (mean, cell float64, err error) {
 	w, h := a.Rect.Dx(), a.Rect.Dy()
-	side := min(window, w, h)
+	side, step := min(window, w, h), stride
+	if w*h > manyPixels {
+		step = window
+	}
 	var sums [grid * grid]float64
 	var counts [grid * grid]int
 	total, n := 0.0, 0
-	for top := 0; top+side <= h; top = next(top, h, side) {
+	for top := 0; top+side <= h; top = next(top, h, side, step) {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		for left := 0; left+side <= w; left = next(left, w, side) {
+		for left := 0; left+side <= w; left = next(left, w, side, step) {
 			s := (windowed(a, b, left, top, side, 0) + windowed(a, b, left, top, side, 1) +
 				windowed(a, b, left, top, side, 2) + windowed(a, b, left, top, side, 3)) / 4
 			at := (top+side/2)*grid/h*grid + (left+side/2)*grid/w
@@ -49,11 +54,11 @@ func similarity(ctx context.Context, a, b *image.RGBA) (mean, cell float64, err 
 }
 
 // next moves a window on; the last one ends with the image.
-func next(at, size, side int) int {
+func next(at, size, side, step int) int {
 	if at+side >= size {
 		return size
 	}
-	return min(at+min(stride, side), size-side)
+	return min(at+min(step, side), size-side)
 }
 
 // windowed is the SSIM of one window of one colour.
@@ -124,22 +129,29 @@ func toneDistance(a, b *image.RGBA) float64 {
 // colours is the mean of each of n by n parts.
 func colours(m *image.RGBA, n int) [][4]float64 {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
-	sums, counts := make([][4]float64, n*n), make([]float64, n*n)
+	sums, counts := make([][4]uint64, n*n), make([]uint64, n*n)
 	for y := range h {
-		for x := range w {
-			at := y*n/h*n + x*n/w
-			for c := range 4 {
-				sums[at][c] += float64(m.Pix[y*m.Stride+4*x+c])
+		for part := range n {
+			// The pixels x of which x*n/w is this part.
+			left, right := (part*w+n-1)/n, ((part+1)*w+n-1)/n
+			at := y*n/h*n + part
+			line := m.Pix[y*m.Stride+4*left : y*m.Stride+4*right]
+			for i := 0; i < len(line); i += 4 {
+				sums[at][0] += uint64(line[i])
+				sums[at][1] += uint64(line[i+1])
+				sums[at][2] += uint64(line[i+2])
+				sums[at][3] += uint64(line[i+3])
 			}
-			counts[at]++
+			counts[at] += uint64(right - left)
 		}
 	}
-	for i := range sums {
+	out := make([][4]float64, n*n)
+	for i, s := range sums {
 		for c := range 4 {
-			sums[i][c] /= max(counts[i], 1)
+			out[i][c] = float64(s[c]) / float64(max(counts[i], 1))
 		}
 	}
-	return sums
+	return out
 }
 
 func hashDistance(a, b uint64) int { return bits.OnesCount64(a ^ b) }

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Token is what a replaying engine thinks of one token that was claimed, given
@@ -88,14 +89,17 @@ func (s Stats) Why() string {
 // An answer that is unlucky is so for each auditor: asking a second one guards
 // against a wrong auditor, not against chance.
 type Text struct {
-	t     Thresholds
-	stats Stats
-
-	against [betCount]float64 // logarithms of wealth
-	caught  bool              // once is enough
-	greedy  float64           // bet against a wrong answer by its greedy tokens
-	low     float64           // and by the drawn ones: that they surprise too much
-	high    float64           // and too little
+	t           Thresholds
+	limit       float64 // of the logarithm of wealth
+	flips, fars coin
+	honest      coin
+	acquit      stake
+	stats       Stats
+	against     [betCount]float64 // logarithms of wealth
+	caught      bool              // once is enough
+	greedy      float64           // bet against a wrong answer by its greedy tokens
+	low         float64           // and by the drawn ones: that they surprise too much
+	high        float64           // and too little
 
 	drift, variance float64 // sums
 	drawn           int
@@ -107,7 +111,11 @@ func NewText(t Thresholds) *Text {
 	if t == (Thresholds{}) {
 		t = DefaultThresholds()
 	}
-	return &Text{t: t}
+	return &Text{
+		t: t, limit: -math.Log(t.Alpha),
+		flips: toss(t.Flip, t.Wrong), fars: toss(t.Flip/farRate, t.Wrong/farRate*2), honest: toss(t.Wrong, t.Flip),
+		acquit: lay(t.Shift/spreadOfWrong, surpriseCap),
+	}
 }
 
 // Add takes in the next token. Errors: ErrToken; the token is left out.
@@ -121,12 +129,14 @@ func (t *Text) Add(tok Token) error {
 		t.addGreedy(tok)
 	case tok.Outside:
 		t.stats.Outside++
-		t.bet(betOutside, coin(true, t.t.Flip, t.t.Wrong))
+		t.against[betOutside] += t.flips.grow(true)
 	default:
-		t.bet(betOutside, coin(false, t.t.Flip, t.t.Wrong))
+		t.against[betOutside] += t.flips.grow(false)
 		t.addDrawn(tok)
 	}
-	t.caught = t.caught || t.wealth() >= -math.Log(t.t.Alpha)
+	if slices.Max(t.against[:]) >= t.limit { // else the mean is below as well
+		t.caught = t.caught || t.wealth() >= t.limit
+	}
 	return nil
 }
 
@@ -138,10 +148,9 @@ func (t *Text) addGreedy(tok Token) {
 	if flip {
 		t.stats.Flips++
 	}
-	t.bet(betFlips, coin(flip, t.t.Flip, t.t.Wrong))
-	far := tok.Rank > 0 && tok.TopGap > farGap*t.t.Margin+1
-	t.bet(betFar, coin(far, t.t.Flip/farRate, t.t.Wrong/farRate*2))
-	t.greedy += coin(flip, t.t.Wrong, t.t.Flip)
+	t.against[betFlips] += t.flips.grow(flip)
+	t.against[betFar] += t.fars.grow(tok.Rank > 0 && tok.TopGap > farGap*t.t.Margin+1)
+	t.greedy += t.honest.grow(flip)
 }
 
 // addDrawn bets on the surprise of a drawn token.
@@ -152,18 +161,17 @@ func (t *Text) addDrawn(tok Token) {
 	t.drawn++
 	t.drift += x
 	t.variance += v
-	noise := t.t.Noise * v
-	for i, b := range surprises {
-		t.bet(betSurprise+bet(i), b.grow(x-noise, v))
-		t.bet(betBoredom+bet(i), b.grow(-x-noise, v))
+	noise, moment := t.t.Noise*v, slack*v
+	for i, s := range surprises {
+		t.against[betSurprise+i] += s.grow(x-noise, moment)
+		t.against[betBoredom+i] += s.grow(-x-noise, moment)
 	}
-	for i, b := range spreads {
-		t.bet(betSpread+bet(i), b.grow(min(x*x, b.cap)-v*slack, v*b.cap))
+	for i, s := range spreads {
+		t.against[betSpread+i] += s.grow(min(x*x, s.cap)-moment, moment*s.cap)
 	}
 	shift := t.t.Shift * v
-	acquit := stake{rate: t.t.Shift / spreadOfWrong, cap: surpriseCap}
-	t.low += acquit.grow(shift-x, v*spreadOfWrong/slack)
-	t.high += acquit.grow(shift+x, v*spreadOfWrong/slack)
+	t.low += t.acquit.grow(shift-x, v*spreadOfWrong)
+	t.high += t.acquit.grow(shift+x, v*spreadOfWrong)
 }
 
 // Decide says what the tokens so far come to; inconclusive means that more are

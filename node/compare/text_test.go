@@ -41,7 +41,7 @@ func TestTextHonest(t *testing.T) {
 	for name, noise := range map[string]float64{"same": 0, "fp32": 0.005, "fp16": 0.03, "bf16": 0.08} {
 		for _, greedy := range []bool{true, false} {
 			r := rand.New(rand.NewPCG(1, 1))
-			got := audits(r, compare.Thresholds{}, text(r, 2000, served{noise: noise}), times(1250), 2000, greedy)
+			got := audits(r, compare.Thresholds{}, text(r, 600, served{noise: noise}), times(1250), 2000, greedy)
 			t.Logf("%s greedy %v: %v, %.0f tokens each", name, greedy, got.of, got.tokens)
 			if got.of[compare.Mismatch] > 0 || got.of[compare.Match] < times(1250)*95/100 {
 				t.Errorf("%s, greedy %v: %v", name, greedy, got.of)
@@ -61,7 +61,7 @@ func TestTextAlpha(t *testing.T) {
 		coins, draws := 0, 0
 		r := rand.New(rand.NewPCG(2, 2))
 		// As much too warm as noise may make it: the drift is Noise of the varentropy.
-		warm := text(r, 2000, served{temperature: 1 / (1 - set.Noise)})
+		warm := text(r, 600, served{temperature: 1 / (1 - set.Noise)})
 		for range runs {
 			coin, draw := compare.NewText(set), compare.NewText(set)
 			for range tokens {
@@ -113,8 +113,8 @@ func TestTextBeta(t *testing.T) {
 			}
 		}
 	}
-	warm := audits(r, set, text(r, 2000, served{temperature: 1 / (1 - set.Shift)}), runs, tokens, false)
-	cold := audits(r, set, text(r, 2000, served{temperature: 1 / (1 + set.Shift)}), runs, tokens, false)
+	warm := audits(r, set, text(r, 600, served{temperature: 1 / (1 - set.Shift)}), runs, tokens, false)
+	cold := audits(r, set, text(r, 600, served{temperature: 1 / (1 + set.Shift)}), runs, tokens, false)
 	t.Logf("beta %v: measured %.4f greedy, %.4f too warm, %.4f too cold", set.Beta, float64(coins)/runs,
 		float64(warm.of[compare.Match])/runs, float64(cold.of[compare.Match])/runs)
 	limit := set.Beta*runs + 3*math.Sqrt(set.Beta*runs)
@@ -150,7 +150,7 @@ func TestTextCheats(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(4, 4))
-			got := audits(r, compare.Thresholds{}, text(r, 2000, c.s), times(300), c.within, c.greedy)
+			got := audits(r, compare.Thresholds{}, text(r, 600, c.s), times(300), c.within, c.greedy)
 			t.Logf("%v in %.0f tokens each", got.of, got.tokens)
 			if float64(got.of[compare.Mismatch]) < c.share*float64(times(300)) {
 				t.Errorf("found in %v", got.of)
