@@ -141,7 +141,7 @@ func TestForksAndGaps(t *testing.T) {
 	if st, err := book.Standing(now, p.payer.PubKey(), reputation.App{}, ""); err != nil || st.Score != 0 || !st.Fraud || !st.Suspect {
 		t.Errorf("%+v %v", st, err)
 	}
-	if x, err := book.Explain(now, p.payer.PubKey()); err != nil || x.Score != 0 || x.Chain.Forks != 1 || x.Items[0].Bad != 10 {
+	if x, err := book.Explain(now, p.payer.PubKey()); err != nil || x.Score != 0 || x.Chain.Forks != 1 || x.Bad != 10 {
 		t.Errorf("%+v %v", x, err)
 	}
 	proofs, err := book.Accuse(p.provider, now)

@@ -14,7 +14,7 @@ import (
 //	receipt/ID                                the record
 //	attempt/JOB/SHARD/ATTEMPT/PROVIDER/PAYER  id of the payer's one receipt of that
 //	                                          attempt; with /provider, of the provider's
-//	peer/KEY/TIME/ID                          for both parties and in order of time, the
+//	peer/KEY/TIME/SEQ/ID                      for both parties and in order of time, the
 //	                                          Evidence about that party or nothing, so that
 //	                                          a score takes no signature to be checked again
 //	chain/AUTHOR/OTHER/SEQ                    id of the receipt in that place
@@ -32,7 +32,11 @@ func attemptKey(r wire.Receipt, author identity.PubKey) []byte {
 }
 
 func peerKey(peer identity.PubKey, rec Record) []byte {
-	return fmt.Appendf(nil, "peer/%s/%016x/%s", peer.Hex(), rec.Signed.Unix(), rec.ID)
+	k := fmt.Appendf(nil, "peer/%s/%016x/", peer.Hex(), rec.Signed.Unix())
+	if rec.Receipt.Seq > 0 { // dates are whole seconds: within one the chain gives the order
+		k = fmt.Appendf(k, "%016x/", rec.Receipt.Seq)
+	}
+	return append(k, rec.ID.String()...)
 }
 
 func chainPrefix(author, other identity.PubKey) string {

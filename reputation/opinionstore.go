@@ -36,8 +36,8 @@ func openOpinions(l *Ledger, s store.Store) (*Opinions, error) {
 	}
 	err := s.View(func(r store.Reader) error {
 		err := scanHeld(r, "digest/", func(key string, h heldJSON) error {
-			author, err := identity.ParsePubKey(key)
-			o.authors[author], o.ids[h.ID] = held{h.ID, h.At}, struct{}{}
+			author, err := wire.ParseID(key)
+			o.authors[identity.PubKey(author)], o.ids[h.ID] = held{h.ID, h.At}, struct{}{}
 			return err
 		})
 		if err != nil {
@@ -45,8 +45,8 @@ func openOpinions(l *Ledger, s store.Store) (*Opinions, error) {
 		}
 		return scanHeld(r, "fraud/", func(key string, h heldJSON) error {
 			hex, fault, _ := strings.Cut(key, "/")
-			subject, err := identity.ParsePubKey(hex)
-			o.proofs[proofKey{subject, fault}] = heldProof{held{h.ID, h.At}, h.Author, h.When}
+			subject, err := wire.ParseID(hex)
+			o.proofs[proofKey{identity.PubKey(subject), fault}] = heldProof{held{h.ID, h.At}, h.Author, h.When}
 			o.ids[h.ID] = struct{}{}
 			return err
 		})

@@ -82,7 +82,7 @@ func (b *Book) others(now time.Time, peer identity.PubKey, x *Explanation) error
 	}
 	err := b.neighbourhood(now, func(t *trust) {
 		x.Flow = t.reach(peer)
-		x.Suspect = t.bad[peer]
+		x.Suspect = t.suspect(now, peer)
 	})
 	x.Indirect = min(p.Kappa*x.Flow, x.Good+x.Bad+prior)
 	x.Suspect = x.Suspect || x.Fraud

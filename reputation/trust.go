@@ -3,7 +3,6 @@ package reputation
 import (
 	"bytes"
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"infernet.tech/infernet/reputation/flow"
 )
 
-// Bounds of the neighbourhood whose word is weighed, about 10 MiB when full.
+// Bounds of the neighbourhood whose word is weighed, about 7 MiB when full.
 const (
 	maxDirect = 1024 // peers that this node paid
 	maxNear   = 2048 // those and the ones they paid
@@ -34,27 +33,27 @@ const milli = 1000
 // way; shares hold what reaches all peers together to what this node paid, or
 // each of a thousand identities behind one edge could claim it whole.
 type trust struct {
-	at      time.Time
-	version uint64
-	own     map[identity.PubKey]uint64    // capacity from here
-	paid    map[identity.PubKey][]payment // by who was paid
-	share   map[identity.PubKey]float64   // of all that was paid from here
-	bad     map[identity.PubKey]bool      // bad news of somebody near
-	near    map[identity.PubKey]bool      // whose digests were read, or would be
-	said    map[identity.PubKey]map[identity.PubKey]word
-	flows   map[identity.PubKey]uint64 // computed so far
+	at       time.Time
+	version  uint64
+	authors  []author
+	near     map[identity.PubKey]bool
+	mentions []mention                  // by subject and author
+	flows    map[identity.PubKey]uint64 // computed so far
 }
 
-// payment is an edge of the neighbourhood.
-type payment struct {
-	from identity.PubKey
-	most uint64
+// author is one whose word is heard.
+type author struct {
+	key       identity.PubKey
+	own       uint64  // capacity from here
+	reached   float64 // part of its payments that money from here covers, over both kinds of way
+	good, bad float64 // what age leaves of its digest
 }
 
-// word is what an author says of a subject.
-type word struct {
-	good, bad, value float64
-	day              uint16
+// mention is one row of a digest.
+type mention struct {
+	wire.Opinion
+	author int32
+	most   uint64 // capacity from the author to the subject
 }
 
 // Via is an author whose word of a peer counts.
@@ -65,7 +64,7 @@ type Via struct {
 	Bad   float64         `json:"bad"`
 }
 
-// capacity rounds down, and far below what would overflow a sum.
+// capacity rounds down, and stays far below what would overflow a sum.
 func capacity(v float64) uint64 { return uint64(min(max(v, 0)*milli, 1<<40)) }
 
 // look draws the picture anew.
@@ -74,54 +73,59 @@ func (b *Book) look(now time.Time) (*trust, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trust{
-		at: now, own: map[identity.PubKey]uint64{}, paid: map[identity.PubKey][]payment{}, share: map[identity.PubKey]float64{},
-		bad: map[identity.PubKey]bool{}, near: map[identity.PubKey]bool{}, said: map[identity.PubKey]map[identity.PubKey]word{},
-		flows: map[identity.PubKey]uint64{},
-	}
+	t := &trust{at: now, near: map[identity.PubKey]bool{}, flows: map[identity.PubKey]uint64{}}
 	b.opinions.mu.Lock()
 	t.version = b.opinions.version
 	b.opinions.mu.Unlock()
-	direct := byMost(own, maxDirect)
-	for _, p := range direct {
-		t.own[p] = capacity(own[p])
-		t.near[p] = true
+	for _, p := range byMost(own, maxDirect) {
+		b.hear(t, now, p, capacity(own[p]))
 	}
-	first := map[identity.PubKey]float64{}
-	for _, p := range direct {
-		b.hear(t, now, p)
-		t.spread(p, float64(t.own[p]), first)
-	}
+	// What reaches those whom the first paid; each is then heard as well.
 	second := map[identity.PubKey]float64{}
-	for _, p := range byMost(first, maxNear) {
-		if !t.near[p] && len(t.near) < maxNear {
-			t.near[p] = true
-			b.hear(t, now, p)
-		}
-		t.spread(p, first[p], second)
+	paid := t.payments()
+	for _, m := range t.mentions {
+		a := t.authors[m.author]
+		second[m.Subject] += float64(m.most) * covered(float64(a.own), paid[m.author])
 	}
-	for p, v := range first {
-		t.share[p] += v
-	}
-	for p, v := range second {
-		t.share[p] += v
-	}
-	for author, words := range t.said {
-		if t.own[author] > 0 || first[author] > 0 {
-			t.warn(now, words)
+	for _, p := range byMost(second, maxNear) {
+		if len(t.near) < maxNear {
+			b.hear(t, now, p, 0)
 		}
 	}
-	for _, list := range t.paid {
-		slices.SortFunc(list, func(a, b payment) int { return bytes.Compare(a.from[:], b.from[:]) })
+	for i, all := range t.payments() {
+		a := &t.authors[i]
+		a.reached = covered(float64(a.own), all) + covered(second[a.key], all)
 	}
+	slices.SortFunc(t.mentions, func(a, b mention) int {
+		return cmp.Or(bytes.Compare(a.Subject[:], b.Subject[:]), cmp.Compare(a.author, b.author))
+	})
 	return t, nil
+}
+
+// payments sums up what each author says it paid.
+func (t *trust) payments() []float64 {
+	all := make([]float64, len(t.authors))
+	for _, m := range t.mentions {
+		all[m.author] += float64(m.most)
+	}
+	return all
+}
+
+// covered is the part of an author's payments that what reached it covers.
+func covered(reached, all float64) float64 {
+	if all <= 0 {
+		return 0
+	}
+	return min(1, reached/all)
 }
 
 // byMost returns the keys with the most, most first.
 func byMost(m map[identity.PubKey]float64, limit int) []identity.PubKey {
 	keys := make([]identity.PubKey, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+	for k, v := range m {
+		if v > 0 {
+			keys = append(keys, k)
+		}
 	}
 	slices.SortFunc(keys, func(a, b identity.PubKey) int {
 		return cmp.Or(cmp.Compare(m[b], m[a]), bytes.Compare(a[:], b[:]))
@@ -129,27 +133,26 @@ func byMost(m map[identity.PubKey]float64, limit int) []identity.PubKey {
 	return keys[:min(len(keys), limit)]
 }
 
-// hear reads what an author says. The word of one who is proven a fraud is
-// worth nothing, nor is what is said of this node itself.
-func (b *Book) hear(t *trust, now time.Time, author identity.PubKey) {
-	d, at, ok := b.opinions.Digest(author)
-	if !ok || b.proven(now, author) {
+// hear reads what an author says, once. The word of one who is proven a fraud
+// is worth nothing, nor is what is said of this node itself.
+func (b *Book) hear(t *trust, now time.Time, key identity.PubKey, own uint64) {
+	if t.near[key] {
+		return
+	}
+	t.near[key] = true
+	d, at, ok := b.opinions.Digest(key)
+	if !ok || b.proven(now, key) {
 		return
 	}
 	age := max(now.Sub(time.Unix(at, 0)), 0)
-	good, bad := decay(age, b.ledger.params.HalfGood), decay(age, b.ledger.params.HalfBad)
-	words := make(map[identity.PubKey]word, len(d.Rows))
+	a := author{key: key, own: own, good: decay(age, b.ledger.params.HalfGood), bad: decay(age, b.ledger.params.HalfBad)}
+	i := len(t.authors)
+	t.authors = append(t.authors, a)
 	for _, r := range d.Rows {
-		if r.Subject == b.ledger.self {
-			continue
-		}
-		w := word{wire.Unquantize(r.Good) * good, wire.Unquantize(r.Bad) * bad, wire.Unquantize(r.Value) * good, r.Day}
-		words[r.Subject] = w
-		if most := capacity(w.value); most > 0 {
-			t.paid[r.Subject] = append(t.paid[r.Subject], payment{author, most})
+		if r.Subject != b.ledger.self {
+			t.mentions = append(t.mentions, mention{r, int32(i), capacity(wire.Unquantize(r.Value) * a.good)})
 		}
 	}
-	t.said[author] = words
 }
 
 // proven reports whether there is a proof of fraud that still counts.
@@ -162,20 +165,15 @@ func (b *Book) proven(now time.Time, peer identity.PubKey) bool {
 	return false
 }
 
-// spread passes what reached an author on to those it paid: to each its part of
-// all the author paid, and never more than it got.
-func (t *trust) spread(author identity.PubKey, reached float64, to map[identity.PubKey]float64) {
-	words := t.said[author]
-	var all float64
-	for _, w := range words {
-		all += float64(capacity(w.value))
+// of returns what is said of a peer.
+func (t *trust) of(peer identity.PubKey) []mention {
+	compare := func(m mention, p identity.PubKey) int { return bytes.Compare(m.Subject[:], p[:]) }
+	from, _ := slices.BinarySearchFunc(t.mentions, peer, compare)
+	to := from
+	for to < len(t.mentions) && t.mentions[to].Subject == peer {
+		to++
 	}
-	if all == 0 {
-		return
-	}
-	for subject, w := range words {
-		to[subject] += float64(capacity(w.value)) * min(1, reached/all)
-	}
+	return t.mentions[from:to]
 }
 
 // Bad news is worth a closer look when it is of about one wrong result or more,
@@ -186,18 +184,25 @@ const (
 	warnDays  = 30
 )
 
-func (t *trust) warn(now time.Time, words map[identity.PubKey]word) {
-	for subject, w := range words {
-		fresh := int(day(now))-int(w.day) <= warnDays
-		if fresh && w.bad >= warnBad && w.bad > warnShare*(w.good+w.bad) {
-			t.bad[subject] = true
+// suspect reports whether somebody near has bad news of a peer.
+func (t *trust) suspect(now time.Time, peer identity.PubKey) bool {
+	for _, m := range t.of(peer) {
+		a := t.authors[m.author]
+		good, bad := wire.Unquantize(m.Good)*a.good, wire.Unquantize(m.Bad)*a.bad
+		fresh := int(day(now))-int(m.Day) <= warnDays
+		if fresh && bad >= warnBad && bad > warnShare*(good+bad) {
+			return true
 		}
 	}
+	return false
 }
 
 // reach returns what reaches a peer through others, in reference amounts.
 func (t *trust) reach(peer identity.PubKey) float64 {
-	share := t.share[peer]
+	var share float64
+	for _, m := range t.of(peer) {
+		share += float64(m.most) * t.authors[m.author].reached
+	}
 	if share <= 0 {
 		return 0
 	}
@@ -206,49 +211,34 @@ func (t *trust) reach(peer identity.PubKey) float64 {
 		f = t.flow(peer)
 		t.flows[peer] = f
 	}
-	return math.Min(float64(f), share) / milli
+	return min(float64(f), share) / milli
 }
 
 // flow is the maximum flow from here to a peer over one or two others. Each
 // author is two nodes: as one paid from here, and as one that pays the peer,
 // which is where both kinds of way meet; so no edge is counted twice.
 func (t *trust) flow(peer identity.PubKey) uint64 {
-	last := t.paid[peer]
-	index := map[identity.PubKey]int{}
-	node := func(p identity.PubKey) int {
-		if i, ok := index[p]; ok {
-			return i
+	const source, sink = 0, 1
+	g := flow.New(2 + 2*len(t.authors))
+	entered := map[int32]bool{}
+	enter := func(i int32) int {
+		if !entered[i] {
+			entered[i] = true
+			g.Edge(source, int(2+2*i), t.authors[i].own)
+			g.Edge(int(2+2*i), int(3+2*i), flow.Unlimited)
 		}
-		index[p] = 2 + 2*len(index)
-		return index[p]
+		return int(2 + 2*i)
 	}
-	type edge struct {
-		from, to int
-		most     uint64
-	}
-	var edges []edge
-	reached := map[identity.PubKey]bool{}
-	enter := func(p identity.PubKey) {
-		if p != peer && t.own[p] > 0 && !reached[p] {
-			reached[p] = true
-			edges = append(edges, edge{0, node(p), t.own[p]}, edge{node(p), node(p) + 1, flow.Unlimited})
-		}
-	}
-	for _, v := range last {
-		edges = append(edges, edge{node(v.from) + 1, 1, v.most})
-		enter(v.from)
-		for _, u := range t.paid[v.from] {
-			if u.from != peer && t.own[u.from] > 0 {
-				enter(u.from)
-				edges = append(edges, edge{node(u.from), node(v.from) + 1, u.most})
+	for _, v := range t.of(peer) {
+		g.Edge(int(3+2*v.author), sink, v.most)
+		enter(v.author)
+		for _, u := range t.of(t.authors[v.author].key) {
+			if t.authors[u.author].own > 0 && t.authors[u.author].key != peer {
+				g.Edge(enter(u.author), int(3+2*v.author), u.most)
 			}
 		}
 	}
-	g := flow.New(2 + 2*len(index))
-	for _, e := range edges {
-		g.Edge(e.from, e.to, e.most)
-	}
-	return g.Max(0, 1)
+	return g.Max(source, sink)
 }
 
 // maxVia bounds the authors that an explanation names.
@@ -256,10 +246,9 @@ const maxVia = 16
 
 // via lists those near who speak of peer.
 func (t *trust) via(peer identity.PubKey) (out []Via) {
-	for author, words := range t.said {
-		if w, ok := words[peer]; ok {
-			out = append(out, Via{author, w.value, w.good, w.bad})
-		}
+	for _, m := range t.of(peer) {
+		a := t.authors[m.author]
+		out = append(out, Via{a.key, wire.Unquantize(m.Value) * a.good, wire.Unquantize(m.Good) * a.good, wire.Unquantize(m.Bad) * a.bad})
 	}
 	slices.SortFunc(out, func(a, b Via) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), bytes.Compare(a.Peer[:], b.Peer[:]))
