@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"infernet.tech/infernet/reputation"
 )
 
 // maxReceipts bounds a file of receipts, and all files of one call together.
@@ -102,8 +104,11 @@ func splitReceipts(raw []byte) ([]json.RawMessage, error) {
 }
 
 func (a *app) showChecked(all []checkedReceipt, verbose bool) error {
-	r := judge(all)
-	err := a.emit(r, func() {
+	r, err := judge(all)
+	if err != nil {
+		return err
+	}
+	err = a.emit(r, func() {
 		for _, c := range r.Receipts {
 			a.showReceipt(c, verbose || len(r.Receipts) == 1)
 		}
@@ -162,14 +167,14 @@ func (a *app) showReceipt(c checkedReceipt, verbose bool) {
 	}
 }
 
-func (a *app) showChain(c receiptChain) {
-	span := fmt.Sprintf("receipts %d to %d", c.From, c.To)
-	if c.From == c.To {
-		span = fmt.Sprintf("receipt %d", c.From)
+func (a *app) showChain(c reputation.ChainReport) {
+	span := fmt.Sprintf("receipts %d to %d", c.First, c.Last)
+	if c.First == c.Last {
+		span = fmt.Sprintf("receipt %d", c.First)
 	}
-	line := fmt.Sprintf("chain: %s of %s with %s", span, short(c.Author), short(c.Other))
-	if c.Missing > 0 {
-		line += fmt.Sprintf(", %d of them not among these", c.Missing)
+	line := fmt.Sprintf("chain: %s of %s with %s", span, c.Author.Short(), c.Other.Short())
+	if c.Gaps > 0 {
+		line += fmt.Sprintf(", %d of them not among these", c.Gaps)
 	}
 	a.printf("%s", line)
 }

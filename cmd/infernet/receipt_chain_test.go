@@ -52,19 +52,22 @@ func TestJudge(t *testing.T) {
 		"a chain":               {[]checkedReceipt{three, one, two}, 0, "", 0, 21},
 		"the same twice":        {[]checkedReceipt{one, one, two}, 0, "", 0, 14},
 		"a gap":                 {[]checkedReceipt{one, three}, 0, "", 1, 14},
-		"a fork":                {[]checkedReceipt{one, two, fork}, 1, "two receipts as number 2", 0, 21},
-		"another past":          {[]checkedReceipt{one, two, loose}, 1, "follows another one", 0, 21},
+		"a fork":                {[]checkedReceipt{one, two, fork}, 1, "contradict each other", 0, 21},
+		"another past":          {[]checkedReceipt{one, two, loose}, 1, "contradict each other", 0, 21},
 		"a payment named twice": {[]checkedReceipt{one, again}, 1, "a/1 is named by two", 2, 7},
 		"nothing valid":         {[]checkedReceipt{{Reason: "no receipt"}}, 0, "", 0, 0},
 	} {
-		got := judge(c.in)
+		got, err := judge(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(got.Faults) != c.faults || c.faults > 0 && !strings.Contains(got.Faults[0], c.says) {
 			t.Errorf("%s: faults %q", name, got.Faults)
 		}
 		if valid := c.faults == 0 && c.in[0].Valid; got.Valid != valid || len(got.Receipts) != len(c.in) {
 			t.Errorf("%s: valid %v of %d", name, got.Valid, len(got.Receipts))
 		}
-		if c.paid > 0 && (len(got.Chains) != 1 || got.Chains[0].Missing != c.missing || got.Paid[0].Amount.Amount != c.paid) {
+		if c.paid > 0 && (len(got.Chains) != 1 || got.Chains[0].Gaps != c.missing || got.Paid[0].Amount.Amount != c.paid) {
 			t.Errorf("%s: %+v, paid %+v", name, got.Chains, got.Paid)
 		}
 	}
@@ -78,6 +81,8 @@ func TestShowsTheLottery(t *testing.T) {
 		Draw:   &reputation.Draw{Ticket: 255, RatePPM: 20_000, PromisedPPM: 50_000, Audited: true},
 		Faults: []string{"drawn at 2% where 5% were promised"}, Proof: &wire.FraudProof{Fault: "false_secret"},
 	})
+	real, _ := chained(t, aKey(t), aKey(t), 1, wire.ID{}, "a/1")
+	c.doc = real.doc
 	if c.Valid || c.Proof != "false_secret" || c.Lottery == nil {
 		t.Fatalf("%+v", c)
 	}

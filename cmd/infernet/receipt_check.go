@@ -37,7 +37,7 @@ type checkedReceipt struct {
 	Certain   []string   `json:"certain,omitempty"`
 	Uncertain []string   `json:"uncertain,omitempty"`
 
-	prev, id wire.ID
+	doc wire.Event
 }
 
 // lottery is the audit lottery of one attempt, drawn again.
@@ -72,11 +72,16 @@ func checkReceipt(raw []byte) checkedReceipt {
 	if err := json.Compact(compact, raw); err != nil {
 		return checkedReceipt{Reason: err.Error()}
 	}
-	v, err := reputation.VerifyBundle(bareReceipt(compact.Bytes()))
+	bare := bareReceipt(compact.Bytes())
+	v, err := reputation.VerifyBundle(bare)
 	if err != nil {
 		return checkedReceipt{Reason: err.Error()}
 	}
-	return toldReceipt(v)
+	c := toldReceipt(v)
+	if c.doc, err = documentOf(bare); err != nil {
+		return checkedReceipt{Reason: err.Error()}
+	}
+	return c
 }
 
 func toldReceipt(v reputation.Checked) checkedReceipt {
@@ -86,7 +91,7 @@ func toldReceipt(v reputation.Checked) checkedReceipt {
 		Payer: r.Payer.String(), Judge: v.Author.String(), Provider: r.Provider.String(),
 		Amount: api.Amount{Amount: r.Amount, Unit: r.Unit}, Rail: r.Rail, PayRef: r.PayRef, Verdict: r.Verdict, Label: r.Label,
 		Class: r.Class, Blame: r.Blame, Audits: r.Audits, Signed: "judge", Seq: r.Seq,
-		Faults: v.Faults, Certain: v.Certain, Uncertain: v.Uncertain, prev: r.Prev, id: v.ID,
+		Faults: v.Faults, Certain: v.Certain, Uncertain: v.Uncertain,
 	}
 	if v.Countersigned {
 		c.Signed = "both"
@@ -103,12 +108,15 @@ func toldReceipt(v reputation.Checked) checkedReceipt {
 	return c
 }
 
-// other is the party that did not author the receipt.
-func (c checkedReceipt) other() string {
-	if c.Judge == c.Provider {
-		return c.Payer
+// documentOf is the receipt itself in what was verified.
+func documentOf(raw []byte) (wire.Event, error) {
+	var parts struct {
+		Doc json.RawMessage `json:"doc"`
 	}
-	return c.Provider
+	if json.Unmarshal(raw, &parts) == nil && parts.Doc != nil {
+		raw = parts.Doc
+	}
+	return wire.Parse(raw)
 }
 
 // bareReceipt takes the wrapping off a receipt that nobody has countersigned
