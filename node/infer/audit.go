@@ -28,7 +28,7 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 		return u.later(ctx, p, err)
 	}
 	d := u.dossier(s)
-	if err := d.test.add(c, out.ReplayResponse, out.image == s.image); err != nil {
+	if err := d.test.add(c, out.ReplayResponse, out.like(s)); err != nil {
 		// It is the auditor who says what cannot be.
 		u.r.health.failed(out.by, 1, u.r.now())
 		return u.later(ctx, p, err)
@@ -132,7 +132,7 @@ func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []fin
 	for _, v := range before {
 		not = append(not, v.by...)
 	}
-	test := newTrial(u.r.cfg.Audits.Thresholds)
+	test := u.trial(s)
 	var by identity.PubKey
 	for _, c := range d.cases {
 		// This is what the money is kept for: it is not refused now.
@@ -141,7 +141,7 @@ func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []fin
 		cancel()
 		if err == nil {
 			u.purse.add(out.cost, u.r.now())
-			err = test.add(c.claim, out.ReplayResponse, out.image == s.image)
+			err = test.add(c.claim, out.ReplayResponse, out.like(s))
 		}
 		if err != nil {
 			return finding{}, err

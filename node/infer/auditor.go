@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,7 +182,7 @@ func (u *auditor) dossier(s subject) *dossier {
 			delete(u.dossiers, u.order[0])
 			u.order = u.order[1:]
 		}
-		d = newDossier(u.r.cfg.Audits.Thresholds)
+		d = &dossier{test: u.trial(s)}
 		u.dossiers[s] = d
 		u.order = append(u.order, s)
 	}
@@ -223,4 +224,25 @@ func (u *auditor) replay(ctx context.Context, s subject, c claim, not []identity
 	u.purse.add(out.cost, u.r.now())
 	u.count(func(s *AuditStats) { s.Replayed++; s.Tokens += uint64(len(out.Tokens)) })
 	return out, nil
+}
+
+// trial begins a test of a subject's answers.
+func (u *auditor) trial(s subject) trial {
+	c := u.r.cfg.Audits
+	if u.r.d.Thresholds != nil {
+		if t, ok := u.r.d.Thresholds(s.model, s.image, s.class); ok {
+			return newTrial(t, t)
+		}
+	}
+	alike := c.Thresholds
+	if strings.HasPrefix(s.class, "cpu") { // on cards the order of sums differs from run to run
+		alike = c.Alike
+	}
+	return newTrial(alike, c.Thresholds)
+}
+
+// like tells how much who replayed is like the subject.
+func (out replay) like(s subject) like {
+	same := out.image != "" && out.image == s.image
+	return like{engine: same, class: same && out.class != "" && out.class == s.class}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/meter"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -65,15 +66,20 @@ type Deps struct {
 	// nothing. An audit shows the conversation to one more provider.
 	Trust Trust
 
+	// Thresholds are those of a profile made for a model, an engine and a class
+	// of hardware; false where there is none.
+	Thresholds func(model, image, class string) (compare.Thresholds, bool)
+
 	// Tokens returns a model's own tokenizer, nil where there is none; it is
 	// asked for each request and so answers from memory.
 	Tokens func(model string) meter.Tokenizer
 	// Local serves models of this node itself, free of charge; model is a name
 	// or a CID.
 	Local func(model string) (http.RoundTripper, bool)
-	// LocalImage is the digest of the engine behind Local; "" where it is not
-	// known. Draws by a seed are the same only in the same engine.
-	LocalImage func(model string) string
+	// LocalEngine is the digest of the engine behind Local and the class of
+	// this machine; "" where they are not known. Draws by a seed are the same
+	// only in the same engine.
+	LocalEngine func(model string) (image, class string)
 	// LocalModels are the models that Local serves.
 	LocalModels func() []ModelInfo
 	// Alias returns the CID that this node's user calls by that name.

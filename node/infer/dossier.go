@@ -38,8 +38,6 @@ type dossier struct {
 	test  trial
 }
 
-func newDossier(t compare.Thresholds) *dossier { return &dossier{test: newTrial(t)} }
-
 // add takes in an answer and its replay; the oldest give way, and with them
 // what they said.
 func (d *dossier) add(c one, by identity.PubKey) {
@@ -55,14 +53,23 @@ func (d *dossier) add(c one, by identity.PubKey) {
 func (d *dossier) full() bool { return len(d.cases) >= dossierCases || d.bytes >= dossierBytes }
 
 // trial is the test of a subject's answers, by the eyes of one replaying side.
-// The ends of answers are a test of their own: cutting each short by one lie
-// would be lost among its tokens.
 type trial struct {
-	t          compare.Thresholds
-	body, ends *compare.Text
-	lies       int    // that need no test: other text than the tokens spell, ended before its length
-	why        string // of the first of them
-	seen       [][]mark
+	alike, other pair
+	lies         int    // that need no test: other text than the tokens spell, ended before its length
+	why          string // of the first of them
+	seen         [][]mark
+}
+
+// pair are the tests of tokens, and of ends: cutting each answer short by one
+// lie would be lost among its tokens.
+type pair struct{ body, ends *compare.Text }
+
+func newPair(t compare.Thresholds) pair { return pair{compare.NewText(t), compare.NewText(t)} }
+
+// newTrial begins a test with the thresholds for a subject replayed by machines
+// like its own, and by others.
+func newTrial(alike, other compare.Thresholds) trial {
+	return trial{alike: newPair(alike), other: newPair(other)}
 }
 
 // mark is what one side saw of one token: its log-probability, its rank, and
@@ -73,29 +80,34 @@ type mark struct {
 	Rank    int32   `json:"rank"`
 }
 
-func newTrial(t compare.Thresholds) trial {
-	return trial{t: t, body: compare.NewText(t), ends: compare.NewText(t)}
-}
-
 // provenBy is how many plain lies prove something: one may be a fault of
 // writing an answer down.
 const provenBy = 2
 
-// add takes in the replay of a claim; same says that the replaying engine
-// draws as the answering one does. It returns errGarbage for what is no replay
-// of it.
-func (t *trial) add(c claim, out openai.ReplayResponse, same bool) error {
+// like is how much a replaying side is like the one that answered.
+type like struct {
+	engine bool // the same engine: it draws the same by the same seed
+	class  bool // on the same class of hardware too
+}
+
+// add takes in the replay of a claim. It returns errGarbage for what is no
+// replay of it.
+func (t *trial) add(c claim, out openai.ReplayResponse, by like) error {
 	if err := fits(c, out); err != nil {
 		return err
+	}
+	side := t.other
+	if by.engine && by.class {
+		side = t.alike
 	}
 	heat := temperature(c.req.Temperature)
 	marks := make([]mark, 0, len(out.Tokens))
 	for _, tok := range out.Tokens {
-		to := t.body
+		to := side.body
 		if tok.End {
-			to = t.ends
+			to = side.ends
 		}
-		seen := token(tok, heat, same)
+		seen := token(tok, heat, by.engine)
 		if err := to.Add(seen); err != nil {
 			return errGarbage
 		}
@@ -156,17 +168,32 @@ func trimBlank(s string) string {
 	return s
 }
 
+// doubt is the evidence against the ends of answers from which on their tokens
+// alone acquit nobody, as the logarithm of an e-value.
+const doubt = 1
+
 // decide is what the answers so far come to.
 func (t *trial) decide() (compare.Answer, compare.Stats, string) {
-	answer, stats := t.body.Decide()
-	ended, ends := t.ends.Decide()
-	switch {
-	case t.lies >= provenBy:
+	if t.lies >= provenBy {
+		_, stats := t.alike.body.Decide()
 		return compare.Mismatch, stats, t.why
-	case answer == compare.Mismatch:
-		return answer, stats, "the model would not have said these tokens"
-	case ended == compare.Mismatch:
-		return ended, ends, "the model would not have ended these answers there"
 	}
-	return answer, stats, ""
+	out, told := compare.Inconclusive, compare.Stats{}
+	for _, p := range []pair{t.alike, t.other} {
+		answer, stats := p.body.Decide()
+		ended, ends := p.ends.Decide()
+		switch {
+		case answer == compare.Mismatch:
+			return answer, stats, "the model would not have said this: " + stats.Why()
+		case ended == compare.Mismatch:
+			return ended, ends, "the model would not have ended these answers: " + ends.Why()
+		// What it says may be the model's while its ends are not: one end comes
+		// to dozens of tokens.
+		case answer == compare.Match && ends.Against < doubt:
+			out, told = answer, stats
+		case stats.Tokens > told.Tokens && out != compare.Match:
+			told = stats
+		}
+	}
+	return out, told, ""
 }

@@ -31,6 +31,7 @@ type replay struct {
 	openai.ReplayResponse
 	by    identity.PubKey
 	image string // of the engine that replayed it; "" not known
+	class string // of its hardware; "" not known
 	cost  uint64 // in the rail's unit
 }
 
@@ -51,8 +52,8 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 			out, err := r.replayed(r.local(ctx, q, via))
 			if err == nil || ctx.Err() != nil {
 				out.by = self
-				if r.d.LocalImage != nil {
-					out.image = r.d.LocalImage(model)
+				if r.d.LocalEngine != nil {
+					out.image, out.class = r.d.LocalEngine(model)
 				}
 				return out, err
 			}
@@ -79,7 +80,7 @@ func (r *Router) replayed(a *answer, err error) (replay, error) {
 		return replay{}, err
 	}
 	a.finish()
-	out := replay{by: a.t.peer, image: a.t.served.Image}
+	out := replay{by: a.t.peer, image: a.t.served.Image, class: a.t.class}
 	if json.Unmarshal(a.whole, &out.ReplayResponse) != nil {
 		return replay{}, errGarbage
 	}

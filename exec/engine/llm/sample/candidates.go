@@ -13,8 +13,8 @@ type candidate struct {
 	weight float64
 }
 
-// candidates are the tokens that top-k, then top-p, then min-p leave: at
-// least one.
+// candidates are the tokens that top-k, then top-p, then min-p leave, by their
+// numbers: at least one.
 func (s *Sampler) candidates(logits []float32, best float64) []candidate {
 	byP := s.p.TopP > 0 && s.p.TopP < 1
 	if s.p.TopK <= 0 && !byP {
@@ -43,6 +43,10 @@ func (s *Sampler) candidates(logits []float32, best float64) []candidate {
 	if byP {
 		s.nucleus(need)
 	}
+	// Laid end to end by their weights, two that are nearly as likely would
+	// change places with the last bits of the arithmetic, and the draw with
+	// them; who replays it elsewhere should draw the same.
+	slices.SortFunc(s.pool, func(a, b candidate) int { return cmp.Compare(a.token, b.token) })
 	return s.floor()
 }
 
