@@ -59,7 +59,9 @@ func judge(t testing.TB, cheater, honest *running, how map[string]any, by like, 
 		}
 	}
 	_, s, _ := test.decide()
+	_, e := test.other.ends.Decide()
 	t.Log(s.Why(), s.Against, s.For)
+	t.Log(e.Why(), e.Against, e.For)
 	return compare.Inconclusive, n, s.Tokens
 }
 
@@ -89,7 +91,7 @@ func TestCheatsAreFound(t *testing.T) {
 		"three bits, other seeds": {cheat: cheat{edit: gguftest.Quantise(3)}, how: greedy, by: engines, most: 40},
 		"two bits, distribution":  {cheat: cheat{edit: gguftest.Quantise(2)}, how: drawn, by: engines, most: 30},
 		"another template":        {cheat: cheat{args: []string{"-template", "chatml"}}, how: greedy, by: engines, most: 30},
-		"cut short":               {cheat: cheat{cut: true, lie: func(h *heard) { h.ids, h.finish = h.ids[:len(h.ids)/2], "stop" }}, how: greedy, by: engines, most: 30},
+		"cut short":               {cheat: cheat{cut: true, lie: func(h *heard) { h.ids, h.finish = h.ids[:max(1, len(h.ids)/2)], "stop" }}, how: greedy, by: engines, most: 30},
 		"ended by its length":     {cheat: cheat{lie: func(h *heard) { h.finish = "length" }}, how: map[string]any{"temperature": 0, "max_tokens": 400}, by: engines, most: 4},
 		"answers of the cache":    {cheat: cheat{ask: func(i int) string { return questions(i + 1) }}, how: greedy, by: engines, most: 30},
 		"another text":            {cheat: cheat{lie: func(h *heard) { h.text = []byte("Buy more. " + string(h.text)) }}, how: greedy, by: engines, most: 4},
