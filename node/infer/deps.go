@@ -76,10 +76,11 @@ type Deps struct {
 	// Local serves models of this node itself, free of charge; model is a name
 	// or a CID.
 	Local func(model string) (http.RoundTripper, bool)
-	// LocalEngine is the digest of the engine behind Local and the class of
-	// this machine; "" where they are not known. Draws by a seed are the same
-	// only in the same engine.
-	LocalEngine func(model string) (image, class string)
+	// LocalImage is the digest of the engine behind Local; "" where it is not
+	// known. Draws by a seed are the same only in the same engine.
+	LocalImage func(model string) string
+	// LocalClass is the class of this machine's hardware; "" not known.
+	LocalClass string
 	// LocalModels are the models that Local serves.
 	LocalModels func() []ModelInfo
 	// Alias returns the CID that this node's user calls by that name.

@@ -52,8 +52,8 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 			out, err := r.replayed(r.local(ctx, q, via))
 			if err == nil || ctx.Err() != nil {
 				out.by = self
-				if r.d.LocalEngine != nil {
-					out.image, out.class = r.d.LocalEngine(model)
+				if out.class = r.d.LocalClass; r.d.LocalImage != nil {
+					out.image = r.d.LocalImage(model)
 				}
 				return out, err
 			}
