@@ -25,6 +25,8 @@ func (in *instant) perform(e job.Effect) (job.Event, error) {
 		return job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: e.Size, Now: in.now}, nil
 	case job.Compare:
 		return job.Compared{Shard: e.Shard, Groups: [][]uint32{e.Attempts}, Now: in.now}, nil
+	case job.Audit:
+		return job.Audited{Shard: e.Shard, Attempt: e.Attempt, Try: e.Try, Answer: job.AnswerMatch, Now: in.now}, nil
 	case job.Settle:
 		return in.settle(e)
 	case job.Merge:
@@ -85,7 +87,7 @@ func nonceOf(p identity.PubKey, shard, attempt uint32) wire.ID {
 func (in *instant) dispatch(e job.Dispatch) (job.Event, error) {
 	in.runs++
 	_, err := in.send(&wire.Accept{
-		Quote: e.Quote, Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Image: benchDigest, InputCID: e.Input.CID, InputBytes: e.Input.Bytes,
+		Quote: e.Quote, Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Image: benchDigest, InputCID: e.Input.CID, InputBytes: e.Input.Bytes,
 		Units: e.Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
 		CPUMillis: 1000, MemoryBytes: 1 << 29, DiskBytes: 1 << 28, PIDs: 32, TimeoutMS: 60_000, Deadline: in.j.Deadline.Unix(),
 	})
@@ -93,7 +95,7 @@ func (in *instant) dispatch(e job.Dispatch) (job.Event, error) {
 		return nil, err
 	}
 	for _, state := range []string{wire.StateFetching, wire.StateRunning} {
-		raw, err := in.byProvider(e.Provider, &wire.Progress{Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, State: state})
+		raw, err := in.byProvider(e.Provider, &wire.Progress{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, State: state})
 		if err != nil {
 			return nil, err
 		}
@@ -104,8 +106,8 @@ func (in *instant) dispatch(e job.Dispatch) (job.Event, error) {
 	}
 	nonce := nonceOf(e.Provider, e.Shard, e.Attempt)
 	raw, err := in.byProvider(e.Provider, &wire.Commit{
-		Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Size: 4096, Units: e.Input.Units, StartedMS: 1, EndedMS: 2,
-		C: wire.CommitHash(in.j.ID, e.Shard, e.Attempt, e.Provider, benchCID, 4096, nonce),
+		Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Size: 4096, Units: e.Input.Units, StartedMS: 1, EndedMS: 2,
+		C: wire.CommitHash(in.j.ID, e.Shard, e.Wire, e.Provider, benchCID, 4096, nonce),
 	})
 	if err != nil {
 		return nil, err
@@ -119,12 +121,12 @@ func (in *instant) dispatch(e job.Dispatch) (job.Event, error) {
 }
 
 func (in *instant) reveal(e job.RequestReveal) (job.Event, error) {
-	if _, err := in.send(&wire.RevealRequest{Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Commits: e.Commits}); err != nil {
+	if _, err := in.send(&wire.RevealRequest{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Commits: e.Commits}); err != nil {
 		return nil, err
 	}
 	at := in.j.Shards[e.Shard].Attempts[e.Attempt]
 	raw, err := in.byProvider(e.Provider, &wire.Reveal{
-		Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Commit: at.Commit.Event, Root: benchCID, Size: 4096,
+		Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Commit: at.Commit.Event, Root: benchCID, Size: 4096,
 		Nonce: nonceOf(e.Provider, e.Shard, e.Attempt),
 	})
 	if err != nil {
@@ -150,7 +152,7 @@ func (in *instant) settle(e job.Settle) (job.Event, error) {
 	if label != job.LabelClaimed {
 		comparator = in.j.Spec.Verify.Compare
 	}
-	verdict, err := in.send(&wire.Verdict{Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Provider: e.Provider, Verdict: e.Verdict, Label: label, Comparator: comparator})
+	verdict, err := in.send(&wire.Verdict{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider, Verdict: e.Verdict, Label: label, Comparator: comparator})
 	if err != nil {
 		return nil, err
 	}
@@ -160,9 +162,9 @@ func (in *instant) settle(e job.Settle) (job.Event, error) {
 	var doc wire.Event
 	err = in.timed(onScoring, func() (err error) {
 		doc, err = in.book.Ledger().Issue(in.key, wire.Receipt{
-			Job: in.j.ID, Shard: e.Shard, Attempt: e.Attempt, Provider: e.Provider, Payer: in.key.PubKey(), Image: benchDigest,
+			Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider, Payer: in.key.PubKey(), Image: benchDigest,
 			Units: in.j.Shards[e.Shard].Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
-			Verdict: e.Verdict, Label: label, Comparator: comparator, Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event,
+			Verdict: e.Verdict, Label: label, Comparator: comparator, Class: e.Class, Audits: e.Audits, RatePPM: e.RatePPM, Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event,
 			VerdictID: verdict.ID, PayRef: e.Key(), StartedMS: 1, EndedMS: 2,
 		}, in.now)
 		return err

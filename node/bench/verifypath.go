@@ -19,7 +19,9 @@ import (
 )
 
 // verifyModes are the modes that a path is measured for.
-func verifyModes() []string { return []string{job.VerifyNone, job.VerifyQuorum} }
+func verifyModes() []string {
+	return []string{job.VerifyNone, job.VerifyAdaptive, job.VerifySample, job.VerifyReplay, job.VerifyQuorum}
+}
 
 // instant carries the effects of a job out for providers that answer at once:
 // what a Driver does beside the network, in one goroutine.
