@@ -105,7 +105,7 @@ func (l *Ledger) admit(peer identity.PubKey, fn func(store.Txn) (change, error))
 
 // place puts a receipt where it belongs, or finds what is there already.
 func (l *Ledger) place(tx store.Txn, rec Record) (change, error) {
-	old, err := ofAttempt(tx, rec.Receipt, rec.Author)
+	old, err := standsAs(tx, rec)
 	known := err == nil
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
@@ -161,6 +161,26 @@ func (l *Ledger) settleDebt(tx store.Txn, rec Record) (stale bool, err error) {
 		return true, tx.Set(peerKey(rec.Receipt.Payer, twin), nil)
 	}
 	return false, nil
+}
+
+// standsAs returns the author's receipt of the attempt of rec. Nearly always it
+// is the same document, better signed now: its id says that nothing differs, so
+// that it need not be read and verified again.
+func standsAs(r store.Reader, rec Record) (Record, error) {
+	id, err := getID(r, attemptKey(rec.Receipt, rec.Author))
+	switch {
+	case err != nil:
+		return Record{}, err
+	case id.IsZero():
+		return Record{}, ErrNotFound
+	case id != rec.ID:
+		return get(r, id)
+	}
+	raw, err := r.Get(recordKey(id))
+	if err != nil {
+		return Record{}, err
+	}
+	return rec.alike(raw)
 }
 
 func ofAttempt(r store.Reader, of wire.Receipt, author identity.PubKey) (Record, error) {

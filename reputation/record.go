@@ -65,6 +65,19 @@ func decodeRecord(raw []byte) (Record, error) {
 	return rec, nil
 }
 
+// alike decodes the stored record of the same document.
+func (r Record) alike(raw []byte) (Record, error) {
+	var s stored
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if len(s.By) > 0 {
+		return decodeRecord(raw)
+	}
+	r.Countersigned, r.By = false, wire.Event{}
+	return r, nil
+}
+
 func record(v Verified, doc wire.Event) Record {
 	return Record{ID: v.ID, Receipt: v.Receipt, Author: v.Author, Signed: v.Signed, Doc: doc}
 }
