@@ -37,7 +37,7 @@ func (u *usage) log(n int64, proto protocol.ID) {
 // What gossip of real hosts costs is what the model says of a network of their
 // number.
 func TestModelFitsRealHosts(t *testing.T) {
-	const nodes, size, docs = 24, 1350, 96
+	const nodes, size, docs = 16, 1350, 48
 	cfg := model.Default()
 	cfg.Nodes, cfg.Peers, cfg.Online, cfg.Document, cfg.Proofs, cfg.PerDay = nodes, 12, 1, size, 0, docs/nodes
 	cfg.Latency = 45 * time.Millisecond // 30 between two nodes on average, as here

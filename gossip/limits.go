@@ -9,11 +9,12 @@ import (
 )
 
 // How much is let in. A node passes on no more first documents of authors than
-// newcomers lets it, so that a peer which sends more than sender allows cannot
-// have had them from others, and is blamed.
+// newcomers lets it, so that a peer which sends more than strangers and sender
+// allow cannot have had them from others, and is blamed.
 var ( // constants, were there any of these types
 	newcomers = rate{0.5, 100}             // documents of unknown authors, from all peers
-	share     = rate{0.25, 50}             // of them, from one peer
+	share     = rate{0.25, 20}             // of them, from one peer when there is little left
+	strangers = rate{0.75, 150}            // of them, from one peer, let in or not
 	sender    = rate{1.5, 200}             // documents from one peer, whoever wrote them
 	traffic   = rate{128 << 10, 2 << 20}   // bytes of gossip from one peer
 	served    = rate{16 << 10, 32 << 20}   // bytes of sync with one peer that asks
@@ -43,10 +44,11 @@ type limits struct {
 
 // account is one peer's.
 type account struct {
-	share, sender, traffic, served bucket
-	excess                         float64
-	at                             time.Time // of excess
-	used                           time.Time
+	share, strangers, sender, traffic, served bucket
+
+	excess float64
+	at     time.Time // of excess
+	used   time.Time
 }
 
 func newLimits() *limits {
@@ -122,7 +124,14 @@ func (l *limits) admit(p peer.ID, author slot, apart time.Duration, now time.Tim
 	if last, known := l.authors[author]; known {
 		return now.Sub(last) >= apart
 	}
-	return l.newcomers.left(now, newcomers) >= 1 && a.share.take(now, share, 1) && l.newcomers.take(now, newcomers, 1)
+	if !a.strangers.take(now, strangers, 1) {
+		return a.exceed(now)
+	}
+	left := l.newcomers.left(now, newcomers)
+	if left < 1 || left < newcomers.burst/2 && !a.share.take(now, share, 1) {
+		return false
+	}
+	return l.newcomers.take(now, newcomers, 1)
 }
 
 // passed notes that an author's document goes on.

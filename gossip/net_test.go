@@ -266,7 +266,7 @@ func TestPartitionHeals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newNetwork()
 		defer w.stop()
-		yesterday := digests(t, 0, 300, time.Now().Add(-time.Hour), 1500)
+		yesterday := digests(t, 0, 100, time.Now().Add(-time.Hour), 1500)
 		for range 12 {
 			w.add(t, gossip.Default(), yesterday...)
 		}

@@ -173,7 +173,7 @@ func TestLimitedSessions(t *testing.T) {
 // Two halves of a network, a day apart: all agree after three rounds.
 func TestHalvesAgree(t *testing.T) {
 	t.Parallel()
-	const nodes, authors, changed, size = 20, 1500, 36, 1800
+	const nodes, authors, changed, size = 20, 1000, 24, 1800
 	synctest.Test(t, func(t *testing.T) {
 		base := digests(t, 0, authors, time.Now(), size)
 		parts := make([]part, nodes)

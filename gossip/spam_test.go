@@ -86,13 +86,13 @@ func spoiled(d wire.Event) []byte {
 	return d.Bytes()
 }
 
-// Among 50 nodes (23 in the everyday form) five flood the others, each in its
+// Among 50 nodes (20 in the everyday form) five flood the others, each in its
 // own way: they are not listened to within a minute, and what the honest say
 // arrives.
 func TestSpammers(t *testing.T) {
 	begun := time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		honest := 18
+		honest := 15
 		if os.Getenv("INFERNET_LONG") != "" {
 			honest = 45
 		}
