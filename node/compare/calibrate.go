@@ -88,6 +88,7 @@ func choose(t Target, learn []Sample) (chosen, error) {
 		return chooseScale(learn, func(scale float64) map[string]string {
 			n := DefaultNumeric()
 			n.widen(scale)
+			n.Far = strict
 			return give(n.settings())
 		})
 	case job.CompareEmbedding:

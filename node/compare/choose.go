@@ -13,6 +13,9 @@ const (
 	widest   = 7
 )
 
+// strict is the Far of tolerances that were measured.
+const strict = 1 << farBins
+
 // widen multiplies all tolerances.
 func (t *Numeric) widen(by float64) {
 	t.Abs, t.Rel, t.AbsHalf, t.RelHalf = t.Abs*by, t.Rel*by, t.AbsHalf*by, t.RelHalf*by

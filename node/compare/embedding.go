@@ -118,7 +118,7 @@ func (r row) distance(length float64) float64 {
 
 // judge decides with limits 2^scale times those measured with.
 func (c *cosines) judge(scale int) Outcome {
-	o := c.loose.judge(0)
+	o := c.loose.judge(0, c.t.Far)
 	if c.rows == 0 || o.Answer == Mismatch {
 		return o
 	}

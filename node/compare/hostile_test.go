@@ -97,7 +97,7 @@ type endless struct{ size int64 }
 
 type endlessFile struct {
 	stub
-	size, left int64
+	left int64
 }
 
 func (e endless) Open(name string) (fs.File, error) {

@@ -9,7 +9,7 @@ import (
 
 // Bounds of a JSON document.
 const (
-	maxNesting = 128
+	maxNesting = 64
 	maxKeys    = 1 << 17 // of the objects that are open at one place, together
 	maxNumber  = 1024    // bytes that spell one number
 )
@@ -71,7 +71,7 @@ func (s *scanner) check(depth int, keys *int) error {
 }
 
 func (s *scanner) checkObject(depth int, keys *int) error {
-	seen := map[string]bool{}
+	var seen map[string]bool
 	defer func() { *keys -= len(seen) }()
 	return s.items('}', func() error {
 		if s.space() != '"' {
@@ -85,6 +85,9 @@ func (s *scanner) checkObject(depth int, keys *int) error {
 			return s.bad("a key that is there already")
 		case *keys >= maxKeys:
 			return fmt.Errorf("%w: more than %d keys", ErrLarge, maxKeys)
+		}
+		if seen == nil {
+			seen = map[string]bool{}
 		}
 		seen[key] = true
 		*keys++

@@ -128,7 +128,7 @@ func toHalf(v float64) uint16 {
 	}
 	frac, exp := math.Frexp(v)
 	m := uint16(math.RoundToEven(frac * 2048))
-	return sign | uint16(exp+13)<<10 + m - 1024
+	return sign | uint16(exp+14)<<10 + m - 1024
 }
 
 func fromHalf(h uint16) float64 {

@@ -9,25 +9,29 @@ import (
 
 // Numeric are the thresholds of the numeric comparator. Two numbers are close
 // when |a-b| <= Abs + Rel*max(|a|,|b|); numbers of 16 bits have their own. What
-// is not close is out, and beyond eight times the tolerance far out. Integers
-// are close when equal, out by one, and far out beyond.
+// is not close is out. What is beyond an eighth of Far tolerances is well out,
+// and beyond all of them far out; for numbers of 16 bits Far is 8 at most.
+// Integers are close when equal, out by one, and far out beyond.
 //
 // A match has at most a share Share of numbers out and none far out. A mismatch
-// has more than Share far out, or more than MaxShare out and at least minOut.
+// has more than Share far out, or more than MaxShare well out and at least four.
 type Numeric struct {
 	Abs, Rel         float64
 	AbsHalf, RelHalf float64
+	Far              float64 // rounded up to a power of two
 	Share, MaxShare  float64
 }
 
-// DefaultNumeric holds for results of the same weights on machines of one class.
+// DefaultNumeric holds for results computed in 32 bits on machines of one class.
+// Far leaves room: nobody is blamed whose program computes in 16 bits and writes
+// 32. A profile knows better.
 func DefaultNumeric() Numeric {
-	return Numeric{Abs: 1e-5, Rel: 1e-4, AbsHalf: 1e-3, RelHalf: 1e-2, Share: 1e-4, MaxShare: 0.05}
+	return Numeric{Abs: 1e-5, Rel: 1e-4, AbsHalf: 1e-3, RelHalf: 1e-2, Far: 1024, Share: 1e-4, MaxShare: 0.05}
 }
 
 const (
-	minOut  = 4  // numbers out that a mismatch needs when none is far out
-	farBins = 3  // far is 2^farBins tolerances
+	minOut  = 4  // numbers well out that a mismatch needs when none is far out
+	farBins = 3  // from well out to far out, as a power of two
 	bins    = 64 // of a histogram of distances, in powers of two
 	zeroBin = 24 // that of distances from a half to one tolerance
 	tooFar  = bins - 1
@@ -37,14 +41,14 @@ const (
 type distances struct {
 	t     Numeric
 	count uint64
-	hist  [bins]uint64 // by tolerances: up to 2^(i-zeroBin) of them
-	out   uint64       // integers that differ by one
-	far   uint64       // by more
+	hist  [half + 1][bins]uint64 // by tolerances: up to 2^(i-zeroBin) of them
+	out   uint64                 // integers that differ by one
+	far   uint64                 // by more
 }
 
 func (d *distances) number(a, b float64, w width) {
 	d.count++
-	d.hist[d.bin(a, b, w)]++
+	d.hist[w][d.bin(a, b, w)]++
 }
 
 // bin is 0 for equal numbers, and for two that are none.
@@ -91,32 +95,41 @@ func (d *distances) whole(a, b float64, same bool) {
 func (*distances) open()  {}
 func (*distances) close() {}
 
-// beyond counts numbers further apart than 2^scale tolerances, and than eight
-// times that.
-func (d *distances) beyond(scale int) (out, far uint64) {
-	out, far = d.out+d.far, d.far
-	for i := max(zeroBin+scale+1, 1); i < bins; i++ {
-		out += d.hist[i]
-		if i > zeroBin+scale+farBins || i == tooFar {
-			far += d.hist[i]
+// beyond counts numbers that are out, well out and far out with tolerances of
+// 2^scale times those measured with, and another Far.
+func (d *distances) beyond(scale int, far float64) (out, well, farOut uint64) {
+	out, well, farOut = d.out+d.far, d.far, d.far
+	for w := range d.hist {
+		span := bin(far) - zeroBin
+		if width(w) == half {
+			span = min(span, farBins)
+		}
+		for i := max(zeroBin+scale+1, 1); i < bins; i++ {
+			out += d.hist[w][i]
+			if i > zeroBin+scale+span-farBins || i == tooFar {
+				well += d.hist[w][i]
+			}
+			if i > zeroBin+scale+span || i == tooFar {
+				farOut += d.hist[w][i]
+			}
 		}
 	}
-	return out, far
+	return out, well, farOut
 }
 
-// judge decides with tolerances 2^scale times those measured with.
-func (d *distances) judge(scale int) Outcome {
+// judge decides as beyond counts.
+func (d *distances) judge(scale int, span float64) Outcome {
 	if d.count == 0 {
 		return Outcome{Answer: Match, Score: 1, Why: "the same, without any number"}
 	}
-	out, far := d.beyond(scale)
+	out, well, far := d.beyond(scale, span)
 	all := float64(d.count)
 	o := Outcome{Answer: Inconclusive, Score: 1 - float64(out)/all}
 	o.Why = fmt.Sprintf("of %d numbers %d are not close, %d of them far out", d.count, out, far)
 	switch {
 	case far == 0 && float64(out) <= d.t.Share*all:
 		o.Answer = Match
-	case float64(far) > d.t.Share*all || out >= minOut && float64(out) > d.t.MaxShare*all:
+	case float64(far) > d.t.Share*all || well >= minOut && float64(well) > d.t.MaxShare*all:
 		o.Answer = Mismatch
 	}
 	return o
@@ -141,5 +154,5 @@ func (n numeric) Compare(ctx context.Context, a, b fs.FS) (Outcome, error) {
 	if o, done, err := conclude(err); done {
 		return o, err
 	}
-	return d.judge(0), nil
+	return d.judge(0, n.t.Far), nil
 }

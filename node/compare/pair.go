@@ -49,11 +49,10 @@ func readable(a, b error) error {
 
 // file is one path of two results.
 type file struct {
-	path   string
-	a, b   fs.FS
-	sizeA  int64
-	sizeB  int64
-	single bool // b is a itself: what is the same is only counted
+	path  string
+	a, b  fs.FS
+	sizeA int64
+	sizeB int64
 }
 
 func (f file) open() (a, b fs.File, err error) {

@@ -73,7 +73,7 @@ func (s Sample) judge(c chosen) Answer {
 	case s.done:
 		return s.outcome.Answer
 	case s.far != nil:
-		return s.far.judge(c.scale).Answer
+		return s.far.judge(c.scale, strict).Answer
 	case s.rows != nil:
 		return s.rows.judge(c.scale).Answer
 	case s.like != nil:

@@ -27,7 +27,7 @@ func (t *Numeric) settings() []setting {
 	return []setting{
 		{"abs", &t.Abs, 1e-300, 1e6}, {"rel", &t.Rel, 0, 1},
 		{"abs_half", &t.AbsHalf, 1e-300, 1e6}, {"rel_half", &t.RelHalf, 0, 1},
-		{"share", &t.Share, 0, 0.5}, {"max_share", &t.MaxShare, 0, 1},
+		{"far", &t.Far, 8, 1 << 20}, {"share", &t.Share, 0, 0.5}, {"max_share", &t.MaxShare, 0, 1},
 	}
 }
 
