@@ -18,7 +18,8 @@ type answer struct {
 	size   uint64
 	nonce  job.ID
 	wrong  bool // root is not the true result
-	copied job.ID
+	copies bool   // it would rather copy a commit than invent a result
+	copied job.ID // what it copied
 	cost   uint64 // in thousandths of the price
 	took   time.Duration
 	paid   bool
@@ -44,8 +45,9 @@ func (w *world) consider(r *run, p *provider, e job.Dispatch) *answer {
 	a.took = time.Duration(float64(usual) * p.pace * (0.8 + 0.4*w.rng.Float64()))
 	switch p.player.strategy {
 	case Lazy, DeadBeat:
+		took := a.took // it waits for something to copy, and so as not to be told by its haste
 		w.lie(a, fmt.Sprintf("%s/%d/%d", p.key.PubKey().Hex(), e.Shard, e.Attempt), 0)
-		a.copied = w.leaked(r, e)
+		a.took, a.copies = took, true
 	case Swapper:
 		w.lie(a, "small/"+e.Input.CID, costSwap)
 	case OnOff:
@@ -103,9 +105,13 @@ func (w *world) leaked(r *run, e job.Dispatch) job.ID {
 	return job.ID{}
 }
 
-// conspire is the last thing before a member of a ring commits: it cheats when
-// another member has a copy of the shard. It cannot see whether an outsider has.
+// conspire is the last thing before a commit. A copier looks for one it can copy;
+// a member of a ring cheats when another member has a copy of the shard. It cannot
+// see whether an outsider has.
 func (w *world) conspire(r *run, a *answer, e job.Dispatch) {
+	if a.copies {
+		a.copied = w.leaked(r, e)
+	}
 	if a.p.player.strategy != Ring {
 		return
 	}
