@@ -15,7 +15,7 @@ type Track struct {
 type Policy struct {
 	FloorPPM uint32 // never below, however long the track
 	GainPPM  uint32 // what cheating saves of a price
-	Always   uint32 // the first so many valid results are all audited
+	Always   uint32 // the first so many valid results are all audited; 0: the rate is FloorPPM, whatever the track
 	HoldMax  uint32 // claimed results of one provider whose payment is held back
 }
 
@@ -36,7 +36,12 @@ func Replays() Policy {
 // Rate is how often the next result is audited, in ppm. creditShards is how many
 // shards the provider does before it is paid.
 func (p Policy) Rate(t Track, creditShards uint32) (ppm uint32) {
-	if t.Suspect || t.Probation > 0 || t.Valid < max(p.Always, 1) {
+	switch {
+	case t.Suspect || t.Probation > 0:
+		return All
+	case p.Always == 0:
+		return min(All, p.FloorPPM)
+	case t.Valid < p.Always:
 		return All
 	}
 	rate := max(p.FloorPPM, (All+t.Valid-1)/t.Valid)

@@ -17,7 +17,7 @@ type answer struct {
 	root   string // of the result it commits to
 	size   uint64
 	nonce  job.ID
-	wrong  bool // root is not the true result
+	wrong  bool   // root is not the true result
 	copies bool   // it would rather copy a commit than invent a result
 	copied job.ID // what it copied
 	cost   uint64 // in thousandths of the price
