@@ -44,18 +44,30 @@ func (m *machine) trusted(c *Candidate) bool {
 }
 
 // free is how many slots of a candidate can be filled now. A newcomer that was
-// never right holds little at a time, whatever it offers.
-func (m *machine) free(o *option) uint64 {
+// never right holds little at a time, whatever it offers. What it computes to
+// check others counts only while it runs: else newcomers among themselves would
+// wait for each other for ever.
+func (m *machine) free(o *option, second bool) uint64 {
 	if o.stale || o.t.busy >= o.Slots {
 		return 0
 	}
 	if o.newcomer && !o.Validator && m.j.Spec.Verify.Mode != VerifyNone {
-		if o.t.open >= newcomerOpen {
+		has := o.t.open
+		if second {
+			has = o.t.busy
+		}
+		if has >= newcomerOpen {
 			return 0
 		}
-		return uint64(min(o.Slots-o.t.busy, newcomerOpen-o.t.open))
+		return uint64(min(o.Slots-o.t.busy, newcomerOpen-has))
 	}
 	return uint64(o.Slots - o.t.busy)
+}
+
+// second reports whether the next attempt of the shard checks another.
+func (s *Shard) second() bool {
+	coming, _ := s.have()
+	return coming > 0
 }
 
 // usable leaves out what cannot be paid and quotes that ran out. A quote that ran
@@ -205,7 +217,7 @@ func (m *machine) ofClass(sh *Shard, cs []*option) []*option {
 			sort.Strings(names)
 			weights := make([]uint64, len(names))
 			for i, n := range names {
-				weights[i] = m.freeSlots(byClass[n]) + 1
+				weights[i] = m.freeSlots(byClass[n], sh.second()) + 1
 			}
 			return byClass[names[m.draw("class", sh.Index, uint32(len(sh.Attempts)), weights)]]
 		}
@@ -227,10 +239,10 @@ func independent(cs []*option, enough int) int {
 	return len(chosen)
 }
 
-func (m *machine) freeSlots(cs []*option) uint64 {
+func (m *machine) freeSlots(cs []*option, second bool) uint64 {
 	var n uint64
 	for _, o := range cs {
-		n += m.free(o)
+		n += m.free(o, second)
 	}
 	return n
 }
@@ -279,9 +291,9 @@ func (m *machine) groups(cs []*option) int {
 // only the budget stood in the way.
 func (m *machine) pick(sh *Shard, cs []*option) (o *option, ok, affordable bool) {
 	var open []*option
-	dear := false
+	dear, second := false, sh.second()
 	for _, o := range cs {
-		if m.free(o) == 0 {
+		if m.free(o, second) == 0 {
 			continue
 		}
 		if p, _ := m.price(*o.Candidate, sh); !m.fits(p) {
@@ -297,7 +309,7 @@ func (m *machine) pick(sh *Shard, cs []*option) (o *option, ok, affordable bool)
 	open = m.band(sh, open)
 	weights := make([]uint64, len(open))
 	for i, o := range open {
-		weights[i] = min(m.free(o), 1<<16)
+		weights[i] = min(m.free(o, second), 1<<16)
 	}
 	return open[m.draw("provider", sh.Index, n, weights)], true, true
 }

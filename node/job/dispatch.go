@@ -50,7 +50,7 @@ func (m *machine) noRoom() bool {
 	}
 	opts := m.options()
 	for i := range opts {
-		if o := &opts[i]; o.t.busy < o.Slots && (o.stale || m.free(o) > 0) {
+		if o := &opts[i]; o.t.busy < o.Slots && (o.stale || m.free(o, true) > 0) {
 			return false
 		}
 	}
@@ -200,7 +200,7 @@ func (m *machine) offer(sh *Shard, o *option, second bool) {
 func (m *machine) offerProbe(o *option) {
 	for _, i := range m.x.known {
 		sh := m.j.Shards[i]
-		if !sh.dormant() || m.saw(o, sh) || !m.usable(o, sh) || m.free(o) == 0 {
+		if !sh.dormant() || m.saw(o, sh) || !m.usable(o, sh) || m.free(o, true) == 0 {
 			continue
 		}
 		if p, _ := m.price(*o.Candidate, sh); m.fits(p) {

@@ -2,7 +2,10 @@ package job
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // Explanation says why a job waits or failed, for programs. Lines says it for people.
@@ -12,6 +15,20 @@ type Explanation struct {
 	Shards  []ShardNote `json:"shards,omitempty"`  // undecided and rejected ones
 	Dropped []Dropped   `json:"dropped,omitempty"` // providers that did not match
 	Faults  []FaultNote `json:"faults,omitempty"`  // attempts that were a provider's fault
+	Audits  []AuditNote `json:"audits,omitempty"`  // how each provider's results were made sure of
+}
+
+// AuditNote is what was looked at of one provider's results. The rates are those
+// at which the lottery was held, in ppm.
+type AuditNote struct {
+	Provider string `json:"provider"` // npub
+	Results  int    `json:"results"`  // commits that came in
+	Drawn    int    `json:"drawn"`    // of these, chosen by the lottery
+	Compared int    `json:"compared"` // of these, compared with another or replayed
+	Lowest   uint32 `json:"lowest_ppm"`
+	Highest  uint32 `json:"highest_ppm"`
+	Held     int    `json:"held"` // payments held back
+	Caught   bool   `json:"caught,omitempty"`
 }
 
 // ShardNote is a shard that has no result.
@@ -27,19 +44,23 @@ type FaultNote struct {
 	Shard    uint32 `json:"shard"`
 	Attempt  uint32 `json:"attempt"`
 	Provider string `json:"provider"` // npub
+	Blame    string `json:"blame,omitempty"`
 	Reason   Reason `json:"reason"`
 }
 
 // Why explains a job.
 func Why(j Job) Explanation {
-	e := Explanation{State: j.State, Reason: j.Reason, Dropped: j.Dropped}
+	e := Explanation{State: j.State, Reason: j.Reason, Dropped: j.Dropped, Audits: audits(j)}
 	for _, sh := range j.Shards {
+		if sh.dormant() {
+			continue
+		}
 		if sh.State != ShardVerified && sh.State != ShardPaid {
 			e.Shards = append(e.Shards, ShardNote{sh.Index, sh.State, len(sh.Attempts), sh.Reason})
 		}
 		for _, a := range sh.Attempts {
 			if a.Fault {
-				e.Faults = append(e.Faults, FaultNote{sh.Index, a.N, a.Provider.String(), a.Reason})
+				e.Faults = append(e.Faults, FaultNote{sh.Index, a.N, a.Provider.String(), a.Blame, a.Reason})
 			}
 		}
 	}
@@ -62,12 +83,88 @@ func (e Explanation) Lines() []string {
 		lines = append(lines, fmt.Sprintf("shard %d is %s after %d attempts%s", s.Index, s.State, s.Attempts, reasonTail(s.Reason)))
 	}
 	for _, f := range e.Faults {
-		lines = append(lines, fmt.Sprintf("attempt %d/%d by %s%s", f.Shard, f.Attempt, f.Provider, reasonTail(f.Reason)))
+		lines = append(lines, fmt.Sprintf("attempt %d/%d by %s%s%s", f.Shard, f.Attempt, f.Provider, reasonTail(f.Reason), blamed(f.Blame)))
+	}
+	for _, a := range e.Audits {
+		lines = append(lines, a.line())
 	}
 	for _, d := range e.Dropped {
 		lines = append(lines, d.line())
 	}
 	return lines
+}
+
+// audits sums up the lottery by provider, in the order of their first commits.
+func audits(j Job) []AuditNote {
+	var out []AuditNote
+	at := map[identity.PubKey]int{}
+	for _, sh := range j.Shards {
+		for k := range sh.Attempts {
+			a := &sh.Attempts[k]
+			if !a.Drawn {
+				continue
+			}
+			i, known := at[a.Provider]
+			if !known {
+				i = len(out)
+				at[a.Provider] = i
+				out = append(out, AuditNote{Provider: a.Provider.String(), Lowest: a.RatePPM})
+			}
+			out[i].add(a)
+		}
+	}
+	for _, s := range j.Providers {
+		if i, known := at[s.Provider]; known {
+			out[i].Caught = s.Caught
+		}
+	}
+	return out
+}
+
+func (n *AuditNote) add(a *Attempt) {
+	n.Results++
+	n.Lowest, n.Highest = min(n.Lowest, a.RatePPM), max(n.Highest, a.RatePPM)
+	if a.Audited {
+		n.Drawn++
+	}
+	if a.Audits > 0 {
+		n.Compared++
+	}
+	if a.Held {
+		n.Held++
+	}
+}
+
+func (n AuditNote) line() string {
+	rates := percent(n.Lowest)
+	if n.Highest != n.Lowest {
+		rates += " to " + percent(n.Highest)
+	}
+	s := fmt.Sprintf("%s: %d results, %d of them drawn for an audit (at %s), %d compared",
+		n.Provider, n.Results, n.Drawn, rates, n.Compared)
+	if n.Held > 0 {
+		s += fmt.Sprintf(", payment held back for %d", n.Held)
+	}
+	if n.Caught {
+		s += "; it was caught"
+	}
+	return s
+}
+
+// percent writes parts per million as a percentage, without needless zeros.
+func percent(ppm uint32) string { return strconv.FormatFloat(float64(ppm)/10_000, 'f', -1, 64) + "%" }
+
+// blamed says whose fault it was where it was not the provider's.
+func blamed(blame string) string {
+	switch blame {
+	case BlameClient:
+		return " (this side's fault)"
+	case BlameNetwork:
+		return " (perhaps the network's fault)"
+	case BlameInconclusive:
+		return " (nobody's fault, as far as can be told)"
+	}
+	return ""
 }
 
 func (d Dropped) line() string {
@@ -114,9 +211,12 @@ func (m *machine) noProvider() Reason {
 		r.Hint = first.Hint
 	}
 	if n := len(m.j.Candidates); n > 0 {
-		r.Text = fmt.Sprintf("%d providers match and %s; a shard needs %d different ones of one hardware class",
-			n, m.stuck(), m.j.Spec.Verify.Replicas)
+		r.Text = fmt.Sprintf("%d providers match and %s; a shard needs %d independent ones of one hardware class",
+			n, m.stuck(), m.needed(&Shard{Wanted: m.j.Spec.Verify.Replicas}))
 		r.Hint = "wait for more providers of one class, or lower verify.replicas"
+		if m.j.Spec.Verify.Mode != VerifyQuorum {
+			r.Hint = "wait for more providers of one class on other networks, or set verify.mode to none"
+		}
 	}
 	return r
 }

@@ -347,20 +347,16 @@ func (s *sim) performDispatch(e Dispatch, after func(time.Duration, Event)) {
 // compare groups by roots; what is vague can be called neither equal nor different.
 func (s *sim) compare(e Compare) Compared {
 	out := Compared{Shard: e.Shard}
-	var groups [][]uint32
+	var attempts []uint32
 	var roots []string
 	for i, n := range e.Attempts {
 		if n != KnownAnswer && s.by(s.j.Shards[e.Shard].Attempts[n].Provider).behaviour == "vague" {
 			out.Unsure = append(out.Unsure, n)
 			continue
 		}
-		k := slices.Index(roots, e.Roots[i])
-		if k < 0 {
-			roots, groups, k = append(roots, e.Roots[i]), append(groups, nil), len(groups)
-		}
-		groups[k] = append(groups[k], n)
+		attempts, roots = append(attempts, n), append(roots, e.Roots[i])
 	}
-	out.Groups = groups
+	out.Groups = groupsOf(attempts, roots)
 	return out
 }
 

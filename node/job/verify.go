@@ -76,6 +76,11 @@ func (m *machine) compared(e Compared) error {
 		return m.refuse(fmt.Sprintf("shard %d", e.Shard), string(sh.State), text)
 	}
 	m.drop(compareOf(sh))
+	for _, n := range asked.Attempts {
+		if n != KnownAnswer {
+			sh.Attempts[n].Audits = uint32(len(asked.Attempts) - 1)
+		}
+	}
 	if e.Inconclusive {
 		m.adjudicate(sh, CodeInconclusive)
 		return nil
@@ -219,7 +224,6 @@ func (m *machine) adjudicate(sh *Shard, why string) {
 // and their providers are of no more use to this job.
 func (m *machine) accept(sh *Shard, asked Compare, group, unsure []uint32, label string) {
 	var evidence []ID
-	others := uint32(len(asked.Attempts) - 1)
 	sh.Group = nil
 	for _, n := range asked.Attempts {
 		if n == KnownAnswer || !slices.Contains(group, n) {
@@ -238,9 +242,6 @@ func (m *machine) accept(sh *Shard, asked Compare, group, unsure []uint32, label
 	for k := range sh.Attempts {
 		a := &sh.Attempts[k]
 		compared := slices.Contains(asked.Attempts, a.N)
-		if compared {
-			a.Audits += others
-		}
 		switch {
 		case compared && slices.Contains(group, a.N):
 			m.right(sh, a, label)
