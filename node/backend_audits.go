@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 )
@@ -18,6 +19,23 @@ func (b inferenceBackend) Audits(context.Context) (api.Audits, error) {
 		Drawn: s.Drawn, Replayed: s.Replayed, Tokens: s.Tokens, Passed: s.Passed, Suspected: s.Suspected, Confirmed: s.Confirmed,
 		Inconclusive: s.Inconclusive, Dropped: s.Dropped, Spent: s.Spent, Unit: string(payments.Credits),
 	}, nil
+}
+
+// Replay implements api.Inference.
+func (b inferenceBackend) Replay(ctx context.Context, q api.ReplayQuery) (api.Replayed, error) {
+	not := make([]identity.PubKey, 0, len(q.Not))
+	for _, npub := range q.Not {
+		k, err := identity.ParsePubKey(npub)
+		if err != nil {
+			return api.Replayed{}, api.Errorf(api.CodeBadRequest, "give an npub", "not: %v", err)
+		}
+		not = append(not, k)
+	}
+	out, by, err := b.n.router.ReplayAt(ctx, q.Model, q.Request, not)
+	if err != nil {
+		return api.Replayed{}, err
+	}
+	return api.Replayed{By: by.String(), Response: out}, nil
 }
 
 // LeaseEvidence implements api.Inference.

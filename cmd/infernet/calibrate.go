@@ -35,9 +35,10 @@ that --false-alarms allows, or results that differ too much, nothing is signed.
 
 SAMPLES are folders. Each folder in one of them is one input, and holds what honest machines
 made of it: a file or a folder for each machine. Take machines of all kinds that the class
-has, and inputs as those to come. With --compare text they are files of replays instead: a
-line is an answer, {"temperature":0.7,"seeded":false,"tokens":[…]} with the tokens as POST
-/infernet/replay of another honest engine tells them.`,
+has, and inputs as those to come. With --compare text they are files of replays instead, as
+infernet verifier collect makes them: a line is an answer,
+{"temperature":0.7,"seeded":false,"tokens":[…]}, with the tokens as POST /infernet/replay of
+another honest engine tells them.`,
 		Example: "  infernet verifier calibrate --compare numeric --model demo --class gpu.h100 samples/\n" +
 			"  infernet verifier calibrate --compare text --false-alarms 0.1% replays.jsonl --out profile.json",
 		Args: args(1, -1, "one SAMPLES or more"),

@@ -14,7 +14,6 @@ import (
 
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/compare"
-	"infernet.tech/infernet/node/infer"
 )
 
 // maxReplay bounds one line of a file of replays: the longest answers have
@@ -133,7 +132,9 @@ func (r renamed) Name() string { return r.name }
 // replay is one line of a file of replays.
 type replay struct {
 	Temperature float64              `json:"temperature"`
-	Seeded      bool                 `json:"seeded"` // both engines drew by the same seed, in the same way
+	Seeded      bool                 `json:"seeded"`             // both engines drew by the same seed, in the same way
+	Answered    string               `json:"answered,omitempty"` // npub
+	Replayed    string               `json:"replayed,omitempty"`
 	Tokens      []openai.ReplayToken `json:"tokens"`
 }
 
@@ -158,11 +159,7 @@ func (a *app) replaySamples(ctx context.Context, _, path string) ([]compare.Samp
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, failf(exitCheck, "infernet help verifier calibrate shows a line", "%s:%d: %s", path, n, words(err.Error()))
 		}
-		tokens := make([]compare.Token, 0, len(r.Tokens))
-		for _, t := range r.Tokens {
-			tokens = append(tokens, infer.Judged(t, r.Temperature, r.Seeded))
-		}
-		s, err := compare.Replayed(tokens)
+		s, err := r.sample()
 		if err != nil {
 			return nil, failf(exitCheck, "", "%s:%d: %s", path, n, words(err.Error()))
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/api"
 )
 
@@ -112,6 +113,18 @@ func (n *scriptedNode) LeaseEvidence(_ context.Context, id string) (api.LeaseEvi
 		Findings: []api.LeaseFinding{{By: []string{someNpub}, Answer: "mismatch", Why: "40 of 60 tokens are not its own " + evilText}},
 		Proof:    api.Raw(`{"text":"\u009b2J"}`),
 	}, nil
+}
+
+// Replay finds every token of an answer the likeliest one.
+func (n *scriptedNode) Replay(_ context.Context, q api.ReplayQuery) (api.Replayed, error) {
+	if len(q.Not) != 1 || q.Not[0] == otherNpub {
+		return api.Replayed{}, api.Errorf(api.CodeNoProvider, "", "nobody else serves the model")
+	}
+	out := api.Replayed{By: otherNpub}
+	for _, id := range q.Request.TokenIDs {
+		out.Response.Tokens = append(out.Response.Tokens, openai.ReplayToken{ID: id, Logprob: -0.1, Top: openai.ReplayTop{ID: id, Logprob: -0.1}})
+	}
+	return out, nil
 }
 
 func (n *scriptedNode) Audits(context.Context) (api.Audits, error) {

@@ -13,7 +13,7 @@ import (
 
 func verifierCmd(a *app) *cobra.Command {
 	return group("verifier", "profiles: how much honest results differ, measured and signed",
-		verifierCalibrateCmd(a), verifierListCmd(a), verifierShowCmd(a), verifierAddCmd(a))
+		verifierCalibrateCmd(a), verifierCollectCmd(a), verifierListCmd(a), verifierShowCmd(a), verifierAddCmd(a))
 }
 
 func verifierListCmd(a *app) *cobra.Command {

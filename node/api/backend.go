@@ -31,6 +31,9 @@ type Inference interface {
 	// LeaseEvidence returns what was found about the provider of a lease;
 	// CodeNotFound when nothing was.
 	LeaseEvidence(ctx context.Context, id string) (LeaseEvidence, error)
+	// Replay has an answer replayed by somebody who serves the model, drawn at
+	// random. Failures of the model's own path are *openai.Error.
+	Replay(ctx context.Context, q ReplayQuery) (Replayed, error)
 	// Audits tells what the replays of answers came to since the start.
 	Audits(ctx context.Context) (Audits, error)
 }

@@ -25,6 +25,7 @@ type Chat struct {
 	Seed        *int64
 	MaxPriceIn  uint64 // most credits per million input tokens; 0: the node's default
 	MaxPriceOut uint64 // most credits per million output tokens; 0: the node's default
+	TokenIDs    bool   // ask for the numbers of the answer's tokens
 	Session     string // keeps a conversation at one provider; "" as the node sees fit
 }
 
@@ -40,6 +41,7 @@ type Reply struct {
 	Cost     Amount    `json:"cost"`     // what the tokens cost by themselves
 	FirstMS  int64     `json:"first_ms"` // to the first words
 	TotalMS  int64     `json:"total_ms"`
+	TokenIDs []int     `json:"token_ids,omitempty"` // those that the provider told, in order
 }
 
 // maxReplyEvent bounds one event of the node's own stream.
@@ -59,7 +61,7 @@ func (c *Client) Chat(ctx context.Context, q Chat, words func(string)) (Reply, e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	out := Reply{Model: q.Model, Provider: resp.Header.Get("X-Infernet-Provider"), Lease: resp.Header.Get("X-Infernet-Lease"), Label: resp.Header.Get("X-Infernet-Verified")}
-	err = out.read(resp.Body, func(text string) {
+	err = out.read(resp.Body, q.TokenIDs, func(text string) {
 		if out.FirstMS == 0 {
 			out.FirstMS = max(1, time.Since(began).Milliseconds())
 		}
@@ -79,6 +81,7 @@ func (q Chat) body() ([]byte, error) {
 	r := oai.ChatRequest{Model: q.Model, Messages: q.Messages}
 	r.Stream, r.StreamOptions = true, &oai.StreamOptions{IncludeUsage: true}
 	r.Temperature, r.Seed = q.Temperature, q.Seed
+	r.ReturnTokenIDs = q.TokenIDs
 	if q.MaxTokens > 0 {
 		r.MaxTokens = &q.MaxTokens
 	}
@@ -155,8 +158,9 @@ func asked(e *oai.Error) *Error {
 	return out
 }
 
-// read takes the events of an answer to its end.
-func (r *Reply) read(body io.Reader, words func(string)) error {
+// read takes the events of an answer to its end; with ids the numbers of its
+// tokens too, which a node may ask for by itself.
+func (r *Reply) read(body io.Reader, ids bool, words func(string)) error {
 	events := oai.NewEventReader(body, maxReplyEvent)
 	var said strings.Builder
 	defer func() { r.Answer = said.String() }()
@@ -186,6 +190,9 @@ func (r *Reply) read(body io.Reader, words func(string)) error {
 			r.Usage = *chunk.Usage
 		}
 		for _, ch := range chunk.Choices {
+			if ids {
+				r.TokenIDs = append(r.TokenIDs, ch.TokenIDs...)
+			}
 			if ch.Delta.Content != nil && *ch.Delta.Content != "" {
 				said.WriteString(*ch.Delta.Content)
 				words(*ch.Delta.Content)

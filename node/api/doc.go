@@ -31,7 +31,7 @@
 //	GET  profiles          POST profiles           GET  profiles/CID
 //	GET  balance           GET  payments           GET  leases
 //	GET  leases/ID/receipts  GET leases/ID/evidence  GET audits
-//	POST bench
+//	POST replay            POST bench
 //	POST token/rotate
 //
 // A node with a Face (package node/openai) also serves OpenAI's and Ollama's

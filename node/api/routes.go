@@ -77,6 +77,7 @@ func (s *Server) inferenceRoutes(mux *http.ServeMux) {
 		}
 		return s.b.Inference.LeaseEvidence(r.Context(), r.PathValue("id"))
 	}))
+	mux.HandleFunc("POST /api/replay", answerTo(s.replay))
 	mux.HandleFunc("GET /api/audits", answer(func(r *http.Request) (Audits, error) {
 		if s.b.Inference == nil {
 			return Audits{}, Errorf(CodeNotReady, "", "this node leases nothing")

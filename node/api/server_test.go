@@ -251,6 +251,9 @@ func TestBodies(t *testing.T) {
 		{"bad number", "GET", "/api/providers?max=many", "", nil, CodeBadRequest},
 		{"bad price", "GET", "/api/providers?max_price_in=cheap", "", nil, CodeBadRequest},
 		{"no inference", "GET", "/api/leases", "", nil, CodeNotReady},
+		{"no evidence", "GET", "/api/leases/1a/evidence", "", nil, CodeNotReady},
+		{"no audits", "GET", "/api/audits", "", nil, CodeNotReady},
+		{"no replays", "POST", "/api/replay", `{"model":"m"}`, nil, CodeNotReady},
 		{"bad position", "GET", "/api/jobs/j1/events?after=-1", "", nil, CodeBadRequest},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
