@@ -13,8 +13,9 @@ import (
 // and beyond all of them far out; for numbers of 16 bits Far is 8 at most.
 // Integers are close when equal, out by one, and far out beyond.
 //
-// A match has at most a share Share of numbers out and none far out. A mismatch
-// has more than Share far out, or more than MaxShare well out and at least four.
+// A match has at most a share Share of numbers out, none beyond 8 tolerances and
+// no integer that differs. A mismatch has more than Share far out, or more than
+// MaxShare well out and at least four.
 type Numeric struct {
 	Abs, Rel         float64
 	AbsHalf, RelHalf float64
@@ -95,41 +96,51 @@ func (d *distances) whole(a, b float64, same bool) {
 func (*distances) open()  {}
 func (*distances) close() {}
 
-// beyond counts numbers that are out, well out and far out with tolerances of
-// 2^scale times those measured with, and another Far.
-func (d *distances) beyond(scale int, far float64) (out, well, farOut uint64) {
-	out, well, farOut = d.out+d.far, d.far, d.far
+// outside counts numbers beyond the tolerance.
+type outside struct{ out, beyond8, well, far uint64 }
+
+// counted counts with tolerances of 2^scale times those measured with, and with
+// another Far.
+func (d *distances) counted(scale int, far float64) outside {
+	o := outside{out: d.out + d.far, beyond8: d.out + d.far, well: d.far, far: d.far}
 	for w := range d.hist {
 		span := bin(far) - zeroBin
 		if width(w) == half {
 			span = min(span, farBins)
 		}
 		for i := max(zeroBin+scale+1, 1); i < bins; i++ {
-			out += d.hist[w][i]
-			if i > zeroBin+scale+span-farBins || i == tooFar {
-				well += d.hist[w][i]
+			n, at := d.hist[w][i], i-zeroBin-scale
+			if i == tooFar {
+				at = bins
 			}
-			if i > zeroBin+scale+span || i == tooFar {
-				farOut += d.hist[w][i]
+			o.out += n
+			if at > farBins {
+				o.beyond8 += n
+			}
+			if at > span-farBins {
+				o.well += n
+			}
+			if at > span {
+				o.far += n
 			}
 		}
 	}
-	return out, well, farOut
+	return o
 }
 
-// judge decides as beyond counts.
+// judge decides as counted counts.
 func (d *distances) judge(scale int, span float64) Outcome {
 	if d.count == 0 {
 		return Outcome{Answer: Match, Score: 1, Why: "the same, without any number"}
 	}
-	out, well, far := d.beyond(scale, span)
+	n := d.counted(scale, span)
 	all := float64(d.count)
-	o := Outcome{Answer: Inconclusive, Score: 1 - float64(out)/all}
-	o.Why = fmt.Sprintf("of %d numbers %d are not close, %d of them far out", d.count, out, far)
+	o := Outcome{Answer: Inconclusive, Score: 1 - float64(n.out)/all}
+	o.Why = fmt.Sprintf("of %d numbers %d are not close, %d of them far out", d.count, n.out, n.far)
 	switch {
-	case far == 0 && float64(out) <= d.t.Share*all:
+	case n.beyond8 == 0 && float64(n.out) <= d.t.Share*all:
 		o.Answer = Match
-	case float64(far) > d.t.Share*all || well >= minOut && float64(well) > d.t.MaxShare*all:
+	case float64(n.far) > d.t.Share*all || n.well >= minOut && float64(n.well) > d.t.MaxShare*all:
 		o.Answer = Mismatch
 	}
 	return o

@@ -232,7 +232,7 @@ func TestNumericShare(t *testing.T) {
 	}{
 		{2, 1.0003, compare.Match}, {3, 1.0003, compare.Inconclusive}, {1001, 1.0003, compare.Inconclusive},
 		{1000, 1.05, compare.Inconclusive}, {1001, 1.05, compare.Mismatch},
-		{1, 2, compare.Inconclusive}, {2, 2, compare.Inconclusive}, {3, 2, compare.Mismatch},
+		{1, 1.002, compare.Inconclusive}, {1, 2, compare.Inconclusive}, {2, 2, compare.Inconclusive}, {3, 2, compare.Mismatch},
 	} {
 		a := make([]float64, 20_000)
 		for i := range a {
