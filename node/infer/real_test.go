@@ -95,15 +95,23 @@ func (w warm) RoundTrip(r *http.Request) (*http.Response, error) {
 // serve makes m a provider of the model.
 func (m *machine) serve(t testing.TB, engine http.Handler) *serving.Server {
 	t.Helper()
+	return m.serveAs(t, engine, 1000, func(*serving.Deps) {})
+}
+
+// serveAs is serve for a price, with other parts.
+func (m *machine) serveAs(t testing.TB, engine http.Handler, price uint64, change func(*serving.Deps)) *serving.Server {
+	t.Helper()
 	srv := httptest.NewServer(engine)
 	pool := warm{srv.Listener.Addr().String(), &http.Transport{MaxIdleConnsPerHost: 100}}
 	t.Cleanup(func() { pool.http.CloseIdleConnections(); srv.Close() })
-	s, err := serving.New(serving.Default(), serving.Deps{Key: m.host.Key(), Store: store.NewMem(), Rail: m.rail, Ledger: m.book, Pool: pool})
+	d := serving.Deps{Key: m.host.Key(), Store: store.NewMem(), Rail: m.rail, Ledger: m.book, Pool: pool}
+	change(&d)
+	s, err := serving.New(serving.Default(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = s.Add(serving.Model{Name: "demo", CID: infertest.Model, Image: infertest.Image, Context: 8192, Parallel: 64,
-		Rate: payments.TokenRate{In: 1000, Out: 3000, Unit: payments.Credits}})
+		Rate: payments.TokenRate{In: price, Out: 3 * price, Unit: payments.Credits}})
 	if err != nil {
 		t.Fatal(err)
 	}

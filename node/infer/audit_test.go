@@ -1,0 +1,328 @@
+package infer_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/exec/engine/gguf/gguftest"
+	"infernet.tech/infernet/exec/engine/openai"
+	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/node/serving"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/store"
+)
+
+// class is the hardware of all machines here.
+const class = "cpu-test"
+
+// over serves a real engine's API to a provider.
+func over(e *infer.Engine) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		Transport:     e.Transport,
+		FlushInterval: -1,
+	}
+}
+
+// lying is an auditor whose replays say that nothing is right.
+func lying(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/infernet/replay" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		rec := &recorded{header: http.Header{}}
+		h.ServeHTTP(rec, r)
+		var out openai.ReplayResponse
+		if json.Unmarshal(rec.body, &out) != nil {
+			openai.WriteError(w, openai.Upstream("no replay"))
+			return
+		}
+		for i := range out.Tokens {
+			tok := &out.Tokens[i]
+			tok.Rank, tok.Top.Logprob, tok.Sampled, tok.Outside = 7, tok.Logprob+9, -30, true
+			if tok.Drawn != nil {
+				tok.Drawn.ID, tok.Drawn.Gap = tok.ID+1, 9
+			}
+		}
+		_ = json.NewEncoder(w).Encode(out)
+	})
+}
+
+type recorded struct {
+	header http.Header
+	body   []byte
+}
+
+func (r *recorded) Header() http.Header         { return r.header }
+func (r *recorded) WriteHeader(int)             {}
+func (r *recorded) Write(p []byte) (int, error) { r.body = append(r.body, p...); return len(p), nil }
+
+// court is a client among providers with real engines.
+type court struct {
+	client    *machine
+	providers []*machine
+	stores    []store.Store
+	book      *reputation.Book
+	store     store.Store
+	r         *infer.Router
+	cfg       infer.Config
+
+	mu       sync.Mutex
+	betrayed []string
+}
+
+// newCourt makes the first provider the cheapest: it is asked first.
+func newCourt(t *testing.T, change func(*infer.Config, *infer.Deps), engines ...http.Handler) *court {
+	t.Helper()
+	c := &court{client: newMachine(t), store: store.NewMem(), cfg: infer.Default()}
+	var offers known
+	for i, e := range engines {
+		m, db := newMachine(t), store.NewMem()
+		s := m.serveAs(t, e, uint64(1000+1000*min(i, 1)), func(d *serving.Deps) {
+			d.Store = db
+			d.Betrayed = func(fault string, _ ...wire.Event) {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.betrayed = append(c.betrayed, fault)
+			}
+		})
+		c.providers, c.stores = append(c.providers, m), append(c.stores, db)
+		offers = append(offers, dht.Found{Peer: m.host.ID(), Offer: wire.ProviderOffer{Serves: s.Offer(), Class: class}})
+		if err := c.client.host.Connect(t.Context(), m.host.Addrs()[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if c.book, err = reputation.NewBook(c.client.host.ID(), store.NewMem(), reputation.Default()); err != nil {
+		t.Fatal(err)
+	}
+	c.cfg.PayIdle, c.cfg.FirstByte, c.cfg.Audits.Floor = 300*time.Millisecond, time.Minute, 1000
+	d := infer.Deps{
+		Key: c.client.host.Key(), Store: c.store, Peers: infer.Over(c.client.host), Rail: c.client.rail, Ledger: c.book.Ledger(), Market: offers,
+		Trust: c.book, Rand: func() float64 { return 0 },
+	}
+	if change != nil {
+		change(&c.cfg, &d)
+	}
+	if c.r, err = infer.New(c.cfg, d); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// run runs the router until stop.
+func (c *court) run(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.r.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// ask asks the nth question and returns who answered.
+func (c *court) ask(t *testing.T, i int, how string) identity.PubKey {
+	t.Helper()
+	req := infer.Request{Model: "demo", Path: "/v1/chat/completions", Stream: i%2 == 0}
+	req.Body = fmt.Appendf(nil, `{"model":"demo","stream":%v,"max_tokens":48%s,"messages":[{"role":"user","content":%q}]}`, req.Stream, how, infer.QuestionOf(i))
+	res, err := c.r.Do(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if raw, err := io.ReadAll(res.Body); err != nil || strings.Contains(string(raw), `"error"`) {
+		t.Fatalf("%v: %s", err, raw[max(0, len(raw)-600):])
+	}
+	return res.Provider
+}
+
+// bad are the receipts that blame a provider.
+func (c *court) bad(t *testing.T, p *machine) (bad []reputation.Record) {
+	t.Helper()
+	all, err := c.book.Ledger().ByPeer(p.host.ID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Receipt.Verdict != wire.VerdictOK {
+			bad = append(bad, r)
+		}
+	}
+	return bad
+}
+
+func TestAuditsCatchAnotherModel(t *testing.T) {
+	t.Parallel()
+	cheater := infer.ServeEngine(t, infer.VariantOf(t, gguftest.Quantise(4)))
+	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
+	c := newCourt(t, nil, over(cheater), over(honest), over(honest))
+	c.run(t)
+	n := 0
+	for ; c.r.AuditStats().Confirmed == 0; n++ {
+		if n == 60 {
+			t.Fatalf("not found: %+v", c.r.AuditStats())
+		}
+		how := `,"temperature":0`
+		if n%3 == 0 {
+			how = ""
+		}
+		if by := c.ask(t, n, how); by != c.providers[0].host.ID() && c.r.AuditStats().Confirmed == 0 {
+			t.Fatalf("request %d was answered by another", n)
+		}
+	}
+	eventually(t, func() error {
+		bad := c.bad(t, c.providers[0])
+		if len(bad) != 1 || bad[0].Receipt.Verdict != wire.VerdictBad || bad[0].Receipt.Blame != wire.BlameProvider ||
+			bad[0].Receipt.Amount != 0 || bad[0].Receipt.Class != class || bad[0].Receipt.Audits == 0 {
+			return fmt.Errorf("receipts %+v", bad)
+		}
+		return nil
+	})
+	var lease infer.LeaseInfo
+	for _, l := range c.r.Leases() {
+		switch {
+		case l.Provider == c.providers[0].host.ID():
+			lease = l
+		case l.State == "disputed":
+			t.Errorf("an honest provider's lease: %+v", l)
+		}
+	}
+	if lease.State != "disputed" || lease.Paid >= lease.Spent {
+		t.Errorf("the lease %+v", lease)
+	}
+	p, ok, err := c.r.ProofOf(lease.Lease)
+	if err != nil || !ok || len(p.Answers) == 0 || len(p.Findings) != 2 || p.Findings[0].By[0] == p.Findings[1].By[0] || p.Findings[1].Answer != "mismatch" {
+		t.Errorf("the proof %+v, %v", p, err)
+	}
+	if by := c.ask(t, n+1, ""); by == c.providers[0].host.ID() {
+		t.Error("the cheater is asked again")
+	}
+	t.Logf("found after %d answers; %+v", n, c.r.AuditStats())
+}
+
+func TestAuditsOfTheHonest(t *testing.T) {
+	t.Parallel()
+	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
+	c := newCourt(t, nil, over(honest), over(honest))
+	stop := c.run(t)
+	for i := range 30 {
+		c.ask(t, i, []string{"", `,"temperature":0`, `,"temperature":0.7,"top_p":0.9,"n":2`}[i%3])
+	}
+	eventually(t, func() error {
+		s := c.r.AuditStats()
+		if s.Drawn == 0 || s.Replayed+s.Dropped+s.Inconclusive < s.Drawn || s.Passed == 0 {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	stop()
+	s := c.r.AuditStats()
+	if s.Suspected != 0 || s.Confirmed != 0 || s.Inconclusive != 0 || s.Dropped != 0 {
+		t.Errorf("%+v", s)
+	}
+	ok, audits := 0, uint32(0)
+	all, err := c.book.Ledger().ByPeer(c.providers[0].host.ID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if audits += r.Receipt.Audits; r.Receipt.Verdict == wire.VerdictOK && r.Countersigned && r.Receipt.RatePPM >= c.cfg.Audits.Least {
+			ok++
+		}
+	}
+	if ok == 0 || ok != len(all) || audits == 0 {
+		t.Errorf("%d of %d receipts are well, with %d audits", ok, len(all), audits)
+	}
+	if len(c.betrayed) > 0 {
+		t.Errorf("promises broken: %v", c.betrayed)
+	}
+	shown := 0
+	_ = c.stores[0].View(func(tx store.Reader) error {
+		return tx.Scan([]byte("shown/"), func(_, raw []byte) error {
+			ev, err := wire.Parse(raw)
+			if err != nil {
+				return err
+			}
+			m, err := wire.Decode[wire.Disclosure](ev)
+			shown += len(m.Rows)
+			return err
+		})
+	})
+	if uint64(shown) < s.Drawn {
+		t.Errorf("%d rows were disclosed, %d answers drawn", shown, s.Drawn)
+	}
+	t.Logf("%+v, %d rows", s, shown)
+}
+
+func TestOneAuditorBlamesNobody(t *testing.T) {
+	t.Parallel()
+	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
+	for name, others := range map[string][]http.Handler{
+		"alone": {lying(over(honest))}, "against others": {lying(over(honest)), over(honest), over(honest)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Any of them may answer, and any of the others audit.
+			c := newCourt(t, func(_ *infer.Config, d *infer.Deps) { d.Rand = nil }, append([]http.Handler{over(honest)}, others...)...)
+			c.run(t)
+			for n := 0; c.r.AuditStats().Suspected == 0; n++ {
+				if n == 60 {
+					t.Fatalf("never suspected: %+v", c.r.AuditStats())
+				}
+				c.ask(t, n, "")
+			}
+			eventually(t, func() error {
+				if s := c.r.AuditStats(); s.Inconclusive == 0 {
+					return fmt.Errorf("%+v", s)
+				}
+				return nil
+			})
+			for _, p := range c.providers {
+				if s := c.r.AuditStats(); s.Confirmed != 0 || len(c.bad(t, p)) != 0 {
+					t.Errorf("blamed on one word: %+v", s)
+				}
+			}
+		})
+	}
+}
+
+func TestAuditsKeepToTheirMoney(t *testing.T) {
+	t.Parallel()
+	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
+	c := newCourt(t, func(cfg *infer.Config, _ *infer.Deps) { cfg.Audits.Floor = 1 }, over(honest), over(honest))
+	stop := c.run(t)
+	for i := range 30 {
+		c.ask(t, i, "")
+	}
+	stop()
+	s, spent := c.r.AuditStats(), uint64(0)
+	for _, l := range c.r.Leases() {
+		spent += l.Spent
+	}
+	if most := 1 + spent/10; s.Spent > most {
+		t.Errorf("audits cost %d of %d spent, at most %d: %+v", s.Spent, spent, most, s)
+	}
+	if s.Drawn == 0 {
+		t.Error("nothing was drawn")
+	}
+}
