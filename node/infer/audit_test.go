@@ -1,12 +1,12 @@
 package infer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httputil"
 	"strings"
 	"sync"
 	"testing"
@@ -26,29 +26,37 @@ import (
 // class is the hardware of all machines here.
 const class = "cpu-test"
 
-// over serves a real engine's API to a provider.
-func over(e *infer.Engine) http.Handler {
-	return &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
-		Transport:     e.Transport,
-		FlushInterval: -1,
+// direct is a pool of one real engine; replay changes its replays.
+type direct struct {
+	e      *infer.Engine
+	replay func(*openai.ReplayResponse)
+}
+
+func over(e *infer.Engine) direct { return direct{e: e} }
+
+func (d direct) Acquire(context.Context, serving.Model, string) (serving.Slot, error) { return d, nil }
+func (d direct) Load(serving.Model) serving.Load                                      { return serving.Load{Parallel: 64, Warm: true} }
+func (d direct) Release()                                                             {}
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := d.e.Transport.RoundTrip(r)
+	if err != nil || d.replay == nil || r.URL.Path != "/infernet/replay" {
+		return resp, err
 	}
+	defer resp.Body.Close()
+	var out openai.ReplayResponse
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return nil, err
+	}
+	d.replay(&out)
+	raw, err := json.Marshal(out)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	return resp, err
 }
 
 // lying is an auditor whose replays say that nothing is right.
-func lying(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/infernet/replay" {
-			h.ServeHTTP(w, r)
-			return
-		}
-		rec := &recorded{header: http.Header{}}
-		h.ServeHTTP(rec, r)
-		var out openai.ReplayResponse
-		if json.Unmarshal(rec.body, &out) != nil {
-			openai.WriteError(w, openai.Upstream("no replay"))
-			return
-		}
+func lying(e *infer.Engine) direct {
+	return direct{e, func(out *openai.ReplayResponse) {
 		for i := range out.Tokens {
 			tok := &out.Tokens[i]
 			tok.Rank, tok.Top.Logprob, tok.Sampled, tok.Outside = 7, tok.Logprob+9, -30, true
@@ -56,18 +64,8 @@ func lying(h http.Handler) http.Handler {
 				tok.Drawn.ID, tok.Drawn.Gap = tok.ID+1, 9
 			}
 		}
-		_ = json.NewEncoder(w).Encode(out)
-	})
+	}}
 }
-
-type recorded struct {
-	header http.Header
-	body   []byte
-}
-
-func (r *recorded) Header() http.Header         { return r.header }
-func (r *recorded) WriteHeader(int)             {}
-func (r *recorded) Write(p []byte) (int, error) { r.body = append(r.body, p...); return len(p), nil }
 
 // court is a client among providers with real engines.
 type court struct {
@@ -84,7 +82,7 @@ type court struct {
 }
 
 // newCourt makes the first provider the cheapest: it is asked first.
-func newCourt(t *testing.T, change func(*infer.Config, *infer.Deps), engines ...http.Handler) *court {
+func newCourt(t *testing.T, change func(*infer.Config, *infer.Deps), engines ...direct) *court {
 	t.Helper()
 	c := &court{client: newMachine(t), store: store.NewMem(), cfg: infer.Default()}
 	var offers known
@@ -278,12 +276,12 @@ func TestAuditsOfTheHonest(t *testing.T) {
 func TestOneAuditorBlamesNobody(t *testing.T) {
 	t.Parallel()
 	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
-	for name, others := range map[string][]http.Handler{
-		"alone": {lying(over(honest))}, "against others": {lying(over(honest)), over(honest), over(honest)},
+	for name, others := range map[string][]direct{
+		"alone": {lying(honest)}, "against others": {lying(honest), over(honest), over(honest)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Any of them may answer, and any of the others audit.
-			c := newCourt(t, func(_ *infer.Config, d *infer.Deps) { d.Rand = nil }, append([]http.Handler{over(honest)}, others...)...)
+			c := newCourt(t, func(_ *infer.Config, d *infer.Deps) { d.Rand = nil }, append([]direct{over(honest)}, others...)...)
 			c.run(t)
 			for n := 0; c.r.AuditStats().Suspected == 0; n++ {
 				if n == 60 {

@@ -95,15 +95,15 @@ func (w warm) RoundTrip(r *http.Request) (*http.Response, error) {
 // serve makes m a provider of the model.
 func (m *machine) serve(t testing.TB, engine http.Handler) *serving.Server {
 	t.Helper()
-	return m.serveAs(t, engine, 1000, func(*serving.Deps) {})
-}
-
-// serveAs is serve for a price, with other parts.
-func (m *machine) serveAs(t testing.TB, engine http.Handler, price uint64, change func(*serving.Deps)) *serving.Server {
-	t.Helper()
 	srv := httptest.NewServer(engine)
 	pool := warm{srv.Listener.Addr().String(), &http.Transport{MaxIdleConnsPerHost: 100}}
 	t.Cleanup(func() { pool.http.CloseIdleConnections(); srv.Close() })
+	return m.serveAs(t, pool, 1000, func(*serving.Deps) {})
+}
+
+// serveAs makes m a provider by a pool of its own, for a price.
+func (m *machine) serveAs(t testing.TB, pool serving.Pool, price uint64, change func(*serving.Deps)) *serving.Server {
+	t.Helper()
 	d := serving.Deps{Key: m.host.Key(), Store: store.NewMem(), Rail: m.rail, Ledger: m.book, Pool: pool}
 	change(&d)
 	s, err := serving.New(serving.Default(), d)
