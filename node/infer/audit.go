@@ -16,18 +16,24 @@ var errCostly = errors.New("audits have spent what they may in an hour")
 // behind it, must wait.
 func (u *auditor) one(ctx context.Context, p *pending) bool {
 	c, ok := claimOf(p.q, p.heard, p.in, p.context)
-	if !ok {
-		u.count(func(s *AuditStats) { s.Inconclusive++ })
+	if guilty := p.l.guilty(); !ok || guilty { // of those whose guilt is known no more is asked
+		u.count(func(s *AuditStats) {
+			if guilty {
+				s.Dropped++
+			} else {
+				s.Inconclusive++
+			}
+		})
 		p.l.audited(0)
 		return true
 	}
 	s := p.l.subject()
 	cost := u.cost(p.l.Rate, meter.Count{In: p.in, Out: uint64(len(c.req.TokenIDs))})
-	out, err := u.replay(ctx, s, c, []identity.PubKey{s.peer}, cost)
+	d := u.dossier(s)
+	out, err := u.replay(ctx, s, c, d, cost)
 	if err != nil {
 		return u.later(ctx, p, err)
 	}
-	d := u.dossier(s)
 	if err := d.test.add(c, out.ReplayResponse, out.like(s)); err != nil {
 		// It is the auditor who says what cannot be.
 		u.r.health.failed(out.by, 1, u.r.now())
@@ -54,6 +60,12 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 	p.l.setRate(u.r.rateOf(p.l))
 	u.r.kick()
 	return true
+}
+
+func (l *lease) guilty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Guilt != nil
 }
 
 func (l *lease) setRate(ppm uint32) {

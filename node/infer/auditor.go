@@ -208,16 +208,24 @@ func (u *auditor) count(f func(*AuditStats)) {
 	f(&u.stats)
 }
 
-// replay has a claim replayed by somebody who is none of not, within what
-// audits may cost. It returns errCostly where there is no money for it.
-func (u *auditor) replay(ctx context.Context, s subject, c claim, not []identity.PubKey, cost uint64) (replay, error) {
+// replay has a claim replayed within what audits may cost: by the one who
+// replayed the answers before it, so that others are left to be asked about what
+// that one finds. It returns errCostly where there is no money for it.
+func (u *auditor) replay(ctx context.Context, s subject, c claim, d *dossier, cost uint64) (out replay, err error) {
 	if !u.purse.hold(cost, u.cap(), u.r.now()) {
 		return replay{}, errCostly
 	}
 	defer u.purse.give(cost)
 	ctx, cancel := context.WithTimeout(ctx, auditTime)
 	defer cancel()
-	out, err := u.r.replayAt(ctx, s.model, c.req, not, identity.PubKey{})
+	not := []identity.PubKey{s.peer}
+	err = errNoLease
+	if len(d.by) > 0 {
+		out, err = u.r.replayAt(ctx, s.model, c.req, not, d.by[len(d.by)-1])
+	}
+	if err != nil && ctx.Err() == nil {
+		out, err = u.r.replayAt(ctx, s.model, c.req, not, identity.PubKey{})
+	}
 	if err != nil {
 		return out, err
 	}
