@@ -119,7 +119,8 @@ func (a *app) gatherAll(ctx context.Context, c *api.Client, q collection, in, ou
 			done.Failed++
 			last = err
 			if row++; row == maxFailures {
-				return fmt.Errorf("%d prompts in a row failed, the last one: %w", row, err)
+				a.sayf("%d prompts in a row failed; what was written stays", row)
+				return err
 			}
 			a.sayf("left out a prompt: %s", words(err.Error()))
 			continue
@@ -140,7 +141,8 @@ func (a *app) gatherAll(ctx context.Context, c *api.Client, q collection, in, ou
 		return fmt.Errorf("prompts: %w", err)
 	}
 	if done.Samples == 0 && last != nil {
-		return fmt.Errorf("no prompt was answered and replayed, the last one: %w", last)
+		a.sayf("no prompt was answered and replayed")
+		return last
 	}
 	return nil
 }
