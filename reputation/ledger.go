@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -257,27 +259,43 @@ func get(r store.Reader, id wire.ID) (Record, error) {
 // Prune forgets receipts signed before that time and returns how many. They no
 // longer weigh anything after six half-lives.
 func (l *Ledger) Prune(before time.Time) (n int, err error) {
-	var old []Record
+	var old []wire.ID
 	err = l.s.View(func(r store.Reader) error {
 		old = nil
-		return r.Scan([]byte("receipt/"), func(_, raw []byte) error {
-			rec, err := decodeRecord(raw)
-			if err == nil && rec.Signed.Before(before) {
-				old = append(old, rec)
+		// Each receipt has a key under this node itself, with its date in it.
+		prefix := "peer/" + l.self.Hex() + "/"
+		return r.Scan([]byte(prefix), func(k, _ []byte) error {
+			date, _, _ := strings.Cut(string(k[len(prefix):]), "/")
+			id, err := wire.ParseID(string(k[max(0, len(k)-64):]))
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrCorrupt, err)
 			}
-			return err
+			if at, err := strconv.ParseInt(date, 16, 64); err == nil && at < before.Unix() {
+				old = append(old, id)
+			}
+			return nil
 		})
 	})
-	for _, rec := range old {
-		if err != nil {
-			break
-		}
-		peer, _ := l.otherParty(rec.Receipt)
-		// One transaction each: together they may be too big for one.
-		_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
+	for _, id := range old {
 		if err == nil {
+			err = l.drop(id)
 			n++
 		}
 	}
-	return n, errors.Join(err, l.pruneForks(before))
+	if err != nil {
+		return n, err
+	}
+	return n, l.pruneForks(before)
+}
+
+// drop forgets one receipt, in a transaction of its own: together they may be
+// too big for one.
+func (l *Ledger) drop(id wire.ID) error {
+	rec, err := l.Get(id)
+	if err != nil {
+		return err
+	}
+	peer, _ := l.otherParty(rec.Receipt)
+	_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
+	return err
 }

@@ -1,6 +1,8 @@
 package reputation_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -243,5 +245,44 @@ func TestDecayVectors(t *testing.T) {
 		if got := reputation.Score(now, c.ev); !near(got, c.want, 5e-5) {
 			t.Errorf("%s: %.5f, want %.5f", name, got, c.want)
 		}
+	}
+}
+
+// TestLongHistory writes 25,000 pieces of evidence and wants the score to be of
+// all of them, the newest listed and the rest summed up.
+func TestLongHistory(t *testing.T) {
+	t.Parallel()
+	p := newParties(t)
+	s, peer := plain{}, p.provider.PubKey()
+	const all = 25_000
+	for i := range all {
+		e := unit(reputation.OK, time.Duration(all-i)*time.Minute)
+		e.Own, e.Peer, e.Receipt = true, peer, wire.ID{31: byte(i), 30: byte(i >> 8), 29: 1}
+		if i == 100 {
+			e.Verdict = reputation.Bad
+		}
+		raw, err := json.Marshal(struct {
+			reputation.Evidence
+			V int `json:"v"`
+		}{e, 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s[fmt.Sprintf("peer/%s/%016x/%s", peer.Hex(), e.When.Unix(), e.Receipt)] = raw
+	}
+	b := newBook(t, p.payer, s)
+	x, err := b.Explain(now, peer)
+	if err != nil || len(x.Items) != 10_000 || x.Older.Count != all-10_000 || x.Older.Bad == 0 {
+		t.Fatalf("%d listed, %+v older, %v", len(x.Items), x.Older, err)
+	}
+	var good float64
+	for _, it := range x.Items {
+		good += it.Good
+	}
+	if !near(good+x.Older.Good, x.Good, 1e-6) || x.Good < 15_000 {
+		t.Errorf("%v of the items and %v of the older are %v", good, x.Older.Good, x.Good)
+	}
+	if st := standing(t, b, now, peer, reputation.App{}, ""); !near(st.Score, x.Score, 1e-9) || st.Valid != 0 {
+		t.Errorf("%+v, explained as %v", st, x.Score)
 	}
 }
