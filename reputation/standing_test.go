@@ -248,13 +248,13 @@ func TestDecayVectors(t *testing.T) {
 	}
 }
 
-// TestLongHistory writes 25,000 pieces of evidence and wants the score to be of
+// TestLongHistory writes 21,000 pieces of evidence and wants the score to be of
 // all of them, the newest listed and the rest summed up.
 func TestLongHistory(t *testing.T) {
 	t.Parallel()
 	p := newParties(t)
 	s, peer := plain{}, p.provider.PubKey()
-	const all = 25_000
+	const all = 21_000
 	for i := range all {
 		e := unit(reputation.OK, time.Duration(all-i)*time.Minute)
 		e.Own, e.Peer, e.Receipt = true, peer, wire.ID{31: byte(i), 30: byte(i >> 8), 29: 1}
@@ -279,7 +279,7 @@ func TestLongHistory(t *testing.T) {
 	for _, it := range x.Items {
 		good += it.Good
 	}
-	if !near(good+x.Older.Good, x.Good, 1e-6) || x.Good < 15_000 {
+	if !near(good+x.Older.Good, x.Good, 1e-6) || x.Good < 12_000 {
 		t.Errorf("%v of the items and %v of the older are %v", good, x.Older.Good, x.Good)
 	}
 	if st := standing(t, b, now, peer, reputation.App{}, ""); !near(st.Score, x.Score, 1e-9) || st.Valid != 0 {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package reputation_test
+
+const raceDetector = false

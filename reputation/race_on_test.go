@@ -1,0 +1,6 @@
+//go:build race
+
+package reputation_test
+
+// raceDetector multiplies memory, so that measuring it says nothing.
+const raceDetector = true
