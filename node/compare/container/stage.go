@@ -86,9 +86,9 @@ func (s *staged) hide() (restore func() error, empty bool, err error) {
 	return func() error { return errors.Join(os.Remove(b), os.Rename(away, b)) }, len(entries) == 0, nil
 }
 
-// copy writes a result to dir. Errors: compare.ErrLarge, compare.ErrMalformed,
-// those of reading and writing.
-func (c *Comparator) copy(ctx context.Context, from fs.FS, dir string) error {
+// copy writes a result to dir and nowhere else, whatever its names are. Errors:
+// compare.ErrLarge, compare.ErrMalformed, those of reading and writing.
+func (c *Comparator) copy(ctx context.Context, from fs.FS, dir string) (err error) {
 	list, err := compare.List(ctx, from)
 	if err != nil {
 		return err
@@ -96,26 +96,30 @@ func (c *Comparator) copy(ctx context.Context, from fs.FS, dir string) error {
 	if err := plain(dir); err != nil {
 		return err
 	}
+	to, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
 	left := c.cfg.MaxBytes
 	for _, e := range list {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		to := filepath.Join(dir, filepath.FromSlash(e.Path))
 		if e.Folder() {
-			if err := plain(to); err != nil {
+			if err := errors.Join(to.Mkdir(e.Path, 0o755), to.Chmod(e.Path, 0o755)); err != nil {
 				return err
 			}
 			continue
 		}
-		n, err := copyFile(from, e.Path, to, left)
+		n, err := copyFile(from, to, e.Path, left)
 		if err != nil {
 			return err
 		}
 		left -= n
 	}
 	for i := len(list) - 1; i >= 0; i-- { // folders after what is in them
-		if err := os.Chtimes(filepath.Join(dir, filepath.FromSlash(list[i].Path)), epoch, epoch); err != nil {
+		if err := to.Chtimes(list[i].Path, epoch, epoch); err != nil {
 			return err
 		}
 	}
@@ -130,20 +134,20 @@ func plain(dir string) error {
 	return errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755), os.Chtimes(dir, epoch, epoch))
 }
 
-func copyFile(from fs.FS, name, to string, limit int64) (n int64, err error) {
+func copyFile(from fs.FS, to *os.Root, name string, limit int64) (n int64, err error) {
 	r, err := from.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	w, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	w, err := to.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
 	}
 	n, err = io.Copy(w, io.LimitReader(r, limit+1))
 	err = errors.Join(err, w.Chmod(0o644), w.Close())
 	if err == nil && n > limit {
-		err = fmt.Errorf("%w: more than %d bytes left", compare.ErrLarge, limit)
+		err = fmt.Errorf("%w: more than %d bytes", compare.ErrLarge, limit)
 	}
 	return n, err
 }
