@@ -1,6 +1,8 @@
 package gossip_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"infernet.tech/infernet/gossip"
 	"infernet.tech/infernet/gossip/gossiptest"
 	"infernet.tech/infernet/gossip/model"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // usage counts the bytes of gossipsub that a host sends and receives; the rest
@@ -76,4 +79,23 @@ func TestModelFitsRealHosts(t *testing.T) {
 			t.Errorf("real %.0f bytes a node, the model's %.0f", got, model)
 		}
 	})
+}
+
+// The model's document is a digest of twenty opinions.
+func TestModelFitsRealDigests(t *testing.T) {
+	t.Parallel()
+	for rows, want := range map[int]int{20: model.Default().Document, wire.MaxOpinions: 3530} {
+		d := wire.Digest{Network: "main"}
+		for n := range rows {
+			d.Rows = append(d.Rows, wire.Opinion{Subject: gossiptest.Key(t, n).PubKey(), Good: 80, Value: 60, Day: 20_000})
+		}
+		slices.SortFunc(d.Rows, func(a, b wire.Opinion) int { return bytes.Compare(a.Subject[:], b.Subject[:]) })
+		e, err := wire.Seal(gossiptest.Key(t, 1000), d, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(e.Bytes()); got < want-want/20 || got > want+want/20 {
+			t.Errorf("a digest of %d opinions has %d bytes, want about %d", rows, got, want)
+		}
+	}
 }

@@ -21,6 +21,9 @@ func (g *Gossip) Answer(rw io.ReadWriter, peer identity.PubKey, limit uint64) er
 	return s.run()
 }
 
+// Forget makes the next look at the set a new one.
+func (g *Gossip) Forget() { g.changed() }
+
 // Excess is what a peer sent above its limits.
 func (g *Gossip) Excess(p identity.PubKey) float64 {
 	id, err := p.PeerID()

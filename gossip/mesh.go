@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -12,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"infernet.tech/infernet/p2p/wire"
 )
@@ -61,6 +63,7 @@ func (g *Gossip) options() []pubsub.Option {
 		// Documents are signed by their authors; who passes one on adds nothing.
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign), pubsub.WithNoAuthor(),
 		pubsub.WithMessageIdFn(messageID),
+		pubsub.WithGossipSubProtocols(protocols(), pubsub.GossipSubDefaultFeatures),
 		pubsub.WithMaxMessageSize(MaxDocument + rpcOverhead),
 		pubsub.WithMaxControlMessageSize(MaxDocument),
 		pubsub.WithSubscriptionFilter(pubsub.WrapLimitSubscriptionFilter(pubsub.NewAllowlistSubscriptionFilter(names...), 8)),
@@ -111,16 +114,19 @@ func (m *mesh) quit(lp host.Host, cancel context.CancelFunc) {
 		f()
 	}
 	cancel()
-	for _, proto := range pubsub.GossipSubDefaultProtocols {
+	for _, proto := range protocols() {
 		lp.RemoveStreamHandler(proto)
 	}
 	for _, c := range lp.Network().Conns() {
 		for _, s := range c.GetStreams() {
-			for _, proto := range pubsub.GossipSubDefaultProtocols {
-				if s.Protocol() == proto {
-					_ = s.Reset()
-				}
+			if slices.Contains(protocols(), s.Protocol()) {
+				_ = s.Reset()
 			}
 		}
 	}
+}
+
+// protocols are those with a mesh: a peer that wants to be flooded is not.
+func protocols() []protocol.ID {
+	return []protocol.ID{pubsub.GossipSubID_v13, pubsub.GossipSubID_v12, pubsub.GossipSubID_v11}
 }

@@ -350,12 +350,3 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkSession(b *testing.B) {
-	now := time.Now()
-	all := digests(b, 0, 5000, now, 900)
-	x, y := newPart(b, 0, all...), newPart(b, 1, all...)
-	for b.Loop() {
-		sync(b, x, y, gossip.MaxSession)
-	}
-}
