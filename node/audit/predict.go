@@ -12,7 +12,7 @@ func (p Policy) Overhead(shards int) float64 {
 	w := newWalk(p, []Track{{}}, math.MaxUint32)
 	sum := 0.0
 	for range shards {
-		sum += w.step(0, 0, 0).audits
+		sum += w.step(0, liar{}).audits
 	}
 	return sum / float64(shards)
 }
@@ -103,28 +103,34 @@ func (p Plan) lottery(canaries float64) Prediction {
 	n := p.Shards / p.Providers
 	rest := float64(p.Shards)/float64(p.Providers) - float64(n)
 	honest, cheater := newWalk(p.Policy, p.Tracks, p.Credit), newWalk(p.Policy, p.Tracks, p.Credit)
-	power := p.Power
+	lies := liar{p.Cheats, p.Power, canaries}
 	if p.Collude {
-		power *= 1 - p.Cheaters // one of the ring confirms the other
+		lies.power *= 1 - p.Cheaters // one of the ring confirms the other
 	}
 	var out Prediction
-	var slipped float64
+	believed, alive := make([]float64, n+1), make([]float64, n+1)
 	lent := 0.0 // audits of others that a provider computes, a shard of its own
 	for i := range n + 1 {
 		share := 1.0
 		if i == n {
 			share = rest
 		}
-		h := honest.step(lent, 0, 0)
-		c := cheater.step(lent, p.Cheats, power+canaries)
+		h := honest.step(lent, liar{})
+		c := cheater.step(lent, lies)
 		lent = h.audits
 		out.Audits += share * ((1-p.Cheaters)*h.audits + p.Cheaters*c.audits)
-		left := float64(n-i-1) + rest
-		slipped += share * c.believed * math.Pow(1-min(1, c.hit+canaries*p.Cheats*p.Power), max(left, 0))
-		out.Delay += share * c.believed
+		believed[i], alive[i] = share*c.believed, cheater.alive()
+	}
+	// What is believed is undone if its provider is caught before the end.
+	slipped, end := 0.0, alive[max(n-1, 0)]
+	for i, b := range believed {
+		out.Delay += b
+		if alive[i] > 0 {
+			slipped += b * min(1, end/alive[i])
+		}
 	}
 	out.Audits *= float64(p.Providers)
-	out.Caught = 1 - cheater.alive()
+	out.Caught = 1 - end
 	out.Slip = p.Cheaters * slipped * float64(p.Providers) / float64(p.Shards)
 	redone := p.Cheaters * float64(p.Providers) * max(out.Delay-slipped, 0)
 	out.Factor = 1 + canaries + (p.AuditCost*out.Audits+redone)/float64(p.Shards)

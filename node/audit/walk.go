@@ -34,39 +34,48 @@ func newWalk(p Policy, tracks []Track, credit uint32) *walk {
 type stepped struct {
 	audits   float64 // chance that it is audited
 	believed float64 // chance that it is wrong and believed
-	hit      float64 // chance that the next lie exposes the liar, given that it goes on
 }
 
-// step is one shard of its own, and lent of others' audits; cheats is the share
-// of wrong results and power the chance that an audit notices.
-func (w *walk) step(lent, cheats, power float64) stepped {
+// liar is how a provider cheats: in a share of its results, noticed by an audit
+// with some chance; canaries is how many shards with a known answer it meets
+// beside each one.
+type liar struct{ cheats, power, canaries float64 }
+
+// step is one shard of its own, and lent of others' audits.
+func (w *walk) step(lent float64, l liar) stepped {
 	var out stepped
 	next := make([]float64, len(w.mass))
 	last := len(w.mass) - 1
 	probation := w.probation()
-	alive := 0.0
 	for v, m := range w.mass {
 		if m == 0 {
 			continue
 		}
 		q := float64(w.p.Rate(Track{Valid: uint32(v)}, w.credit)) / All
 		q += (1 - q) * probation
-		caught := q * cheats * unit(power)
+		noticed := q * l.cheats * l.power
+		caught := min(1, noticed+(l.canaries+lent)*l.cheats*l.power)
 		out.audits += m * q
-		out.believed += m * (1 - q) * cheats
-		out.hit += m * caught
-		alive += m
-		// What was right and audited lengthens the track, and so does what it
-		// computed for the audit of another.
-		up := min(1, q*(1-cheats)+lent*(1-cheats))
-		next[min(v+1, last)] += m * (1 - caught) * up
-		next[v] += m * (1 - caught) * (1 - up)
+		out.believed += m * (l.cheats - noticed)
+		up := min(q*(1-l.cheats), 1-caught) // what was right and audited lengthens the track
+		next[min(v+1, last)] += m * up
+		next[v] += m * (1 - caught - up)
 	}
-	if alive > 0 {
-		out.hit /= alive
-	}
-	w.mass = next
+	w.mass = lengthen(next, min(1, lent*(1-l.cheats)))
 	return out
+}
+
+// lengthen is what computing the audits of others adds to the track.
+func lengthen(mass []float64, p float64) []float64 {
+	if p == 0 {
+		return mass
+	}
+	last := len(mass) - 1
+	for v := last - 1; v >= 0; v-- {
+		mass[v+1] += mass[v] * p
+		mass[v] *= 1 - p
+	}
+	return mass
 }
 
 // probation is the share of those still on it, each a step nearer its end.
