@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
 )
 
@@ -93,6 +94,11 @@ func (m *machine) eligible(sh *Shard) []*option {
 	case sh.Disputed:
 		if own := m.fit(sh, func(o *option) bool { return o.trusted }); len(own) > 0 && !sh.hasTrusted() {
 			return own
+		}
+		// Then those whose trade it is: providers that cheat alike are many, and
+		// the quick among them would be the ones with room for it.
+		if judges := m.fit(sh, func(o *option) bool { return o.Validator }); len(judges) > 0 {
+			return judges
 		}
 		return m.fit(sh, func(*option) bool { return true })
 	}
@@ -248,15 +254,22 @@ func (m *machine) freeSlots(cs []*option, second bool) uint64 {
 }
 
 // fairly leaves out who has its share of the job already, unless nobody else is
-// left: a fifth, or one and a half times an even share where there are few.
+// left: a fifth, or one and a half times an even share where there are few. Who
+// was not yet found right as often as it is always audited gets no more than the
+// latter: those who answer at once, as they compute nothing, would else have done
+// the job before the first honest answer is in.
 func (m *machine) fairly(cs []*option) []*option {
 	if len(cs) < 2 {
 		return cs
 	}
-	limit := m.share(cs)
+	limit, even := m.share(cs)
 	under := make([]*option, 0, len(cs))
 	for _, o := range cs {
-		if uint64(o.t.given) < limit {
+		most := limit
+		if m.j.Spec.Verify.Mode != VerifyNone && o.Track.Valid < audit.Replicas().Always {
+			most = even
+		}
+		if uint64(o.t.given) < most {
 			under = append(under, o)
 		}
 	}
@@ -266,10 +279,13 @@ func (m *machine) fairly(cs []*option) []*option {
 	return under
 }
 
-func (m *machine) share(cs []*option) uint64 {
+// share is the most that one of them gets of the job, and the most that one gets
+// of whom little is known.
+func (m *machine) share(cs []*option) (most, even uint64) {
 	total := max(uint64(len(m.j.Shards))*uint64(m.j.Spec.Verify.Replicas), m.x.given+1)
 	n := uint64(m.groups(cs))
-	return max((total+maxShare-1)/maxShare, (3*total+2*n-1)/(2*n))
+	even = (3*total + 2*n - 1) / (2 * n)
+	return max((total+maxShare-1)/maxShare, even), max(even, newcomerOpen)
 }
 
 // groups is about how many of them are apart from each other: those that share
