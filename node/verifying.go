@@ -74,8 +74,8 @@ func (r replayer) Replay(ctx context.Context, j job.Job, shard job.Shard, result
 	}
 	defer os.RemoveAll(scratch)
 	input := func(ctx context.Context, cid string) (fs.FS, error) {
-		dir := filepath.Join(scratch, "in")
-		return os.DirFS(dir), r.n.lib.Bring(ctx, cid, dir)
+		// An input may be one file, which has no name of its own.
+		return os.DirFS(scratch), r.n.lib.Bring(ctx, cid, filepath.Join(scratch, "input"))
 	}
 	how := infer.JobReplays{Replay: r.n.router.ReplayAt, Input: input, Thresholds: t}
 	return how.ReplayJob(ctx, j, shard, result, not)
