@@ -61,12 +61,12 @@ func (n *Node) gossipDetail() string {
 
 // standing is what gossip asks of the book about a peer.
 func (n *Node) standing(p identity.PubKey) (score float64, fraud bool) {
-	x, err := n.trust.Explain(time.Now(), p)
+	s, err := n.trust.Standing(time.Now(), p, reputation.App{}, "")
 	if err != nil {
 		n.log.Warn("read the ledger", "err", err)
 		return 0, false
 	}
-	return x.Score, x.Fraud
+	return s.Score, s.Fraud
 }
 
 // trusted lists those whose word is asked for first.
@@ -132,6 +132,9 @@ func (n *Node) opine(ctx context.Context, now time.Time) error {
 		return err
 	}
 	digest, err := n.trust.Opinions().Own(n.key, n.cfg.Network, now)
+	if errors.Is(err, reputation.ErrNothing) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

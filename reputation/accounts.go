@@ -113,6 +113,7 @@ type move struct {
 	At       time.Time `json:"at"`       // when it came from elsewhere; zero: never
 }
 
+// moves returns where a peer was seen, the zero value for one never seen.
 func moves(r store.Reader, peer identity.PubKey) (m move, err error) {
 	raw, err := r.Get(movedKey(peer))
 	if errors.Is(err, store.ErrNotFound) {

@@ -26,6 +26,8 @@ type head struct {
 	Seq uint64  `json:"seq"`
 }
 
+// head returns the end of the chain that this node itself writes; a new one
+// begins at the zero value.
 func (l *Ledger) head(r store.Reader, other identity.PubKey) (h head, err error) {
 	raw, err := r.Get(headKey(other))
 	if errors.Is(err, store.ErrNotFound) {
@@ -133,6 +135,7 @@ func forkKey(author identity.PubKey, id wire.ID) []byte {
 	return []byte(forkPrefix(author) + id.String())
 }
 
+// putFork stores a fork under the receipt that was not taken.
 func putFork(tx store.Txn, id wire.ID, f Fork) error {
 	raw, err := json.Marshal(f)
 	if err != nil {

@@ -22,6 +22,7 @@ type promise struct {
 	rate uint32
 }
 
+// certain and uncertain add to what the receipt alone shows.
 func (c *check) certain(format string, args ...any) {
 	c.Certain = append(c.Certain, fmt.Sprintf(format, args...))
 }
@@ -45,6 +46,7 @@ func stray(name, why string) error { return fmt.Errorf("%w: the %s is %s", ErrRe
 // percent shows parts per million.
 func percent(ppm uint32) string { return strconv.FormatFloat(float64(ppm)/1e4, 'f', -1, 64) + "%" }
 
+// offer reads what the payer promised before the work began.
 func (c *check) offer() error {
 	if c.Offer == nil {
 		return nil
@@ -66,6 +68,8 @@ func (c *check) offer() error {
 	return nil
 }
 
+// commit wants the very document that the receipt names: the provider may have
+// signed another, and the lottery hangs on it.
 func (c *check) commit() error {
 	if c.Commit == nil {
 		if !c.Receipt.Commit.IsZero() {
@@ -89,6 +93,8 @@ func (c *check) commit() error {
 	return c.request()
 }
 
+// request shows which commits the payer had when it asked for results; it is
+// also what makes a false draw provable to strangers.
 func (c *check) request() error {
 	if c.Request == nil {
 		return nil
@@ -108,6 +114,8 @@ func (c *check) request() error {
 	return nil
 }
 
+// reveal opens the commit. A reveal that does not is the provider's own
+// signature against itself.
 func (c *check) reveal() error {
 	if c.Reveal == nil {
 		if c.committed != nil && c.Receipt.Root != "" {
@@ -139,6 +147,8 @@ func (c *check) reveal() error {
 	return nil
 }
 
+// disclosure holds the secret against its hash, the rates against the promise,
+// and replays the attempt's draw.
 func (c *check) disclosure() error {
 	if c.Disclosure == nil {
 		if c.promised != nil {
@@ -218,6 +228,7 @@ func (c *check) drawn(m wire.Disclosure, row wire.Drawn) {
 	}
 }
 
+// drawnWord is an outcome of the lottery for people.
 func drawnWord(audited bool) string {
 	if audited {
 		return "audited"
@@ -225,6 +236,8 @@ func drawnWord(audited bool) string {
 	return "not audited"
 }
 
+// payment holds the payer's note of debt against the receipt. That the debt was
+// ever settled only the rail knows.
 func (c *check) payment() error {
 	if c.Payment == nil {
 		return nil

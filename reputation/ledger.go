@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -69,6 +66,7 @@ func (l *Ledger) add(rec Record) (Record, error) {
 	return l.admit(peer, func(tx store.Txn) (change, error) { return l.place(tx, rec) })
 }
 
+// otherParty returns with whom a receipt is shared; one of others is refused.
 func (l *Ledger) otherParty(r wire.Receipt) (identity.PubKey, error) {
 	switch l.self {
 	case r.Payer:
@@ -105,97 +103,8 @@ func (l *Ledger) admit(peer identity.PubKey, fn func(store.Txn) (change, error))
 	return c.kept, err
 }
 
-// place puts a receipt where it belongs, or finds what is there already.
-func (l *Ledger) place(tx store.Txn, rec Record) (change, error) {
-	old, err := standsAs(tx, rec)
-	known := err == nil
-	switch {
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return change{}, err
-	case known && !sameTale(old.Receipt, rec.Receipt):
-		return l.contradicted(tx, old, rec)
-	case known && (old.Countersigned || !rec.Countersigned):
-		return change{kept: old}, nil
-	}
-	rival, err := l.rival(tx, rec, old.ID)
-	if err != nil {
-		return change{}, err
-	}
-	if !rival.ID.IsZero() {
-		return l.contradicted(tx, rival, rec)
-	}
-	c := change{kept: rec}
-	if c.stale, err = l.settleDebt(tx, rec); err != nil {
-		return change{}, err
-	}
-	peer, _ := l.otherParty(rec.Receipt)
-	if known {
-		if e, ok := old.about(peer, l.self); ok {
-			c.old = &e
-		}
-		if err := remove(tx, old); err != nil {
-			return change{}, err
-		}
-	}
-	if e, ok := rec.about(peer, l.self); ok {
-		c.put = &e
-	}
-	return c, l.insert(tx, rec)
-}
-
-// settleDebt keeps a receipt of payment and one of its absence apart: what was
-// paid after all is no debt any more, and what was paid is none.
-func (l *Ledger) settleDebt(tx store.Txn, rec Record) (stale bool, err error) {
-	paid := rec.Receipt.Verdict == wire.VerdictOK && rec.Receipt.Amount > 0 && rec.Author == rec.Receipt.Payer
-	unpaid := rec.Receipt.Verdict == wire.VerdictUnpaid
-	if !paid && !unpaid {
-		return false, nil
-	}
-	twin, err := ofAttempt(tx, rec.Receipt, rec.other())
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, err
-	case unpaid && twin.Receipt.Verdict == wire.VerdictOK && twin.Receipt.Amount > 0:
-		return false, fmt.Errorf("%w: it was paid", ErrConflict)
-	case paid && twin.Receipt.Verdict == wire.VerdictUnpaid:
-		return true, tx.Set(peerKey(rec.Receipt.Payer, twin), nil)
-	}
-	return false, nil
-}
-
-// standsAs returns the author's receipt of the attempt of rec. Nearly always it
-// is the same document, better signed now: its id says that nothing differs, so
-// that it need not be read and verified again.
-func standsAs(r store.Reader, rec Record) (Record, error) {
-	id, err := getID(r, attemptKey(rec.Receipt, rec.Author))
-	switch {
-	case err != nil:
-		return Record{}, err
-	case id.IsZero():
-		return Record{}, ErrNotFound
-	case id != rec.ID:
-		return get(r, id)
-	}
-	raw, err := r.Get(recordKey(id))
-	if err != nil {
-		return Record{}, err
-	}
-	return rec.alike(raw)
-}
-
-func ofAttempt(r store.Reader, of wire.Receipt, author identity.PubKey) (Record, error) {
-	id, err := getID(r, attemptKey(of, author))
-	if err != nil {
-		return Record{}, err
-	}
-	if id.IsZero() {
-		return Record{}, ErrNotFound
-	}
-	return get(r, id)
-}
-
+// insert writes a receipt and all that points to it. What it says of each party
+// is worked out once, here, so that scores need not decode documents.
 func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	raw, err := rec.encode()
 	if err != nil {
@@ -232,6 +141,8 @@ type indexed struct {
 	Version int `json:"v"`
 }
 
+// remove takes out what insert wrote. The end of this node's own chain stays:
+// the next receipt goes on from it.
 func remove(tx store.Txn, rec Record) error {
 	err := errors.Join(
 		tx.Delete(recordKey(rec.ID)),
@@ -254,48 +165,4 @@ func get(r store.Reader, id wire.ID) (Record, error) {
 		return Record{}, err
 	}
 	return decodeRecord(raw)
-}
-
-// Prune forgets receipts signed before that time and returns how many. They no
-// longer weigh anything after six half-lives.
-func (l *Ledger) Prune(before time.Time) (n int, err error) {
-	var old []wire.ID
-	err = l.s.View(func(r store.Reader) error {
-		old = nil
-		// Each receipt has a key under this node itself, with its date in it.
-		prefix := "peer/" + l.self.Hex() + "/"
-		return r.Scan([]byte(prefix), func(k, _ []byte) error {
-			date, _, _ := strings.Cut(string(k[len(prefix):]), "/")
-			id, err := wire.ParseID(string(k[max(0, len(k)-64):]))
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrCorrupt, err)
-			}
-			if at, err := strconv.ParseInt(date, 16, 64); err == nil && at < before.Unix() {
-				old = append(old, id)
-			}
-			return nil
-		})
-	})
-	for _, id := range old {
-		if err == nil {
-			err = l.drop(id)
-			n++
-		}
-	}
-	if err != nil {
-		return n, err
-	}
-	return n, l.pruneForks(before)
-}
-
-// drop forgets one receipt, in a transaction of its own: together they may be
-// too big for one.
-func (l *Ledger) drop(id wire.ID) error {
-	rec, err := l.Get(id)
-	if err != nil {
-		return err
-	}
-	peer, _ := l.otherParty(rec.Receipt)
-	_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
-	return err
 }

@@ -56,30 +56,10 @@ func (h held) newer(o held) bool {
 	return bytes.Compare(h.id[:], o.id[:]) < 0
 }
 
-type proofKey struct {
-	subject identity.PubKey
-	fault   string
-}
-
-type heldProof struct {
-	held
-	author identity.PubKey
-	when   int64 // date of the fault, unix seconds
-}
-
 // Entry is one document of the set, by which two sets are reconciled.
 type Entry struct {
 	At int64 // when it was signed, unix seconds
 	ID wire.ID
-}
-
-// Fraud is a proven fault.
-type Fraud struct {
-	Subject identity.PubKey `json:"subject"`
-	Fault   string          `json:"fault"`  // a wire.Fault constant
-	When    time.Time       `json:"when"`   // by the subject's own clock
-	Author  identity.PubKey `json:"author"` // who showed it
-	ID      wire.ID         `json:"id"`     // of the FraudProof
 }
 
 // Add takes a Digest or a FraudProof in, which is one from wire.Parse: its
@@ -104,6 +84,8 @@ func (o *Opinions) Add(e wire.Event, now time.Time) (fresh bool, err error) {
 	return o.addDigest(e, now)
 }
 
+// addDigest takes what is newer than what is held of its author, and makes room
+// when a stranger is newer than the oldest strangers.
 func (o *Opinions) addDigest(e wire.Event, now time.Time) (bool, error) {
 	next := held{e.ID, e.CreatedAt}
 	old, known := o.authors[e.PubKey]
@@ -176,68 +158,6 @@ func (o *Opinions) turnOut() error {
 	return nil
 }
 
-func (o *Opinions) addProof(e wire.Event, now time.Time) (bool, error) {
-	m, err := wire.Decode[wire.FraudProof](e)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrFalse, err)
-	}
-	when := m.When().Unix()
-	switch {
-	case when > now.Add(opinionAhead).Unix():
-		return false, ErrFuture
-	case when < now.Add(-o.params.FraudTime).Unix():
-		return false, ErrStale
-	}
-	key := proofKey{m.Subject, m.Fault}
-	next := heldProof{held{e.ID, e.CreatedAt}, e.PubKey, when}
-	old, known := o.proofs[key]
-	// One of a fault is enough: the newest fault, and of its proofs the first.
-	if known && (old.when > when || old.when == when && !next.earlier(old)) {
-		return false, ErrStale
-	}
-	if !known && len(o.proofs) >= MaxProofs && !o.dropProof(key, when) {
-		return false, ErrFull
-	}
-	if err := o.keepProof(e, next, key, old.id); err != nil {
-		return false, fmt.Errorf("%w: %w", ErrFull, err)
-	}
-	delete(o.ids, old.id)
-	o.proofs[key], o.ids[e.ID] = next, struct{}{}
-	o.version++
-	return true, nil
-}
-
-func (p heldProof) earlier(o heldProof) bool {
-	if p.at != o.at {
-		return p.at < o.at
-	}
-	return bytes.Compare(p.id[:], o.id[:]) < 0
-}
-
-// dropProof makes room for a proof: the oldest fault of a subject that is
-// nothing to this node goes, if the new one is newer or its subject matters.
-func (o *Opinions) dropProof(next proofKey, when int64) bool {
-	var worst proofKey
-	found := false
-	for k, p := range o.proofs {
-		if o.weighs(k.subject) {
-			continue
-		}
-		if w := o.proofs[worst]; !found || p.when < w.when || p.when == w.when && bytes.Compare(p.id[:], w.id[:]) < 0 {
-			worst, found = k, true
-		}
-	}
-	old := o.proofs[worst]
-	if !found || !o.weighs(next.subject) && old.when >= when {
-		return false
-	}
-	if o.forget(fraudKey(worst), old.id) != nil {
-		return false
-	}
-	delete(o.proofs, worst)
-	return true
-}
-
 // Items returns what the set holds, by date and id.
 func (o *Opinions) Items() []Entry {
 	o.mu.Lock()
@@ -260,31 +180,6 @@ func (o *Opinions) Len() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.ids)
-}
-
-// Frauds returns the proven faults of a subject, newest first; of everyone when
-// it is the zero key.
-func (o *Opinions) Frauds(subject identity.PubKey) (out []Fraud) {
-	add := func(k proofKey, p heldProof) {
-		out = append(out, Fraud{k.subject, k.fault, time.Unix(p.when, 0).UTC(), p.author, p.id})
-	}
-	o.mu.Lock()
-	if subject.IsZero() {
-		for k, p := range o.proofs {
-			add(k, p)
-		}
-	} else if len(o.proofs) > 0 { // asked for every candidate of a match
-		for _, fault := range wire.Faults() {
-			if p, ok := o.proofs[proofKey{subject, fault}]; ok {
-				add(proofKey{subject, fault}, p)
-			}
-		}
-	}
-	o.mu.Unlock()
-	slices.SortFunc(out, func(a, b Fraud) int {
-		return cmp.Or(b.When.Compare(a.When), bytes.Compare(a.ID[:], b.ID[:]))
-	})
-	return out
 }
 
 // Prune forgets what has expired and returns how many documents it was.

@@ -57,6 +57,7 @@ func openOpinions(l *Ledger, s store.Store) (*Opinions, error) {
 	return o, nil
 }
 
+// scanHeld reads what lies under a prefix, each with the rest of its key.
 func scanHeld(r store.Reader, prefix string, fn func(key string, h heldJSON) error) error {
 	return r.Scan([]byte(prefix), func(k, raw []byte) error {
 		var h heldJSON
@@ -71,6 +72,8 @@ func scanHeld(r store.Reader, prefix string, fn func(key string, h heldJSON) err
 	})
 }
 
+// keepDigest and keepProof replace the document with the id old, if there is
+// one, in the same transaction: after a crash there is one or the other.
 func (o *Opinions) keepDigest(e wire.Event, old wire.ID) error {
 	return o.keep(e, digestKey(e.PubKey), heldJSON{ID: e.ID, At: e.CreatedAt}, old)
 }
