@@ -45,6 +45,12 @@ func (b marketBackend) Providers(ctx context.Context, q api.ProviderQuery) (api.
 		if err != nil {
 			return out, err
 		}
+		if p.Score < q.MinReputation {
+			out.Dropped = append(out.Dropped, api.Candidate{
+				NPub: p.NPub, Reason: fmt.Sprintf("reputation: %.2f, at least %.2f", p.Score, q.MinReputation),
+			})
+			continue
+		}
 		out.Providers = append(out.Providers, p)
 	}
 	return out, nil
@@ -67,30 +73,19 @@ func (b marketBackend) show(f dht.Found) (api.Provider, error) {
 		}
 	}
 	var err error
-	p.Score, err = b.n.book.Score(time.Now(), f.Peer)
+	p.Score, err = scored{b.n.book, b.n.trust}.Score(time.Now(), f.Peer)
 	return p, err
 }
 
-// Reputation is what our own receipts say of a node; a stranger has no score.
+// Reputation is what is thought of a node; a stranger has no score.
 func (b marketBackend) Reputation(_ context.Context, npub string) (api.Reputation, error) {
 	peer, err := identity.ParsePubKey(npub)
 	if err != nil {
 		return api.Reputation{}, api.Errorf(api.CodeBadRequest, "give an npub", "%v", err)
 	}
-	x, err := b.n.book.Explain(time.Now(), peer)
-	if err != nil {
-		return api.Reputation{}, err
-	}
-	out := api.Reputation{NPub: peer.String(), Score: x.Score, Receipts: len(x.Items), Explain: lines(x)}
-	for _, i := range x.Items {
-		if i.Good > 0 {
-			out.Good++
-		}
-		if i.Bad > 0 {
-			out.Bad++
-		}
-	}
-	return out, nil
+	r, x, err := trustBackend(b).opinion(peer)
+	r.Explain = lines(x)
+	return r, err
 }
 
 // lines explains a score receipt by receipt.

@@ -1,15 +1,20 @@
 package node
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"time"
 
+	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/audit"
+	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // trustBackend tells how work is checked and what is known of others.
@@ -17,94 +22,201 @@ type trustBackend struct{ n *Node }
 
 var _ api.Trust = trustBackend{}
 
-// Estimate refuses a faulty description; there are no quotes without a driver
-// that asks for them.
-func (b trustBackend) Estimate(_ context.Context, req api.SubmitRequest) (api.Estimate, error) {
-	if _, err := job.ParseSpec([]byte(req.Spec), "job.yaml"); err != nil {
+// Estimate asks for quotes as the job would.
+func (b trustBackend) Estimate(ctx context.Context, req api.SubmitRequest) (api.Estimate, error) {
+	spec, err := job.ParseSpec([]byte(req.Spec), "job.yaml")
+	if err != nil {
 		return api.Estimate{}, specError(err)
 	}
-	return api.Estimate{}, api.Errorf(api.CodeNotReady, "infernet job run with payment: {max: …} bounds what is spent", "this node asks for no quotes ahead of a job")
+	e, err := b.n.agg.Estimate(ctx, aggregator.Request{Spec: spec, Dir: req.Dir})
+	if err != nil {
+		return api.Estimate{}, submitError(err)
+	}
+	return showEstimate(spec, e), nil
 }
 
-// Bundles returns the receipts of a job.
+func showEstimate(spec job.Spec, e aggregator.Estimate) api.Estimate {
+	v := e.Verify
+	out := api.Estimate{
+		Name: spec.Name, Shards: e.Shards, Candidates: e.Candidates, Max: spec.Payment.Max.Value,
+		Verify: api.Verify{
+			Mode: v.Mode, Rate: float64(v.Rate) / audit.All, Replicas: int(v.Replicas), Agree: int(v.Agree),
+			Compare: v.Compare, Profile: v.Profile,
+		},
+		Cost: api.CostRange{
+			Low: e.Cost.Low.Value, Expected: e.Cost.Expected.Value, High: e.Cost.High.Value, Unit: string(e.Cost.Expected.Unit),
+		},
+		TimeMS:   api.TimeRange{Expected: e.Time.Expected.Milliseconds(), High: e.Time.High.Milliseconds()},
+		Overhead: e.Overhead, Notes: append([]string{}, e.Notes...), Dropped: leftOut(e.Dropped),
+		Slip: api.Slip{Shard: e.Slip.Shard, Any: e.Slip.Job, Cheaters: e.Slip.Cheaters, Cheats: e.Slip.Cheat},
+	}
+	if wrong := e.Slip.Cheaters * e.Slip.Cheat; wrong > 0 {
+		out.Slip.Wrong = e.Slip.Shard / wrong
+	}
+	for _, p := range v.Validators {
+		out.Verify.Validators = append(out.Verify.Validators, p.String())
+	}
+	return out
+}
+
+// leftOut tells of those who did not match, and what would have helped.
+func leftOut(list []job.Dropped) []api.Candidate {
+	out := []api.Candidate{}
+	for _, d := range list {
+		reason := d.Predicate
+		if d.Have != "" {
+			reason += ": has " + d.Have
+		}
+		if d.Want != "" {
+			reason += ", needs " + d.Want
+		}
+		out = append(out, api.Candidate{NPub: d.Provider.String(), Reason: reason, Fix: d.Hint})
+	}
+	return out
+}
+
+// Bundles returns the receipts of a job, each with what proves it.
 func (b trustBackend) Bundles(ctx context.Context, id string) ([]api.Receipt, error) {
-	return jobsBackend(b).Receipts(ctx, id)
+	j, err := jobsBackend(b).find(id)
+	if err != nil {
+		return nil, err
+	}
+	all, err := b.n.receipts(j.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range all {
+		raw, err := b.n.agg.Bundle(j.ID, uint32(r.Shard), uint32(r.Attempt))
+		switch {
+		case errors.Is(err, aggregator.ErrNoEvidence): // the receipt alone
+		case err != nil:
+			return nil, err
+		default:
+			all[i].Doc = api.Raw(raw)
+		}
+	}
+	return all, nil
 }
 
+// Evidence returns what was kept of a dispute.
 func (b trustBackend) Evidence(_ context.Context, id string, shard int) (api.Evidence, error) {
 	j, err := jobsBackend(b).find(id)
 	if err != nil {
 		return api.Evidence{}, err
 	}
-	if shard >= len(j.Shards) {
+	if shard < 0 || shard >= len(j.Shards) {
 		return api.Evidence{}, api.Errorf(api.CodeNotFound, "", "job %s has %d shards, counted from 0", j.ID.Short(), len(j.Shards))
 	}
-	return api.Evidence{}, api.Errorf(api.CodeNotFound, "infernet job explain tells what happened", "shard %d of job %s was not disputed", shard, j.ID.Short())
+	cid, raw, err := b.n.agg.Evidence(j.ID, uint32(shard))
+	if errors.Is(err, aggregator.ErrNoEvidence) {
+		return api.Evidence{}, api.Errorf(api.CodeNotFound, "infernet job explain tells what happened", "shard %d of job %s was not disputed", shard, j.ID.Short())
+	}
+	if err != nil {
+		return api.Evidence{}, err
+	}
+	return showEvidence(cid, raw)
 }
 
-// Reputations is the best first.
-func (b trustBackend) Reputations(context.Context) ([]api.Reputation, error) {
-	peers, err := b.n.book.Peers()
+func showEvidence(cid string, raw []byte) (api.Evidence, error) {
+	var d dispute
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return api.Evidence{}, fmt.Errorf("evidence %s: %w", cid, err)
+	}
+	out := api.Evidence{
+		CID: cid, Size: uint64(len(raw)), Job: d.Job.String(), Shard: int(d.Shard), Bundle: api.Raw(raw),
+		Accused: []string{}, Results: []string{},
+	}
+	for _, a := range d.Attempts {
+		if a.Root != "" {
+			out.Results = append(out.Results, a.Root)
+		}
+		if a.Blame == job.BlameProvider {
+			out.Accused = append(out.Accused, a.Provider)
+		}
+	}
+	out.Summary = fmt.Sprintf("%d results were compared by %s; ", len(out.Results), d.Comparator)
+	switch {
+	case d.Result == "":
+		out.Summary += "nothing was decided"
+	case len(out.Accused) == 0:
+		out.Summary += "one stands, and nobody is blamed"
+	default:
+		out.Summary += fmt.Sprintf("one stands against %d", len(out.Accused))
+	}
+	return out, nil
+}
+
+// Frauds lists the proofs that are known, newest first.
+func (b trustBackend) Frauds(context.Context) ([]api.Fraud, error) {
+	o := b.n.trust.Opinions()
+	out := []api.Fraud{}
+	for _, f := range o.Frauds(identity.PubKey{}) {
+		x := api.Fraud{
+			ID: f.ID.String(), Subject: f.Subject.String(), Fault: f.Fault, Author: f.Author.String(), At: f.When, Docs: []api.Raw{},
+		}
+		if ev, ok := o.Get(f.ID); ok {
+			if p, err := wire.Decode[wire.FraudProof](ev); err == nil {
+				for _, doc := range p.Docs {
+					x.Docs = append(x.Docs, api.Raw(doc.Bytes()))
+				}
+			}
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// Profiles lists those that were added here.
+func (b trustBackend) Profiles(ctx context.Context) ([]api.Profile, error) {
+	all, err := b.n.profiles.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := []api.Reputation{}
-	for _, peer := range peers {
-		x, err := b.n.book.Explain(time.Now(), peer)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, opinion(peer, x))
-	}
-	slices.SortStableFunc(out, func(a, b api.Reputation) int { return cmp.Compare(b.Score, a.Score) })
-	return out, nil
-}
-
-func opinion(peer identity.PubKey, x reputation.Explanation) api.Reputation {
-	out := api.Reputation{
-		NPub: peer.String(), Score: x.Score, Direct: x.Score, Known: len(x.Items) > 0, Receipts: len(x.Items), Fraud: x.Fraud,
-	}
-	for _, i := range x.Items {
-		if i.Good > 0 {
-			out.Good++
-		}
-		if i.Bad > 0 {
-			out.Bad++
-		}
-	}
-	return out
-}
-
-func (b trustBackend) ExplainReputation(_ context.Context, npub string) (api.ReputationExplanation, error) {
-	peer, err := identity.ParsePubKey(npub)
-	if err != nil {
-		return api.ReputationExplanation{}, api.Errorf(api.CodeBadRequest, "give an npub", "%v", err)
-	}
-	x, err := b.n.book.Explain(time.Now(), peer)
-	if err != nil {
-		return api.ReputationExplanation{}, err
-	}
-	out := api.ReputationExplanation{
-		Reputation: opinion(peer, x), Mean: x.Mean, GoodSum: x.Good, BadSum: x.Bad,
-		Items: []api.ReputationItem{}, Vouches: []api.Vouch{}, Notes: []string{},
-	}
-	for _, i := range x.Items {
-		out.Items = append(out.Items, api.ReputationItem{
-			Receipt: i.Receipt.String(), At: i.When, Verdict: string(i.Verdict), Label: i.Label,
-			Amount: api.Amount{Amount: i.Amount, Unit: i.Unit}, Weight: i.Weight, Decay: i.Decay, Good: i.Good, Bad: i.Bad,
-		})
+	out := []api.Profile{}
+	for _, s := range all {
+		out = append(out, showProfile(s))
 	}
 	return out, nil
 }
 
-func (b trustBackend) Frauds(context.Context) ([]api.Fraud, error) { return nil, nil }
-
-func (b trustBackend) Profiles(context.Context) ([]api.Profile, error) { return nil, nil }
-
-func (b trustBackend) Profile(_ context.Context, ref string) (api.Profile, error) {
-	return api.Profile{}, api.Errorf(api.CodeNotFound, "infernet verifier list shows those that are here", "no profile %.80q", ref)
+// Profile returns one, from others where it is not here.
+func (b trustBackend) Profile(ctx context.Context, ref string) (api.Profile, error) {
+	s, err := b.n.profiles.get(ctx, ref)
+	switch {
+	case errors.Is(err, compare.ErrProfile):
+		return api.Profile{}, api.Errorf(api.CodeBadRequest, "infernet verifier calibrate makes one", "%v", err)
+	case err != nil:
+		return api.Profile{}, contentError(err)
+	}
+	return showProfile(s), nil
 }
 
-func (b trustBackend) AddProfile(context.Context, []byte) (api.Profile, error) {
-	return api.Profile{}, api.Errorf(api.CodeNotReady, "infernet data add keeps the file", "this node keeps no profiles")
+// AddProfile keeps one and shares it.
+func (b trustBackend) AddProfile(ctx context.Context, event []byte) (api.Profile, error) {
+	s, err := b.n.profiles.add(ctx, event)
+	if errors.Is(err, compare.ErrProfile) {
+		return api.Profile{}, api.Errorf(api.CodeBadRequest, "infernet verifier calibrate makes one", "%v", err)
+	}
+	return showProfile(s), err
+}
+
+func showProfile(s compare.Signed) api.Profile {
+	return api.Profile{
+		CID: s.CID, Author: s.Author().String(), At: time.Unix(s.Event.CreatedAt, 0).UTC(),
+		Model: s.Model, Image: s.Image, Class: s.Class, Comparator: s.Comparator, Samples: int(s.N),
+		FalseRate: float64(s.FPRppm) / audit.All, Thresholds: maps.Clone(s.Thresholds), Event: api.Raw(s.Bytes()),
+	}
+}
+
+// dispute is what is shown of an evidence bundle.
+type dispute struct {
+	Job        wire.ID `json:"job"`
+	Shard      uint32  `json:"shard"`
+	Comparator string  `json:"comparator"`
+	Result     string  `json:"result"`
+	Attempts   []struct {
+		Provider string `json:"provider"`
+		Root     string `json:"root"`
+		Blame    string `json:"blame"`
+	} `json:"attempts"`
 }

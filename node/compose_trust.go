@@ -45,6 +45,18 @@ func (n *Node) composeTrust() (err error) {
 	return err
 }
 
+// scored is a ledger whose scores count the word of others too.
+type scored struct {
+	*reputation.Ledger
+	book *reputation.Book
+}
+
+// Score is the peer's standing, whatever it is asked to do.
+func (s scored) Score(now time.Time, peer identity.PubKey) (float64, error) {
+	x, err := s.book.Standing(now, peer, reputation.App{}, "")
+	return x.Score, err
+}
+
 // trustUnits are the parts of it that run.
 func (n *Node) trustUnits() []unit {
 	return []unit{

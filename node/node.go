@@ -237,7 +237,7 @@ func (n *Node) composeCore() (err error) {
 		return fmt.Errorf("credit: %w", err)
 	}
 	n.agg = aggregator.New(
-		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home},
+		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators()},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
 			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: comparer{n}, Replay: replayer{n},

@@ -33,7 +33,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
 		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.cards.tasks, Content: n.lib,
-		Rail: n.rail, Ledger: n.book, Trust: n.trust, Log: n.log.With("in", "provider"),
+		Rail: n.rail, Ledger: n.book, Trust: n.trust, Fraud: n.proof, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
 		return nil, err
@@ -86,8 +86,12 @@ func (p ProviderConfig) taskCheat() provider.Cheat {
 // providerConfig gives one attempt at most what this machine has, leaving the
 // machine itself a quarter of its memory.
 func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
+	var flat uint64
+	if n.cfg.has(RoleValidator) {
+		flat = n.cfg.Trust.ValidatorPrice
+	}
 	return provider.Config{
-		Network: n.cfg.Network, Version: n.cfg.Version,
+		Network: n.cfg.Network, Version: n.cfg.Version, Flat: flat,
 		Rate:           n.cfg.rate(n.rail.Unit()),
 		Slots:          n.cfg.Provider.Slots,
 		MaxCPUMillis:   uint64(host.Cores) * 1000,

@@ -32,7 +32,7 @@ func (b marketBackend) search(ctx context.Context, q api.ProviderQuery) (api.Pro
 	s := served{out: &out, at: map[identity.PubKey]int{}}
 	for _, model := range models {
 		found, dropped, err := b.n.router.Candidates(ctx, infer.Query{
-			Model: model, MaxIn: q.MaxPriceIn, MaxOut: q.MaxPriceOut,
+			Model: model, MaxIn: q.MaxPriceIn, MaxOut: q.MaxPriceOut, MinReputation: q.MinReputation,
 		})
 		if err != nil {
 			return out, err
