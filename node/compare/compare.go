@@ -16,8 +16,8 @@ const (
 )
 
 // Outcome is an answer with its grounds. Score is from 0, nothing in common, to
-// 1, equal. Why is a sentence for people; what it takes from a result is quoted
-// and cut.
+// 1, equal. Why is a sentence for people, of at most 400 bytes; what it takes from a
+// result is quoted.
 type Outcome struct {
 	Answer Answer
 	Score  float64

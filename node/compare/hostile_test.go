@@ -84,7 +84,7 @@ func TestHostileFolders(t *testing.T) {
 			}
 			for _, pair := range [][2]fs.FS{{v.a, v.b}, {v.b, v.a}} {
 				o, err := c.Compare(t.Context(), pair[0], pair[1])
-				if err != nil || o.Answer != v.want || len(o.Why) > 600 || strings.ContainsAny(o.Why, "\n\x1b") {
+				if err != nil || o.Answer != v.want || len(o.Why) > 400 || strings.ContainsAny(o.Why, "\n\x1b") {
 					t.Errorf("%s: %+v, %v; want %s", kind, o, err, v.want)
 				}
 			}

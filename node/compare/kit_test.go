@@ -45,7 +45,7 @@ func try(t testing.TB, c compare.Comparator, a, b fs.FS) compare.Outcome {
 	if x.Answer != y.Answer || math.Abs(x.Score-y.Score) > 1e-9 {
 		t.Errorf("%s is not symmetric: %+v, %+v", c.Name(), x, y)
 	}
-	if !(x.Score >= 0 && x.Score <= 1) || len(x.Why) > 600 || strings.ContainsFunc(x.Why, func(r rune) bool { return r < ' ' }) {
+	if !(x.Score >= 0 && x.Score <= 1) || len(x.Why) > 400 || strings.ContainsFunc(x.Why, func(r rune) bool { return r < ' ' }) {
 		t.Errorf("%s: %+v", c.Name(), x)
 	}
 	for _, r := range []fs.FS{a, b} {

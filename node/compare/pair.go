@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // difference is a way in which two results differ that no tolerance excuses.
@@ -166,9 +167,19 @@ func conclude(err error) (Outcome, bool, error) {
 	case err == nil:
 		return Outcome{}, false, nil
 	case errors.As(err, &d):
-		return Outcome{Answer: Mismatch, Why: d.why}, true, nil
+		return Outcome{Answer: Mismatch, Why: cut(d.why)}, true, nil
 	case errors.As(err, &u):
-		return Outcome{Answer: Inconclusive, Score: 0.5, Why: u.why}, true, nil
+		return Outcome{Answer: Inconclusive, Score: 0.5, Why: cut(u.why)}, true, nil
 	}
 	return Outcome{Answer: Inconclusive, Score: 0.5}, true, fmt.Errorf("compare: %w", err)
+}
+
+// maxWhy bounds what is said of an outcome, in bytes.
+const maxWhy = 400
+
+func cut(s string) string {
+	if len(s) <= maxWhy {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWhy-3], "") + "…"
 }

@@ -51,7 +51,7 @@ func (c *Comparator) run(ctx context.Context, in string) (o compare.Outcome, err
 		o.Why = fmt.Sprintf("the comparator failed: %s, exit code %d", res.Reason, res.ExitCode)
 	}
 	if last := said.last(); last != "" {
-		o.Why += fmt.Sprintf("; its last words: %q", last)
+		o.Why += fmt.Sprintf("; its last words: %.80q", last)
 	}
 	return o, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/compare"
@@ -21,7 +22,7 @@ func (u *unfit) Error() string { return errors.Join(u.a, u.b).Error() }
 // outcome: what no result may hold is different from what one may; just too
 // large is nobody's fault.
 func (u *unfit) outcome() compare.Outcome {
-	why := u.Error()
+	why := strings.ToValidUTF8(fmt.Sprintf("%.380s", u.Error()), "")
 	if u.a != nil && u.b != nil {
 		why = "neither result can be compared"
 	}
