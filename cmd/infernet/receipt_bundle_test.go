@@ -123,3 +123,28 @@ func TestVerifiesBundles(t *testing.T) {
 		})
 	}
 }
+
+// FuzzCheckReceipts reads what others hand over as receipts: it never panics,
+// and what it calls valid names its parties.
+func FuzzCheckReceipts(f *testing.F) {
+	f.Add([]byte(`[{"doc":{"id":"00","pubkey":"11","created_at":1,"kind":1580,"tags":[],"content":"","sig":"22"},"countersignature":null}]`))
+	f.Add([]byte(`{"doc":{"doc":{}},"signed":"both"}`))
+	f.Add([]byte(`[[],{},null,"",1]`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		docs, err := splitReceipts(raw)
+		if err != nil {
+			return
+		}
+		var all []checkedReceipt
+		for _, d := range docs {
+			c := checkReceipt(d)
+			if c.Valid && (c.Payer == "" || c.Provider == "") || !c.Valid && c.Reason == "" && len(c.Faults) == 0 {
+				t.Errorf("%+v", c)
+			}
+			all = append(all, c)
+		}
+		if _, err := judge(all); err != nil {
+			t.Error(err)
+		}
+	})
+}
