@@ -114,7 +114,7 @@ func TestLimitsAreBounded(t *testing.T) {
 	var name [8]byte
 	for n := range 2 * maxAuthors {
 		l.passed(author(n), now)
-		if n < 4*maxSenders {
+		if n < 2*maxSenders {
 			now = now.Add(time.Second / 10)
 			binary.BigEndian.PutUint64(name[:], uint64(n))
 			l.count(peer.ID(name[:]), now)

@@ -9,7 +9,7 @@ import (
 // Heal is what it took two halves of the network to agree after a day apart.
 type Heal struct {
 	Rounds   int           `json:"rounds"`    // of sync, until all held all
-	Time     time.Duration `json:"time_ns"`   // of those rounds
+	Time     time.Duration `json:"time_ns"`   // of those rounds, and of the bytes over 10 Mbit/s
 	Missing  int           `json:"missing"`   // documents that a node lacked
 	Bytes    float64       `json:"bytes"`     // per node, both ways
 	Overhead float64       `json:"overhead"`  // of them: what was no document
@@ -19,6 +19,11 @@ type Heal struct {
 // meeting is with how many peers of the other half a node syncs when it meets
 // them again; afterwards rounds are ordinary.
 const meeting = 3
+
+const (
+	notice = 15 * time.Second // until a node sees that peers are back
+	line   = 10e6             // bits a second that a node has, both ways together
+)
 
 // healing is the state of the network: how many of the other half's documents
 // each node holds. They travel newest first, so that a number says which.
@@ -51,8 +56,8 @@ func heal(ctx context.Context, cfg Config, rng *rand.Rand) (Heal, error) {
 			}
 		}
 	}
-	out.Time = time.Duration(max(out.Rounds-1, 0)) * cfg.Every
 	out.Bytes, out.Overhead = h.bytes/float64(on), h.overhead/float64(on)
+	out.Time = notice + time.Duration(max(out.Rounds-1, 0))*cfg.Every + time.Duration(out.Bytes*8/line*float64(time.Second))
 	return out, nil
 }
 
