@@ -19,9 +19,10 @@ type Row struct {
 	Role     string   `json:"role"`
 	Players  int      `json:"players"` // how many played it, names taken later included
 
-	Jobs   int `json:"jobs"`
-	Done   int `json:"jobs_done"`
-	Shards int `json:"shards"` // with a result
+	Jobs   int     `json:"jobs"`
+	Done   int     `json:"jobs_done"`
+	Shards int     `json:"shards"`          // with a result
+	Hands  float64 `json:"providers_a_job"` // that computed for a job, on average
 
 	Wrong         int      `json:"wrong_results"`        // wrong results that were delivered to a client, accepted or not
 	Accepted      int      `json:"wrong_accepted"`       // shards of finished jobs with a wrong result

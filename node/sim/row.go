@@ -16,6 +16,14 @@ func (w *world) row() Row {
 		Lottery: t.lottery, WrongDraws: t.wrongDraws,
 		Wrong: t.wrong, Accepted: t.wrongRoots, AcceptedShare: Proportion(t.wrongRoots, t.shards),
 	}
+	// What one job accepts hangs together: jobs are drawn again, not shards. Where
+	// nothing was accepted there is nothing to draw.
+	if t.wrongRoots > 0 && t.done > 5 {
+		out.AcceptedShare = Ratio(t.byJob[0], t.byJob[1], w.cfg.Seed)
+	}
+	if t.done > 0 {
+		out.Hands = float64(t.hands) / float64(t.done)
+	}
 	shards := make([]float64, len(t.overhead))
 	for i := range shards {
 		shards[i] = float64(t.shards) / float64(len(shards))

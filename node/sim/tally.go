@@ -5,6 +5,7 @@ import (
 
 	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // tally counts what happened in a world.
@@ -17,7 +18,9 @@ type tally struct {
 	refused    int // events the machine refused
 	withheld   int
 	replays    int
-	unpaid     int // results shown to cheating clients and never paid
+	unpaid     int          // results shown to cheating clients and never paid
+	hands      int          // providers that computed for a job, summed over jobs
+	byJob      [2][]float64 // wrong shards accepted, and shards, of each job
 	lottery    Lottery
 	wrongDraws Lottery
 	overhead   []float64
@@ -131,7 +134,8 @@ func (w *world) ended(r *run) {
 	}
 	w.tally.done++
 	var runs, paid float64
-	n := 0.0
+	n, bad := 0.0, 0.0
+	hands := map[identity.PubKey]bool{}
 	for _, sh := range r.j.Shards {
 		if sh.Input.Known == nil {
 			n++
@@ -140,11 +144,12 @@ func (w *world) ended(r *run) {
 		}
 		wrong := sh.Input.Known == nil && sh.Result != truth(sh.Input)
 		if wrong {
-			w.tally.wrongRoots++
+			bad++
 		}
 		for _, at := range sh.Attempts {
 			if at.Commit.Event != (job.ID{}) {
 				runs++
+				hands[at.Provider] = true
 			}
 			if at.Paid {
 				paid += float64(at.Amount.Value)
@@ -155,6 +160,9 @@ func (w *world) ended(r *run) {
 		}
 	}
 	w.tally.runs += int(runs)
+	w.tally.wrongRoots += int(bad)
+	w.tally.hands += len(hands)
+	w.tally.byJob[0], w.tally.byJob[1] = append(w.tally.byJob[0], bad), append(w.tally.byJob[1], n)
 	w.tally.overhead = append(w.tally.overhead, runs-n)
 	w.tally.cost = append(w.tally.cost, paid/float64(w.usualPrice()))
 }
