@@ -64,7 +64,9 @@ func (o *Opinions) addProof(e wire.Event, now time.Time) (bool, error) {
 	}
 	delete(o.ids, old.id)
 	o.proofs[key], o.ids[e.ID] = next, struct{}{}
-	o.version++
+	if o.weighs(m.Subject) { // what it says of others is worth nothing now
+		o.version++
+	}
 	return true, nil
 }
 

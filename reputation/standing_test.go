@@ -85,7 +85,7 @@ func TestStandingIsWhatExplainAddsUp(t *testing.T) {
 	peer := p.provider.PubKey()
 	app := reputation.App{Image: p.receipt(0).Image, Model: root}
 	rapid.Check(t, func(rt *rapid.T) {
-		history := rapid.SliceOfN(drawJudged, 1, 12).Draw(rt, "history")
+		history := rapid.SliceOfN(drawJudged, 1, 8).Draw(rt, "history")
 		s := store.NewMem()
 		b, err := reputation.NewBook(p.payer.PubKey(), s, reputation.Default())
 		if err != nil {
