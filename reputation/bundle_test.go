@@ -165,6 +165,32 @@ func TestBundleFindsFaults(t *testing.T) {
 	}
 }
 
+// TestBundleOfAWindow: the rows of a lease are of its requests.
+func TestBundleOfAWindow(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.receipt.Root, s.receipt.InTokens, s.receipt.OutTokens, s.receipt.Audits = "", 10, 15, 1
+	b := s.tell(t)
+	s.receipt.Commit, s.receipt.Reveal = wire.ID{}, wire.ID{}
+	pair := s.p.both(t, s.p.sign(t, s.receipt, now))
+	lease, err := wire.Seal(s.p.payer, wire.Lease{Quote: wire.ID{5}, Job: s.receipt.Job, Model: root, Unit: "credits", Rail: "credit",
+		Budget: 10, Window: 5, Deadline: now.Unix(), AuditCommit: wire.SecretHash(s.secret), AuditMin: 50_000}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := reputation.Bundle{Doc: pair.Doc, Countersignature: &pair.By, Offer: &lease, Disclosure: b.Disclosure, Payment: b.Payment}
+	c, err := check(t, w)
+	if err != nil || len(c.Faults) != 0 || c.Draw != nil {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if !slices.ContainsFunc(c.Uncertain, func(s string) bool { return strings.Contains(s, "draws of 1 requests") }) {
+		t.Errorf("%q", c.Uncertain)
+	}
+	if !slices.ContainsFunc(c.Certain, func(s string) bool { return strings.Contains(s, "the secret is the one") }) {
+		t.Errorf("%q", c.Certain)
+	}
+}
+
 // TestBundleRefuses: documents of something or somebody else.
 func TestBundleRefuses(t *testing.T) {
 	t.Parallel()
