@@ -68,7 +68,8 @@ func (m *machine) fillShard(sh *Shard, w *waits) filled {
 			break
 		}
 		w.starving = true
-		if sh.Starved >= maxStarved {
+		// A canary that everybody there has seen holds nobody up.
+		if sh.Starved >= maxStarved || sh.Starved > 0 && sh.Input.Known != nil {
 			m.reject(sh, m.noneLeft(sh))
 		}
 	case unaffordable:
