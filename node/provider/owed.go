@@ -158,36 +158,53 @@ func (p *Provider) issueUnpaid(rec record, now time.Time) error {
 	return err
 }
 
-// owes counts the attempts that a client has not paid. What it paid meanwhile
-// is forgiven.
-func (p *Provider) owes(ctx context.Context, client identity.PubKey) (n int, err error) {
-	var open []attemptID
-	prefix := owedBy(client)
-	err = p.Store.View(func(r store.Reader) error {
-		open = nil
-		return r.Scan([]byte(prefix), func(key, _ []byte) error {
-			rec, err := recordIn(r, strings.TrimPrefix(string(key), prefix))
-			if err == nil {
-				open = append(open, rec.ID)
-			}
-			if len(open) == maxSweep {
-				return errEnough
-			}
-			return nil
-		})
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return 0, err
+// owes counts the attempts that a client has not paid, and those that it paid
+// afterwards but whose receipts never came: the ledger still takes them for
+// unpaid.
+func (p *Provider) owes(ctx context.Context, client identity.PubKey) (open, forgiven int, err error) {
+	records, err := p.owedRecords(client)
+	if err != nil {
+		return 0, 0, err
 	}
-	for _, id := range open {
-		entry, err := p.Rail.Status(ctx, id.ref())
-		if err != nil || entry.State != payments.StateCaptured {
-			n++
+	for _, rec := range records {
+		if rec.State == Settled {
+			err := p.Store.Update(func(tx store.Txn) error { return tx.Delete(owedKey(rec.ID)) })
+			if err != nil {
+				return open, forgiven, err
+			}
 			continue
 		}
-		if err := p.Store.Update(func(tx store.Txn) error { return tx.Delete(owedKey(id)) }); err != nil {
-			return n, err
+		if entry, err := p.Rail.Status(ctx, rec.ID.ref()); err == nil && entry.State == payments.StateCaptured {
+			forgiven++
+		} else {
+			open++
 		}
 	}
-	return n, nil
+	return open, forgiven, nil
+}
+
+// owedRecords are the attempts that a client did not pay in time, some of them
+// where there are very many.
+func (p *Provider) owedRecords(client identity.PubKey) (out []record, err error) {
+	prefix := owedBy(client)
+	err = p.Store.View(func(r store.Reader) error {
+		out = nil
+		return r.Scan([]byte(prefix), func(key, _ []byte) error {
+			rec, err := recordIn(r, strings.TrimPrefix(string(key), prefix))
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			if err == nil {
+				out = append(out, rec)
+			}
+			if err == nil && len(out) == maxSweep {
+				err = errEnough
+			}
+			return err
+		})
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return out, err
 }

@@ -90,7 +90,7 @@ func (c Config) rate() payments.Rate {
 
 // solvent refuses a client that has not paid for what it got.
 func (p *Provider) solvent(ctx context.Context, client identity.PubKey) error {
-	n, err := p.owes(ctx, client)
+	n, forgiven, err := p.owes(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (p *Provider) solvent(ctx context.Context, client identity.PubKey) error {
 		if err != nil {
 			return err
 		}
-		n = max(n, int(min(known.Owes, 1<<20)))
+		n = max(n, int(min(known.Owes, 1<<20))-forgiven)
 	}
 	if n > 0 {
 		return refuse(CodeCredit, "credit: %d results of this provider are neither paid nor called wrong; pay them first", n)
