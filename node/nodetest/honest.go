@@ -1,6 +1,7 @@
 package nodetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +45,8 @@ func (l *Liar) quote(_ context.Context, s *p2p.Stream) error {
 		return err
 	}
 	_, err = l.Say(s, wire.Quote{
-		Offer: ev.ID, Job: o.Job, Price: wire.Rate{PerUnit: 1}, Unit: o.Unit, Rail: o.Rail,
-		Slots: 64, Class: Class(o.Image), CreditLeft: 10_000,
+		Offer: ev.ID, Job: o.Job, Price: l.script.price(), Unit: o.Unit, Rail: o.Rail,
+		Slots: cmp.Or(l.script.Slots, 64), Class: Class(o.Image), CreditLeft: 10_000,
 		Expires: time.Now().Add(time.Minute).Unix(), HasImage: true, HasModel: true,
 	})
 	return err
@@ -62,7 +63,7 @@ func (l *Liar) job(ctx context.Context, s *p2p.Stream) error {
 		if err != nil {
 			return err
 		}
-		w := l.work(s.Peer(), a)
+		w := l.work(s.Peer(), ev, a)
 		if l.script.Accept != nil {
 			return l.script.Accept(ctx, l, s, w)
 		}
@@ -76,15 +77,52 @@ func (l *Liar) job(ctx context.Context, s *p2p.Stream) error {
 		if w == nil {
 			return errors.New("never accepted")
 		}
+		l.note(func() {
+			if w.Asked.ID.IsZero() {
+				w.Asked = ev
+			}
+		})
 		if l.script.Reveal != nil {
 			return l.script.Reveal(l, s, w)
 		}
 		_, err = l.Say(s, w.Reveal())
 		return err
 	case wire.KindVerdict:
+		v, err := wire.Decode[wire.Verdict](ev)
+		if err != nil {
+			return err
+		}
+		if w := l.known(v.Job, v.Shard, v.Attempt); w != nil {
+			l.note(func() { w.Said = append(w.Said, v.Verdict) })
+		}
 		return l.sign(s)
+	case wire.KindDisclosure:
+		return l.hear(s, ev)
 	}
 	return nil // a Cancel, to which nothing is said
+}
+
+func (l *Liar) note(fn func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fn()
+}
+
+// hear takes disclosures to the last.
+func (l *Liar) hear(s *p2p.Stream, ev wire.Event) error {
+	for {
+		m, err := wire.Decode[wire.Disclosure](ev)
+		if err != nil {
+			return err
+		}
+		l.note(func() { l.shown = append(l.shown, m) })
+		if m.Last {
+			return nil
+		}
+		if ev, err = wire.ReadEvent(s.Reader); err != nil {
+			return err
+		}
+	}
 }
 
 // Do does the work: it fetches the input, writes it in capitals and stores the
@@ -124,7 +162,11 @@ func (l *Liar) Invent(ctx context.Context, w *Work) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("shard %d as %s would like it\n", w.Accept.Shard, l.NPub())
+	return l.store(ctx, w, dir, fmt.Sprintf("shard %d as %s would like it\n", w.Accept.Shard, l.NPub()))
+}
+
+// store makes a text the result.
+func (l *Liar) store(ctx context.Context, w *Work, dir, text string) error {
 	if err := os.WriteFile(filepath.Join(dir, "input.txt"), []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -149,7 +191,11 @@ func (l *Liar) Commit(ctx context.Context, s *p2p.Stream, w *Work) error {
 	if _, err := l.Say(s, wire.Progress{Job: a.Job, Shard: a.Shard, Attempt: a.Attempt, State: wire.StateRunning}); err != nil {
 		return err
 	}
-	if err := l.Do(ctx, w); err != nil {
+	work := l.Do
+	if l.script.Lie != nil {
+		work = func(ctx context.Context, w *Work) error { return l.script.Lie(ctx, l, w) }
+	}
+	if err := work(ctx, w); err != nil {
 		return err
 	}
 	expected := payments.Payment{

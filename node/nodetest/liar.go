@@ -5,10 +5,12 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"infernet.tech/infernet/dht"
+	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
@@ -26,6 +28,29 @@ type Script struct {
 	Reveal func(l *Liar, s *p2p.Stream, w *Work) error
 	// Blob answers a stream that asks for the result's bytes.
 	Blob func(ctx context.Context, l *Liar, s *p2p.Stream) error
+	// Lie makes the result instead of Do: an honest life but for that. It sets
+	// the root and the size of the work.
+	Lie func(ctx context.Context, l *Liar, w *Work) error
+
+	Role  string    // "" is a provider
+	Price wire.Rate // zero is one credit for each unit
+	Slots uint32    // offered of each quote; 0 is 64
+}
+
+// role is what the liar says it is.
+func (s Script) role() string {
+	if s.Role != "" {
+		return s.Role
+	}
+	return string(node.RoleProvider)
+}
+
+// price is what the liar takes.
+func (s Script) price() wire.Rate {
+	if s.Price != (wire.Rate{}) {
+		return s.Price
+	}
+	return wire.Rate{PerUnit: 1}
 }
 
 // Liar is a provider made of the wire alone: a key, an offer, documents. Where
@@ -41,6 +66,7 @@ type Liar struct {
 
 	mu    sync.Mutex
 	works map[slot]*Work
+	shown []wire.Disclosure
 	asked chan struct{} // closed at the first Accept
 	once  sync.Once
 }
@@ -58,6 +84,9 @@ type Work struct {
 	Size   uint64
 	Nonce  wire.ID
 	Commit wire.Event // as it was sent
+	Raw    wire.Event // the Accept as it came first
+	Asked  wire.Event // the request to reveal, as it came first
+	Said   []string   // verdicts on it
 }
 
 // Liar makes a provider that keeps to the script.
@@ -70,15 +99,20 @@ func (c *Cluster) Liar(script Script) *Liar {
 	l.Host.Handle(p2p.ProtoJob, limits, l.must(l.job))
 	l.Host.Handle(p2p.ProtoBlob, limits, l.must(l.blob))
 	l.Host.Handle(p2p.ProtoPay, limits, l.must(l.pay))
+	price := script.price()
 	offer := wire.ProviderOffer{
 		Network: devnet, Class: Class(""), Version: version, Hardware: hardware(),
-		Isolation: []string{"runc"}, Rails: []string{credit.Name}, Roles: []string{"provider"},
-		Rates: []wire.UnitRate{{Unit: string(payments.Credits), PerUnit: 1}}, Slots: 8,
+		Isolation: []string{"runc"}, Rails: []string{credit.Name}, Roles: []string{script.role()},
+		Rates: []wire.UnitRate{{Unit: string(payments.Credits), Base: price.Base, PerUnit: price.PerUnit}}, Slots: 8,
 	}
 	if err := l.table.SetOffer(offer); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := l.table.SetKeys(dht.OfferKeys(offer)); err != nil {
+	keys := []dht.Key{dht.RoleKey(script.role())}
+	if script.role() == string(node.RoleProvider) {
+		keys = append(keys, dht.OfferKeys(offer)...)
+	}
+	if err := l.table.SetKeys(keys); err != nil {
 		c.t.Fatal(err)
 	}
 	c.background(l.table.Run)
@@ -132,6 +166,13 @@ func (l *Liar) Works() []*Work {
 	return out
 }
 
+// Shown lists the disclosures that came.
+func (l *Liar) Shown() []wire.Disclosure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.shown)
+}
+
 // Say signs a document with the liar's key and sends it.
 func (l *Liar) Say(s io.Writer, m wire.Message) (wire.Event, error) {
 	ev, err := wire.Seal(l.Key, m, time.Now())
@@ -141,12 +182,12 @@ func (l *Liar) Say(s io.Writer, m wire.Message) (wire.Event, error) {
 	return ev, wire.WriteEvent(s, ev)
 }
 
-func (l *Liar) work(from identity.PubKey, a wire.Accept) *Work {
+func (l *Liar) work(from identity.PubKey, ev wire.Event, a wire.Accept) *Work {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := slot{a.Job, a.Shard, a.Attempt}
 	if l.works[k] == nil {
-		l.works[k] = &Work{Accept: a, From: from, Nonce: wire.RandomID()}
+		l.works[k] = &Work{Accept: a, From: from, Nonce: wire.RandomID(), Raw: ev}
 	}
 	l.once.Do(func() { close(l.asked) })
 	return l.works[k]
