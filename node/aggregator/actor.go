@@ -92,7 +92,7 @@ func (a *actor) run(ctx context.Context) error {
 		case m := <-a.mailbox:
 			a.take(append([]mail{m}, a.waiting()...))
 		case <-tick.C:
-			a.step(job.Tick{Now: time.Now()})
+			a.step(job.Tick{Offline: a.d.cutOff(), Now: time.Now()})
 		}
 	}
 }

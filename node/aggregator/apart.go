@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	asn "github.com/libp2p/go-libp2p-asn-util"
 	"github.com/multiformats/go-multiaddr"
@@ -58,6 +59,15 @@ func apartKeys(addrs []string) []string {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	return keys[:min(len(keys), maxApart)]
+}
+
+// networks are the coarsest of a provider's keys: its autonomous systems, and
+// where none is known the widest prefixes. Who moves within one has not moved.
+func networks(keys []string) []string {
+	known := slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, "as") })
+	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
+		return strings.HasSuffix(k, "/24") || known && strings.HasSuffix(k, "/48")
+	})
 }
 
 // shared is the space behind carrier-grade NAT (RFC 6598): many strangers.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"infernet.tech/infernet/node/content"
@@ -100,10 +101,20 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if err := d.bringAll(ctx, client, h); err != nil {
 		return job.Job{}, err
 	}
-	return d.launch(ctx, job.Submit{
+	ev := job.Submit{
 		ID: m.Job, Client: client, Spec: spec, Secret: wire.RandomID(),
 		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
-	})
+	}
+	for i := range ev.Inputs {
+		ev.Inputs[i].Known = nil // what is known here is no client's to say
+	}
+	if ev.Spec.Verify.Mode == job.VerifyCanary {
+		// Shards that the client did not give would take numbers that its own
+		// are known by. It is served with a sample instead.
+		ev.Spec.Verify.Mode = job.VerifySample
+		ev.Spec.Verify.Rate = max(ev.Spec.Verify.Rate, job.DefaultSampleRate)
+	}
+	return d.launch(ctx, ev)
 }
 
 // bringAll fetches image, model and inputs from the client, each within the
@@ -170,6 +181,18 @@ func (d *Driver) await(ctx context.Context, s *p2p.Stream, id job.ID) (job.Job, 
 	}
 }
 
+// weakest is the label of the job as a whole: that of its least sure shard.
+func weakest(j job.Job) string {
+	order := []string{job.LabelClaimed, job.LabelReplicated, job.LabelAudited}
+	least := len(order) - 1
+	for _, sh := range j.Shards {
+		if sh.Input.Known == nil {
+			least = min(least, max(slices.Index(order, sh.Label), 0))
+		}
+	}
+	return order[least]
+}
+
 // deliver sends the receipts, then the verdict on the whole: with it the
 // result's CID, which the client may now fetch, and what is to be paid.
 func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.Delegate) error {
@@ -208,11 +231,8 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.D
 		for _, sh := range j.Shards {
 			d.Content.Grant(sh.Result, j.Client)
 		}
-		verdict.Verdict, verdict.Label = wire.VerdictOK, wire.LabelReplicated
+		verdict.Verdict, verdict.Label = wire.VerdictOK, weakest(j)
 		verdict.Evidence = []string{j.Result.CID}
-		if j.Spec.Verify.Mode == job.VerifyNone {
-			verdict.Label = wire.LabelClaimed
-		}
 	}
 	signed, err := wire.Seal(d.Key, verdict, time.Now())
 	if err != nil {

@@ -190,7 +190,8 @@ func checkAgreement(j job.Job, shards []*job.Shard) error {
 
 func attemptOf(j job.Job, r wire.Receipt, id wire.ID) job.Attempt {
 	at := job.Attempt{
-		N: r.Attempt, Provider: r.Provider, Amount: payments.Amount{Value: r.Amount, Unit: j.Budget.Unit},
+		N: r.Attempt, Wire: r.Attempt, Class: r.Class, Blame: r.Blame, Audits: r.Audits, RatePPM: r.RatePPM,
+		Provider: r.Provider, Amount: payments.Amount{Value: r.Amount, Unit: j.Budget.Unit},
 		State: job.AttemptSettled, Settled: true, Paid: r.Amount > 0, PayRef: r.PayRef, Receipt: id,
 		Began: time.UnixMilli(r.StartedMS), Ended: time.UnixMilli(r.EndedMS),
 		Commit: job.Commit{Event: r.Commit}, Reveal: job.Reveal{Event: r.Reveal, Root: r.Root},

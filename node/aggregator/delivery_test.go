@@ -206,7 +206,7 @@ func TestLargeRounds(t *testing.T) {
 		t.Errorf("commits: %v", err)
 	}
 	e := job.Settle{Provider: h.providers[0].PubKey(), Verdict: job.VerdictBad, Evidence: many}
-	if _, err := d.verdict(h.j, e); err != nil {
+	if _, err := d.verdict(t.Context(), h.j, e); err != nil {
 		t.Errorf("verdict: %v", err)
 	}
 }

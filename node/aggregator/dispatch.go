@@ -29,6 +29,9 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 	for _, cid := range []string{j.Image.CID, j.Model.CID, e.Input.CID} {
 		d.Content.Grant(cid, e.Provider)
 	}
+	if err := d.seen(j, j.Shards[e.Shard].Input, operatorOf(j.Shards[e.Shard].Attempts[e.Attempt])); err != nil {
+		return nil, err
+	}
 	at := attempt{a: a, j: j, Dispatch: e, quote: e.Quote}
 	lastContact := time.Now()
 	for {
@@ -39,8 +42,8 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if contact {
-			lastContact = time.Now()
+		if contact || d.cutOff() {
+			lastContact = time.Now() // or it is we who cannot be reached
 		}
 		wait := redialEvery
 		var refused *Refused
@@ -90,7 +93,7 @@ func (d *Driver) afterRefusal(ctx context.Context, at *attempt, r *Refused) (tim
 	case "no_quote":
 		// The quote ran out before this provider was needed, or it forgot it
 		// in a restart. The same offer is made again.
-		quote, id, err := d.ask(ctx, at.j, at.Provider)
+		quote, id, _, err := d.ask(ctx, at.j, at.Provider)
 		if err != nil {
 			return 0, fmt.Errorf("quote ran out, and again: %w", err)
 		}
@@ -158,7 +161,7 @@ func (d *Driver) follow(ctx context.Context, at *attempt) (ev job.Event, contact
 func (at *attempt) accept() wire.Accept {
 	r, spec := at.j.Spec.Resources, at.j.Spec
 	return wire.Accept{
-		Quote: at.quote, Job: at.j.ID, Shard: at.Shard, Attempt: at.Attempt,
+		Quote: at.quote, Job: at.j.ID, Shard: at.Shard, Attempt: at.Wire,
 		Image: at.j.Image.Digest, ImageCID: at.j.Image.CID, ImageBytes: at.j.Image.Bytes,
 		ModelCID: at.j.Model.CID, ModelBytes: at.j.Model.Bytes,
 		InputCID: at.Input.CID, InputBytes: at.Input.Bytes, Units: at.Input.Units,
@@ -174,7 +177,7 @@ func (at *attempt) accept() wire.Accept {
 // followed.
 func (d *Driver) progressed(ctx context.Context, at *attempt, doc wire.Event) {
 	m, err := wire.Decode[wire.Progress](doc)
-	if err != nil || m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Attempt {
+	if err != nil || m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Wire {
 		return // a sign of life all the same
 	}
 	if !at.logged {
@@ -190,16 +193,17 @@ func (d *Driver) committed(at *attempt, doc wire.Event) (job.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProtocol, err)
 	}
-	if m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Attempt {
+	if m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Wire {
 		return nil, fmt.Errorf("%w: a commit for another attempt", errProtocol)
 	}
 	// The first commit stands. Another one for the same attempt would be the
 	// provider contradicting itself; the machine sees only the first.
-	stands, err := d.keep(at.j.ID, at.Shard, at.Attempt, docCommit, doc)
+	stands, err := d.keep(at.j.ID, at.Shard, at.Wire, docCommit, doc)
 	if err != nil {
 		return nil, err
 	}
 	if stands.ID != doc.ID {
+		d.proves(at.Provider, wire.FaultTwoCommits, stands, doc)
 		if m, err = wire.Decode[wire.Commit](stands); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
@@ -60,10 +62,11 @@ type Deps struct {
 	Market  Market
 	Rail    Rail
 	Ledger  *reputation.Ledger
-	Trust   Trust        // nil: by the ledger's own receipts alone
-	Compare Comparer     // nil: results are compared byte by byte alone
-	Replay  Replayer     // nil: what is to be replayed stays inconclusive
-	Around  Surroundings // nil: nothing is known of the network around
+	Trust   Trust                 // nil: by the ledger's own receipts alone
+	Compare Comparer              // nil: results are compared byte by byte alone
+	Replay  Replayer              // nil: what is to be replayed stays inconclusive
+	Around  Surroundings          // nil: nothing is known of the network around
+	Fraud   func(wire.FraudProof) // told what documents prove of a provider; may be nil
 	Penalty func(peer identity.PubKey, points int, reason string)
 	Log     *slog.Logger
 }
@@ -73,8 +76,11 @@ type Driver struct {
 	cfg Config
 	Deps
 
-	start chan *actor // to Run, which owns the goroutines
+	start chan *actor   // to Run, which owns the goroutines
+	tell  chan struct{} // to Run: somebody is to be told of audits
 	ready chan struct{}
+
+	judged atomic.Bool // strangers that validate were met
 
 	mu     sync.Mutex
 	actors map[job.ID]*actor
@@ -91,7 +97,7 @@ func New(cfg Config, deps Deps) *Driver {
 	}
 	return &Driver{
 		cfg: cfg, Deps: deps,
-		start: make(chan *actor), ready: make(chan struct{}),
+		start: make(chan *actor), tell: make(chan struct{}, 1), ready: make(chan struct{}),
 		actors: map[job.ID]*actor{},
 	}
 }
@@ -107,6 +113,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	for _, a := range live {
 		g.Go(func() error { return a.run(ctx) })
 	}
+	g.Go(func() error { return d.disclosing(ctx) })
 	close(d.ready)
 	for {
 		select {
@@ -251,11 +258,11 @@ func (d *Driver) feedOf(id job.ID) *feed {
 }
 
 // InUse lists the blobs that live jobs need: what providers still fetch from
-// here, and results that are not merged yet.
+// here, results that are not merged yet, known answers and evidence.
 func (d *Driver) InUse() []string {
+	cids := append(d.knownCIDs(), d.evidenceCIDs()...)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var cids []string
 	for _, a := range d.actors {
 		j := a.job()
 		cids = append(cids, j.Image.CID, j.Model.CID, j.Result.CID)

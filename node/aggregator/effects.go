@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"infernet.tech/infernet/node/job"
 )
@@ -22,7 +21,9 @@ func (d *Driver) perform(ctx context.Context, a *actor, j job.Job, e job.Effect)
 	case job.Fetch:
 		return d.fetch(ctx, j, e)
 	case job.Compare:
-		return compare(e)
+		return d.compare(ctx, j, e)
+	case job.Audit:
+		return d.audit(ctx, j, e)
 	case job.Settle:
 		return d.settle(ctx, j, e)
 	case job.Abort:
@@ -30,7 +31,7 @@ func (d *Driver) perform(ctx context.Context, a *actor, j job.Job, e job.Effect)
 	case job.Merge:
 		return d.merge(ctx, j, e)
 	case job.Finish:
-		return job.Acked{Key: e.Key(), Now: time.Now()}, nil
+		return d.finish(ctx, j, e)
 	}
 	return nil, fmt.Errorf("aggregator: unknown effect %T", e)
 }

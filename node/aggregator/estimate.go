@@ -2,9 +2,12 @@ package aggregator
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"math"
+	"slices"
 	"time"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/payments"
 )
@@ -23,12 +26,13 @@ type Estimate struct {
 	Notes      []string // what the numbers rest on, for people
 }
 
-// EstimatedCost is of the whole job: Low at the cheapest with nothing verified
-// twice beyond what the mode always does, High at the dearest with every shard
-// audited.
+// EstimatedCost is of the whole job: Low with the cheapest provider and nothing
+// run beyond what the mode always runs, Expected with the usual price and the
+// expected audits, High with the dearest provider and every shard checked.
 type EstimatedCost struct{ Low, Expected, High payments.Amount }
 
-// EstimatedTime is from the first dispatch to the result.
+// EstimatedTime is from the first dispatch to the result; 0 where nothing is
+// known to go by.
 type EstimatedTime struct{ Expected, High time.Duration }
 
 // EstimatedSlip is the chance that a wrong shard is accepted when a share of
@@ -40,7 +44,229 @@ type EstimatedSlip struct {
 	Job      float64 // chance that any is
 }
 
+// What is assumed of the providers where a chance is told: one in ten cheats,
+// in a fifth of its work, which is harder to find than one that always does.
+const (
+	assumedCheaters = 0.1
+	assumedCheat    = 0.2
+	replayCost      = 0.05 // of one audit by replay, in executions
+)
+
 // Estimate asks for quotes as a job would and works out what it would come to.
-func (d *Driver) Estimate(_ context.Context, _ Request) (Estimate, error) {
-	return Estimate{}, errors.ErrUnsupported
+// The inputs are cut and stored as for the job itself; nothing is spent.
+func (d *Driver) Estimate(ctx context.Context, req Request) (Estimate, error) {
+	ev, err := d.prepare(ctx, req)
+	if err != nil {
+		return Estimate{}, err
+	}
+	known, err := d.knowable(ev)
+	if err != nil {
+		return Estimate{}, err
+	}
+	j, _, err := job.Step(job.Job{}, ev)
+	if err != nil {
+		return Estimate{}, err
+	}
+	mctx, cancel := context.WithTimeout(ctx, matchTimeout)
+	defer cancel()
+	found, _ := d.quotes(mctx, j, nil)
+	if ctx.Err() != nil {
+		return Estimate{}, ctx.Err()
+	}
+	usual, err := d.usualTime(j)
+	if err != nil {
+		return Estimate{}, err
+	}
+	out := estimate(j, found.Candidates, usual)
+	out.Dropped = found.Dropped
+	if want := j.Spec.Verify.Canaries(len(ev.Inputs)); known < want {
+		out.note("%d of %d known answers are at hand for canaries: %.0f%% of the shards would be sampled instead, and known to the next job",
+			known, want, float64(max(j.Spec.Verify.Rate, bootstrapRate))/audit.All*100)
+	}
+	return out, nil
+}
+
+func (e *Estimate) note(format string, args ...any) {
+	e.Notes = append(e.Notes, fmt.Sprintf(format, args...))
+}
+
+// estimate is the arithmetic: a function of the quotes alone. usual is how long
+// an attempt took in earlier jobs, 0 when there were none.
+func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
+	e := Estimate{Shards: len(j.Shards), Verify: j.Spec.Verify}
+	cs := slices.DeleteFunc(slices.Clone(all), func(c job.Candidate) bool { return c.Validator })
+	e.Candidates = len(cs)
+	none := payments.Amount{Unit: j.Budget.Unit}
+	e.Cost = EstimatedCost{none, none, none}
+	if len(cs) == 0 {
+		e.note("nobody who could do it gave a quote: what stands in the way is told of each")
+		return e
+	}
+	plan := planOf(j, cs)
+	p := audit.Predict(plan)
+	e.Overhead = p.Overhead
+	e.Slip = EstimatedSlip{Cheaters: plan.Cheaters, Cheat: plan.Cheats, Shard: p.Slip, Job: 1 - math.Pow(1-p.Slip, float64(e.Shards))}
+	e.price(j, cs, p)
+	e.time(j, cs, p, usual)
+	e.note("chances are told for %.0f%% of the providers cheating in %.0f%% of their shards, without colluding", 100*plan.Cheaters, 100*plan.Cheats)
+	if plan.Providers < 3 && j.Spec.Verify.Mode != job.VerifyNone {
+		e.note("only %d independent providers are there: a dispute has no third to decide it", plan.Providers)
+	}
+	return e
+}
+
+// planOf is the job as the arithmetic of audits sees it.
+func planOf(j job.Job, cs []job.Candidate) audit.Plan {
+	v := j.Spec.Verify
+	p := audit.Plan{
+		Shards: len(j.Shards), Providers: independent(cs), Replicas: int(v.Replicas), Agree: int(v.Agree),
+		Adaptive: v.Mode == job.VerifyAdaptive || v.Mode == job.VerifyReplay,
+		Policy:   v.Policy(), Credit: creditShards(j, cs), AuditCost: 1,
+		Cheaters: assumedCheaters, Cheats: assumedCheat,
+	}
+	switch v.Mode {
+	case job.VerifySample:
+		p.FixedPPM = v.Rate
+	case job.VerifyCanary:
+		p.CanaryPPM = uint32(uint64(v.Canaries(len(j.Shards))) * audit.All / uint64(max(len(j.Shards), 1)))
+	case job.VerifyReplay:
+		p.AuditCost = replayCost
+	}
+	for _, c := range cs {
+		p.Tracks = append(p.Tracks, c.Track)
+	}
+	return p
+}
+
+// independent counts providers of which no two share an operator or a network.
+func independent(cs []job.Candidate) int {
+	taken := map[string]bool{}
+	n := 0
+	for _, c := range cs {
+		keys := append([]string{"operator/" + operatorOf(job.Attempt{Operator: c.Operator, Provider: c.Provider})}, c.Apart...)
+		if slices.ContainsFunc(keys, func(k string) bool { return taken[k] }) {
+			continue
+		}
+		n++
+		for _, k := range keys {
+			taken[k] = true
+		}
+	}
+	return n
+}
+
+// creditShards is how many shards the least trusting provider does before it
+// is paid.
+func creditShards(j job.Job, cs []job.Candidate) uint32 {
+	least := uint64(math.MaxUint32)
+	for _, c := range cs {
+		if price, err := payments.Price(c.Rate, mostUnits(j)); err == nil && price.Value > 0 {
+			least = min(least, c.Credit/price.Value)
+		}
+	}
+	return uint32(least)
+}
+
+// price adds the shards up at the lowest, the usual and the highest quote.
+func (e *Estimate) price(j job.Job, cs []job.Candidate, p audit.Prediction) {
+	var low, mid, high float64
+	for _, sh := range j.Shards {
+		var prices []float64
+		for _, c := range cs {
+			if a, err := payments.Price(c.Rate, sh.Input.Units); err == nil {
+				prices = append(prices, float64(a.Value))
+			}
+		}
+		if len(prices) == 0 {
+			continue
+		}
+		slices.Sort(prices)
+		low += prices[0]
+		mid += prices[len(prices)/2]
+		high += prices[len(prices)-1]
+	}
+	always, most := runs(j)
+	e.Cost.Low.Value = whole(low * always)
+	e.Cost.Expected.Value = whole(mid * max(p.Factor, always))
+	e.Cost.High.Value = whole(high * most)
+	if e.Cost.Low.Value > j.Budget.Value {
+		e.note("payment.max of %s does not pay for it", j.Budget)
+	} else if e.Cost.High.Value > j.Budget.Value {
+		e.note("payment.max of %s may not pay for all audits; the job would wait or end there, never spend more", j.Budget)
+	}
+}
+
+// runs is how often each shard is run at least, and at most when every shard is
+// checked and no result is in dispute.
+func runs(j job.Job) (always, most float64) {
+	v, n := j.Spec.Verify, len(j.Shards)
+	switch v.Mode {
+	case job.VerifyQuorum:
+		return float64(v.Replicas), float64(v.Replicas) + 1
+	case job.VerifyAdaptive, job.VerifySample:
+		return 1, 2
+	case job.VerifyReplay:
+		return 1, 1 + replayCost
+	case job.VerifyCanary:
+		share := 1 + float64(v.Canaries(n))/float64(max(n, 1))
+		return share, share
+	}
+	return 1, 1
+}
+
+func whole(x float64) uint64 {
+	if !(x > 0) {
+		return 0
+	}
+	return uint64(math.Ceil(min(x, 1<<62) - 1e-9))
+}
+
+// time deals the runs to the slots that were quoted.
+func (e *Estimate) time(j job.Job, cs []job.Candidate, p audit.Prediction, usual time.Duration) {
+	slots := 0.0
+	for _, c := range cs {
+		slots += float64(c.Slots)
+	}
+	slots = max(1, min(slots, float64(j.Spec.MaxInFlight)))
+	always, most := runs(j)
+	waves := func(factor float64) float64 { return math.Ceil(float64(e.Shards) * factor / slots) }
+	e.Time.High = min(j.Spec.Timeouts.Job, duration(waves(most)*float64(j.Spec.Timeouts.Fetch+j.Spec.Timeouts.Shard)))
+	if usual == 0 {
+		e.note("no earlier job ran this image and model: how long a shard takes is not known")
+		return
+	}
+	e.Time.Expected = min(e.Time.High, duration(waves(max(p.Factor, always))*float64(usual)))
+}
+
+func duration(ns float64) time.Duration {
+	return time.Duration(min(ns, float64(math.MaxInt64/2)))
+}
+
+// usualTime is the median time of an attempt in the last jobs of the same image
+// and model, from its offer to its commit, for a shard of as many units.
+func (d *Driver) usualTime(j job.Job) (time.Duration, error) {
+	const lastJobs = 3
+	ids, err := d.likeJobs(j, lastJobs)
+	if err != nil {
+		return 0, err
+	}
+	var perUnit []float64
+	for _, id := range ids {
+		old, err := d.Get(id)
+		if err != nil {
+			return 0, err
+		}
+		for _, sh := range old.Shards {
+			for _, a := range sh.Attempts {
+				if took := a.Commit.At.Sub(a.Offered); !a.Commit.Event.IsZero() && took > 0 {
+					perUnit = append(perUnit, float64(took)/float64(max(sh.Input.Units, 1)))
+				}
+			}
+		}
+	}
+	if len(perUnit) == 0 {
+		return 0, nil
+	}
+	slices.Sort(perUnit)
+	return duration(perUnit[len(perUnit)/2] * float64(max(mostUnits(j), 1))), nil
 }

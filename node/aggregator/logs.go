@@ -12,7 +12,7 @@ import (
 // followLog copies a task's live output to those who watch the job. Output is
 // a convenience: when it cannot be had the attempt goes on without.
 func (d *Driver) followLog(ctx context.Context, at *attempt) {
-	req := wire.Progress{Job: at.j.ID, Shard: at.Shard, Attempt: at.Attempt, State: "logs"}
+	req := wire.Progress{Job: at.j.ID, Shard: at.Shard, Attempt: at.Wire, State: "logs"}
 	signed, err := wire.Seal(d.Key, req, time.Now())
 	if err != nil {
 		return

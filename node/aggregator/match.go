@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 const (
@@ -29,6 +31,21 @@ const (
 func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, matchTimeout)
 	defer cancel()
+	ev, offers := d.quotes(ctx, j, e.Exclude)
+	// What a provider quoted for is what it was promised: the first is kept.
+	for _, c := range ev.Candidates {
+		if offer, ok := offers[c.Quote]; ok {
+			if _, err := d.keepAt(offerKey(j.ID, c.Provider), offer); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ev, nil
+}
+
+// quotes returns who could do the job now, and the offers they answered, by
+// the ids of their quotes.
+func (d *Driver) quotes(ctx context.Context, j job.Job, exclude []identity.PubKey) (job.Matched, map[wire.ID]wire.Event) {
 	var unseen reasons
 	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked, OnDrop: unseen.add})
 	if err != nil && ctx.Err() == nil {
@@ -36,22 +53,33 @@ func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, 
 		d.Log.Warn("search for providers", "job", j.ID, "err", err)
 	}
 	found = slices.DeleteFunc(found, func(f dht.Found) bool {
-		return f.Peer == d.Key.PubKey() || slices.Contains(e.Exclude, f.Peer)
+		return f.Peer == d.Key.PubKey() || slices.Contains(exclude, f.Peer)
 	})
 	found = found[:min(len(found), maxAsked)]
+	var judges []job.Candidate
+	var offers, theirs map[wire.ID]wire.Event
+	var asked []market.Candidate
+	var wg sync.WaitGroup
+	wg.Go(func() { judges, theirs = d.validators(ctx, j, exclude) })
+	asked, offers = d.askAll(ctx, j, found)
+	wg.Wait()
+	maps.Copy(offers, theirs)
 	now := time.Now()
-	ranked, dropped := market.Match(d.need(j), d.askAll(ctx, j, found), market.Policy{
+	ranked, dropped := market.Match(d.need(j), asked, market.Policy{
 		Now: now, Seed: j.Secret, ExplorePct: explorePct,
 	})
 	ev := job.Matched{Now: now}
 	for _, r := range ranked {
-		ev.Candidates = append(ev.Candidates, candidate(r))
+		if !slices.ContainsFunc(judges, func(c job.Candidate) bool { return c.Provider == r.Provider }) {
+			ev.Candidates = append(ev.Candidates, d.candidate(j, r))
+		}
 	}
+	ev.Candidates = append(ev.Candidates, judges...)
 	ev.Dropped = unseen.list(d.Key.PubKey())
 	for _, x := range dropped {
 		ev.Dropped = append(ev.Dropped, job.Dropped(x))
 	}
-	return ev, nil
+	return ev, offers
 }
 
 // reasons collects why peers never became candidates.
@@ -80,27 +108,24 @@ func searchKeys(j job.Job) []dht.Key {
 	return []dht.Key{dht.Any}
 }
 
-// candidate turns a match into what the machine assigns shards to.
-func candidate(r market.Ranked) job.Candidate {
-	return job.Candidate{
-		Provider: r.Provider, Operator: r.Operator, Quote: r.QuoteID, Class: r.Quote.Class,
-		Rate: rateOf(*r.Quote), Slots: r.Quote.Slots, Score: r.Score,
-		ETA:      time.Duration(r.Quote.ETAMS) * time.Millisecond,
-		HasImage: r.Quote.HasImage, HasModel: r.Quote.HasModel,
-	}
-}
-
-// askAll asks all of them at once and returns what is known of each, in order.
-func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) []market.Candidate {
+// askAll asks all of them at once and returns what is known of each, in order,
+// and the offers by the quotes that answer them.
+func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) ([]market.Candidate, map[wire.ID]wire.Event) {
 	all := make([]market.Candidate, len(found))
+	offers := map[wire.ID]wire.Event{}
+	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for i, f := range found {
 		wg.Go(func() {
 			qctx, cancel := context.WithTimeout(ctx, quoteTimeout)
 			defer cancel()
-			c := market.Candidate{Provider: f.Peer, Offer: &f.Offer}
-			c.Score, c.New = d.standing(f.Peer)
-			quote, id, err := d.ask(qctx, j, f.Peer)
+			c := market.Candidate{Provider: f.Peer, Offer: &f.Offer, Operator: operator(f.Offer, time.Now())}
+			known, err := d.standing(f.Peer, reputation.App{Image: j.Image.Digest, Model: j.Model.CID}, f.Offer.Class)
+			if err != nil {
+				d.Log.Warn("standing of a provider", "provider", f.Peer.Short(), "err", err)
+			}
+			c.Score, c.New = known.Score, !known.Known
+			quote, id, offer, err := d.ask(qctx, j, f.Peer)
 			var refused *Refused
 			switch {
 			case errors.As(err, &refused):
@@ -109,50 +134,41 @@ func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) []mar
 				c.Refused = "no quote: " + err.Error()
 			default:
 				c.Quote, c.QuoteID = &quote, id
+				mu.Lock()
+				offers[id] = offer
+				mu.Unlock()
 			}
 			all[i] = c
 		})
 	}
 	wg.Wait()
-	return all
+	return all, offers
 }
 
-// standing is a provider's score by our own receipts, and whether there are
-// none.
-func (d *Driver) standing(peer identity.PubKey) (score float64, fresh bool) {
-	known, err := d.Ledger.Explain(time.Now(), peer)
-	if err != nil {
-		d.Log.Warn("read the ledger", "err", err)
-	}
-	return known.Score, len(known.Items) == 0
-}
-
-// ask gets one signed quote.
-func (d *Driver) ask(ctx context.Context, j job.Job, peer identity.PubKey) (wire.Quote, wire.ID, error) {
-	offer := offerOf(j)
-	ev, err := wire.Seal(d.Key, offer, time.Now())
-	if err != nil {
-		return wire.Quote{}, wire.ID{}, err
+// ask gets one signed quote, with its id and the offer that it answers.
+func (d *Driver) ask(ctx context.Context, j job.Job, peer identity.PubKey) (quote wire.Quote, id wire.ID, offer wire.Event, err error) {
+	if offer, err = wire.Seal(d.Key, offerOf(j), time.Now()); err != nil {
+		return quote, id, offer, err
 	}
 	s, err := d.Peers.Open(ctx, peer, p2p.ProtoQuote)
 	if err != nil {
-		return wire.Quote{}, wire.ID{}, err
+		return quote, id, offer, err
 	}
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	defer stop()
-	answer, err := exchange(s, ev)
+	answer, err := exchange(s, offer)
 	if err != nil {
-		return wire.Quote{}, wire.ID{}, err
+		return quote, id, offer, err
 	}
-	quote, err := wire.Decode[wire.Quote](answer)
+	quote, err = wire.Decode[wire.Quote](answer)
 	switch {
 	case err != nil:
-		return quote, wire.ID{}, err
-	case quote.Offer != ev.ID || quote.Job != j.ID:
-		return quote, wire.ID{}, fmt.Errorf("%w: the quote answers another offer", errProtocol)
+		return quote, id, offer, err
+	case quote.Offer != offer.ID || quote.Job != j.ID:
+		return quote, id, offer, fmt.Errorf("%w: the quote answers another offer", errProtocol)
 	}
-	return quote, answer.ID, nil
+	return quote, answer.ID, offer, nil
 }
 
 // offerOf describes the job to those who may do it. It is the same each time
@@ -168,7 +184,7 @@ func offerOf(j job.Job) wire.JobOffer {
 		GPUs: r.GPUs, VRAMBytes: r.VRAMBytes,
 		MaxPrice: j.Budget.Value, Unit: string(j.Budget.Unit), Rail: j.Spec.Payment.Rail,
 		ShardTimeoutMS: uint64(j.Spec.Timeouts.Shard.Milliseconds()),
-		Deadline:       j.Deadline.Unix(), AuditCommit: j.AuditCommit,
+		Deadline:       j.Deadline.Unix(), AuditCommit: j.AuditCommit, AuditMin: j.Spec.Verify.AuditMin(),
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
 )
@@ -290,6 +292,34 @@ func loadJobs(st store.Store) ([]job.Job, error) {
 	return all, err
 }
 
+// likeJobs lists the newest jobs of the same image and model, a few.
+func (d *Driver) likeJobs(j job.Job, most int) (ids []job.ID, err error) {
+	var like []job.Job
+	err = d.Store.View(func(r store.Reader) error {
+		like = nil
+		return r.Scan([]byte("job/"), func(_, value []byte) error {
+			var h struct {
+				ID      job.ID    `json:"id"`
+				Created time.Time `json:"created"`
+				Image   job.Image `json:"image"`
+				Model   job.Model `json:"model"`
+			}
+			if err := json.Unmarshal(value, &h); err != nil {
+				return fmt.Errorf("decode job: %w", err)
+			}
+			if h.Image.Digest == j.Image.Digest && h.Model.CID == j.Model.CID {
+				like = append(like, job.Job{ID: h.ID, Created: h.Created})
+			}
+			return nil
+		})
+	})
+	slices.SortFunc(like, func(a, b job.Job) int { return b.Created.Compare(a.Created) })
+	for _, l := range like[:min(most, len(like))] {
+		ids = append(ids, l.ID)
+	}
+	return ids, err
+}
+
 // document names a signed document of an attempt.
 type document string
 
@@ -299,11 +329,31 @@ const (
 	docCommit  document = "commit"
 	docReveal  document = "reveal"
 	docVerdict document = "verdict"
-	docReceipt document = "receipt"
 )
 
 func docKey(id job.ID, shard, attempt uint32, d document) []byte {
 	return fmt.Appendf(nil, "doc/%s/%08x/%08x/%s", id, shard, attempt, d)
+}
+
+// document returns a signed document that is kept, or store.ErrNotFound.
+func (d *Driver) document(id job.ID, shard, attempt uint32, name document) (ev wire.Event, err error) {
+	err = d.Store.View(func(r store.Reader) error {
+		data, err := r.Get(docKey(id, shard, attempt, name))
+		if err == nil {
+			ev, err = wire.Parse(data)
+		}
+		return err
+	})
+	return ev, err
+}
+
+// proves tells of a provider whose documents contradict each other; those that
+// agree are none of its business.
+func (d *Driver) proves(subject identity.PubKey, fault string, docs ...wire.Event) {
+	proof := wire.FraudProof{Subject: subject, Fault: fault, Docs: docs}
+	if d.Fraud != nil && proof.Validate() == nil {
+		d.Fraud(proof)
+	}
 }
 
 // keep stores a signed document unless there is one already, and returns the

@@ -42,7 +42,7 @@ func alter(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(v.String() + "x")
-	case reflect.Uint32, reflect.Uint64:
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
 		v.SetUint(v.Uint() + 1)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(v.Int() + 1)

@@ -28,6 +28,9 @@ func failed(shard, attempt uint32, code, text string) job.Event {
 func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReveal) (job.Event, error) {
 	var last error
 	for until := time.Now().Add(revealFor); time.Now().Before(until); {
+		if d.cutOff() {
+			until = time.Now().Add(revealFor)
+		}
 		doc, err := d.askReveal(ctx, j, e)
 		if err == nil {
 			return d.revealed(j, e, doc)
@@ -50,7 +53,7 @@ func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReve
 }
 
 func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) (wire.Event, error) {
-	req := wire.RevealRequest{Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Commits: shown(j, e)}
+	req := wire.RevealRequest{Job: j.ID, Shard: e.Shard, Attempt: e.Wire, Commits: shown(j, e)}
 	signed, err := wire.Seal(d.Key, req, time.Now())
 	if err != nil {
 		return wire.Event{}, fmt.Errorf("%w: %w", errProtocol, err)
@@ -65,29 +68,37 @@ func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) 
 	return exchange(s, signed)
 }
 
-// shown are the commits that a provider sees: its own, and as many others as a
-// request holds.
+// shown are the commits that a provider sees: of a quorum its own, and as many
+// others as a request holds. Where a lottery or a known answer decides what is
+// checked, it sees its own alone: how many there are would tell it whether it
+// is checked, before it has shown its result.
 func shown(j job.Job, e job.RequestReveal) []wire.ID {
+	own := j.Shards[e.Shard].Attempts[e.Attempt].Commit.Event
+	if j.Spec.Verify.Mode != job.VerifyQuorum {
+		return []wire.ID{own}
+	}
 	if len(e.Commits) <= wire.MaxReplicas {
 		return e.Commits
 	}
-	own := j.Shards[e.Shard].Attempts[e.Attempt].Commit.Event
 	others := slices.DeleteFunc(slices.Clone(e.Commits), func(id wire.ID) bool { return id == own })
 	return append([]wire.ID{own}, others[:wire.MaxReplicas-1]...)
 }
 
 func (d *Driver) revealed(j job.Job, e job.RequestReveal, doc wire.Event) (job.Event, error) {
 	m, err := wire.Decode[wire.Reveal](doc)
-	if err != nil || m.Job != j.ID || m.Shard != e.Shard || m.Attempt != e.Attempt {
+	if err != nil || m.Job != j.ID || m.Shard != e.Shard || m.Attempt != e.Wire {
 		d.Penalty(e.Provider, 20, "malformed reveal")
 		return failed(e.Shard, e.Attempt, codeProtocol, "the reveal is malformed or for another attempt"), nil
 	}
-	stands, err := d.keep(j.ID, e.Shard, e.Attempt, docReveal, doc)
+	stands, err := d.keep(j.ID, e.Shard, e.Wire, docReveal, doc)
 	if err != nil {
 		return nil, err
 	}
 	if m, err = wire.Decode[wire.Reveal](stands); err != nil {
 		return nil, err
+	}
+	if commit, err := d.document(j.ID, e.Shard, e.Wire, docCommit); err == nil && commit.ID == m.Commit {
+		d.proves(e.Provider, wire.FaultFalseReveal, commit, stands)
 	}
 	return job.Revealed{
 		Shard: e.Shard, Attempt: e.Attempt, Event: stands.ID,
@@ -95,26 +106,38 @@ func (d *Driver) revealed(j job.Job, e job.RequestReveal, doc wire.Event) (job.E
 	}, nil
 }
 
-// fetch brings a revealed result here, verified, and measures it.
-func (d *Driver) fetch(ctx context.Context, j job.Job, e job.Fetch) (job.Event, error) {
+// fetch brings a revealed result here, verified, and measures it. Time that
+// passes while this node is cut off does not count.
+func (d *Driver) fetch(ctx context.Context, _ job.Job, e job.Fetch) (job.Event, error) {
+	for {
+		ev, late, err := d.fetchWithin(ctx, e)
+		if !late || !d.cutOff() {
+			return ev, err
+		}
+	}
+}
+
+// fetchWithin tries for as long as a result may take; late tells that time ran
+// out.
+func (d *Driver) fetchWithin(ctx context.Context, e job.Fetch) (ev job.Event, late bool, err error) {
 	fctx, cancel := context.WithTimeout(ctx, fetchFor)
 	defer cancel()
 	for {
 		info, err := d.Content.Fetch(fctx, e.Root, e.Size, e.Provider)
 		switch {
 		case err == nil:
-			return job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: info.Size, Now: time.Now()}, nil
+			return job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: info.Size, Now: time.Now()}, false, nil
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		case errors.Is(err, blob.ErrNoSpace):
-			return nil, err // our disk, not the provider's fault
+			return nil, false, err // our disk, not the provider's fault
 		case errors.Is(err, blob.ErrTooBig):
-			return failed(e.Shard, e.Attempt, job.CodeWrongSize, err.Error()), nil
+			return failed(e.Shard, e.Attempt, job.CodeWrongSize, err.Error()), false, nil
 		case errors.Is(err, blob.ErrBadBlock):
 			d.Penalty(e.Provider, 50, "bad block in a result")
-			return failed(e.Shard, e.Attempt, job.CodeNotFetched, err.Error()), nil
+			return failed(e.Shard, e.Attempt, job.CodeNotFetched, err.Error()), false, nil
 		case fctx.Err() != nil:
-			return failed(e.Shard, e.Attempt, job.CodeNotFetched, "the result did not arrive in time: "+err.Error()), nil
+			return failed(e.Shard, e.Attempt, job.CodeNotFetched, "the result did not arrive in time: "+err.Error()), true, nil
 		}
 		select {
 		case <-fctx.Done():
@@ -128,7 +151,7 @@ func (d *Driver) fetch(ctx context.Context, j job.Job, e job.Fetch) (job.Event, 
 func (d *Driver) abort(ctx context.Context, j job.Job, e job.Abort) (job.Event, error) {
 	actx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	msg := wire.Cancel{Job: j.ID, Shard: int64(e.Shard), Attempt: int64(e.Attempt), Reason: e.Reason.Code}
+	msg := wire.Cancel{Job: j.ID, Shard: int64(e.Shard), Attempt: int64(e.Wire), Reason: e.Reason.Code}
 	if signed, err := wire.Seal(d.Key, msg, time.Now()); err == nil {
 		if s, done, err := d.open(actx, e.Provider); err == nil {
 			_ = wire.WriteEvent(s, signed)

@@ -18,14 +18,14 @@ const receiptTries = 3
 // settle makes a verdict final: sign it, pay when it is ok, exchange the
 // receipt. Each step stands once done, so that running it again adds nothing.
 func (d *Driver) settle(ctx context.Context, j job.Job, e job.Settle) (job.Event, error) {
-	verdict, err := d.verdict(j, e)
+	verdict, err := d.verdict(ctx, j, e)
 	if err != nil {
 		return nil, err
 	}
 	payRef := ""
 	if e.Verdict == job.VerdictOK {
 		proof, err := d.Rail.Pay(ctx, payments.Payment{
-			Ref:  payments.NewRef(j.ID.String(), e.Shard, e.Attempt),
+			Ref:  payments.NewRef(j.ID.String(), e.Shard, e.Wire),
 			Peer: e.Provider, Amount: e.Amount,
 			Memo: fmt.Sprintf("job %q, shard %d, verdict %s by %s", j.Name, e.Shard, e.Verdict, e.Label),
 		})
@@ -63,22 +63,33 @@ func unpaid(e job.Settle, err error) job.Event {
 const maxEvidence = 32
 
 // verdict signs the verdict once and returns the one that stands.
-func (d *Driver) verdict(j job.Job, e job.Settle) (wire.Event, error) {
+func (d *Driver) verdict(ctx context.Context, j job.Job, e job.Settle) (wire.Event, error) {
 	m := wire.Verdict{
-		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt, Provider: e.Provider,
+		Job: j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider,
 		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
 		Reason: wire.Printable(e.Reason.Text),
 	}
+	if sh := j.Shards[e.Shard]; disputed(sh) {
+		cid, _, err := d.storeEvidence(ctx, j, sh)
+		if ctx.Err() != nil {
+			return wire.Event{}, ctx.Err()
+		}
+		if err != nil { // a full disk does not hold up a verdict
+			d.Log.Error("keep evidence", "job", j.ID, "shard", e.Shard, "err", err)
+		} else {
+			m.Evidence = append(m.Evidence, cid)
+		}
+	}
 	// The attempt's own documents come first; a large round has more beside
 	// them than a verdict holds.
-	for _, id := range e.Evidence[:min(len(e.Evidence), maxEvidence)] {
+	for _, id := range e.Evidence[:min(len(e.Evidence), maxEvidence-len(m.Evidence))] {
 		m.Evidence = append(m.Evidence, id.String())
 	}
 	signed, err := wire.Seal(d.Key, m, time.Now())
 	if err != nil {
 		return signed, err
 	}
-	return d.keep(j.ID, e.Shard, e.Attempt, docVerdict, signed)
+	return d.keep(j.ID, e.Shard, e.Wire, docVerdict, signed)
 }
 
 // labelOf is the label that documents carry; work that was not ok is claimed
@@ -90,27 +101,26 @@ func labelOf(e job.Settle) string {
 	return e.Label
 }
 
-// receipt signs the receipt once and returns the one that stands.
+// receipt has the receipt signed, once, and returns the one that stands.
 func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef string) (wire.Event, error) {
 	at := j.Shards[e.Shard].Attempts[e.Attempt]
 	began, ended := span(at)
 	m := wire.Receipt{
-		Job: j.ID, Shard: e.Shard, Attempt: e.Attempt,
+		Job: j.ID, Shard: e.Shard, Attempt: e.Wire,
 		Provider: e.Provider, Payer: d.Key.PubKey(),
 		Image: j.Image.Digest, ModelCID: j.Model.CID,
 		Units: j.Shards[e.Shard].Input.Units, Unit: string(at.Amount.Unit), Rail: j.Spec.Payment.Rail,
 		Verdict: e.Verdict, Label: labelOf(e), Comparator: j.Spec.Verify.Compare,
 		Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event, VerdictID: verdict.ID,
+		Class: e.Class, Audits: e.Audits, RatePPM: e.RatePPM,
 		PayRef: payRef, StartedMS: began.UnixMilli(), EndedMS: ended.UnixMilli(),
 	}
 	if e.Verdict == job.VerdictOK {
 		m.Amount = e.Amount.Value
+	} else {
+		m.Blame = e.Blame
 	}
-	signed, err := wire.Seal(d.Key, m, time.Now())
-	if err != nil {
-		return signed, err
-	}
-	return d.keep(j.ID, e.Shard, e.Attempt, docReceipt, signed)
+	return d.Ledger.Issue(d.Key, m, time.Now())
 }
 
 // span is when an attempt ran. One that never said that it runs is counted

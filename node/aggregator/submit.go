@@ -2,7 +2,6 @@ package aggregator
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // Request is a job as its client describes it.
@@ -25,9 +25,25 @@ type Request struct {
 // Submit resolves image, model and inputs, cuts the inputs into shards, writes
 // the job down and starts it.
 func (d *Driver) Submit(ctx context.Context, req Request) (job.Job, error) {
+	ev, err := d.prepare(ctx, req)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if !req.Spec.Aggregator.IsZero() && req.Spec.Aggregator != d.Key.PubKey() {
+		return d.handOver(ctx, ev)
+	}
+	if err := d.canaries(&ev); err != nil {
+		return job.Job{}, fmt.Errorf("canaries: %w", err)
+	}
+	return d.launch(ctx, ev)
+}
+
+// prepare resolves what the request names and cuts the inputs, under an id and
+// a secret of its own.
+func (d *Driver) prepare(ctx context.Context, req Request) (job.Submit, error) {
 	img, err := d.Content.ResolveImage(ctx, req.Spec.Task.Image, req.Dir)
 	if err != nil {
-		return job.Job{}, fmt.Errorf("task.image: %w", err)
+		return job.Submit{}, fmt.Errorf("task.image: %w", err)
 	}
 	ev := job.Submit{
 		Client: req.Client, Spec: req.Spec, Now: time.Now(),
@@ -36,23 +52,15 @@ func (d *Driver) Submit(ctx context.Context, req Request) (job.Job, error) {
 	if req.Spec.Model != "" {
 		model, err := d.Content.ResolveModel(ctx, req.Spec.Model, req.Dir)
 		if err != nil {
-			return job.Job{}, fmt.Errorf("model: %w", err)
+			return job.Submit{}, fmt.Errorf("model: %w", err)
 		}
 		ev.Model = job.Model{CID: model.CID, Bytes: model.Size}
 	}
 	if ev.Inputs, err = d.shards(ctx, req); err != nil {
-		return job.Job{}, fmt.Errorf("inputs: %w", err)
+		return job.Submit{}, fmt.Errorf("inputs: %w", err)
 	}
-	if _, err := rand.Read(ev.ID[:]); err != nil {
-		return job.Job{}, err
-	}
-	if _, err := rand.Read(ev.Secret[:]); err != nil {
-		return job.Job{}, err
-	}
-	if !req.Spec.Aggregator.IsZero() && req.Spec.Aggregator != d.Key.PubKey() {
-		return d.handOver(ctx, ev)
-	}
-	return d.launch(ctx, ev)
+	ev.ID, ev.Secret = wire.RandomID(), wire.RandomID()
+	return ev, nil
 }
 
 // shards cuts the inputs as the spec says and stores each piece as a folder

@@ -128,12 +128,12 @@ func TestKeptDocumentsStand(t *testing.T) {
 		if i == 0 {
 			ev = first
 		}
-		stands, err := d.keep(h.j.ID, 0, 0, docReceipt, ev)
+		stands, err := d.keep(h.j.ID, 0, 0, docReveal, ev)
 		if err != nil || stands.ID != first.ID {
 			t.Fatalf("try %d: %s stands, %v", i, stands.ID, err)
 		}
 	}
-	if stands, err := d.keep(h.j.ID, 0, 1, docReceipt, second); err != nil || stands.ID != second.ID {
+	if stands, err := d.keep(h.j.ID, 0, 1, docReveal, second); err != nil || stands.ID != second.ID {
 		t.Errorf("of another attempt: %s, %v", stands.ID, err)
 	}
 }

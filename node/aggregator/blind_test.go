@@ -1,0 +1,110 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/p2p/wire"
+)
+
+// mayDiffer are the fields in which two Accepts of one job differ whatever they
+// are for: the quote's number, the shard's, the attempt's, the nonce, the
+// document's own date, and the input itself.
+var mayDiffer = []string{"quote", "shard", "attempt", "input_cid", "input_size", "sources", "n", "expiration"}
+
+// tale is all of an Accept that a provider could tell its purpose by.
+func tale(t *testing.T, ev wire.Event) string {
+	t.Helper()
+	out := fmt.Sprintf("%s|%q|", ev.Kind, ev.Content)
+	for _, tag := range ev.Tags {
+		if slices.Contains(mayDiffer, tag[0]) {
+			out += fmt.Sprintf("%s:%d|", tag[0], len(tag))
+			continue
+		}
+		out += fmt.Sprintf("%q|", tag)
+	}
+	return out
+}
+
+// purpose is what an attempt was for, as only its aggregator knows.
+func purpose(sh *job.Shard, a job.Attempt) string {
+	switch {
+	case sh.Input.Known != nil:
+		return "canary"
+	case a.N == 0:
+		return "first run"
+	case slices.ContainsFunc(sh.Attempts[:a.N], func(b job.Attempt) bool {
+		return b.State == job.AttemptLost || b.State == job.AttemptCancelled || b.State == job.AttemptBad
+	}):
+		return "redo"
+	}
+	return "replica"
+}
+
+// What an attempt is for does not show: a first run, a replica, a shard that is
+// done again and a canary come with the same words, and the numbers that differ
+// follow from the secret.
+func TestAttemptsLookAlike(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40)
+	var watchers []*nodetest.Liar
+	for range 3 {
+		watchers = append(watchers, w.Liar(nodetest.Script{Slots: 4}))
+	}
+	var repents atomic.Bool
+	cheater := w.Liar(nodetest.Wrong(func(*nodetest.Work) bool { return !repents.Load() }))
+	watchers = append(watchers, cheater)
+	j := w.run("to-learn-from", adaptive)
+	w.right(j)
+	w.lookAlike(j.ID, watchers, "first run", "replica", "redo")
+	// Those that know the answers cannot get them again.
+	watchers = nil
+	repents.Store(true)
+	for range 2 {
+		watchers = append(watchers, w.Liar(nodetest.Script{Slots: 4}))
+	}
+	w.lines("other", 40)
+	j = w.run("watched", "verify: {mode: canary, rate: 20%}")
+	w.right(j)
+	w.lookAlike(j.ID, watchers, "first run", "canary")
+}
+
+// lookAlike holds that what the watchers were sent of a job, for all of these
+// purposes, is the same.
+func (w *world) lookAlike(id string, watchers []*nodetest.Liar, purposes ...string) {
+	w.t.Helper()
+	j := w.stored(id)
+	kinds, seen := map[string]bool{}, map[string]int{}
+	for _, sh := range j.Shards {
+		for _, a := range sh.Attempts {
+			if work := watched(watchers, j.ID, sh.Index, a); work != nil {
+				kinds[tale(w.t, work.Raw)] = true
+				seen[purpose(sh, a)]++
+			}
+		}
+	}
+	w.t.Logf("seen: %v", seen)
+	if len(kinds) != 1 {
+		w.t.Errorf("%d kinds of Accepts: %v", len(kinds), kinds)
+	}
+	for _, p := range purposes {
+		if seen[p] == 0 {
+			w.t.Errorf("no %s was seen", p)
+		}
+	}
+}
+
+func watched(watchers []*nodetest.Liar, id job.ID, shard uint32, a job.Attempt) *nodetest.Work {
+	for _, l := range watchers {
+		for _, work := range l.Works() {
+			if l.ID() == a.Provider && work.Accept.Job == id && work.Accept.Shard == shard && work.Accept.Attempt == a.Wire {
+				return work
+			}
+		}
+	}
+	return nil
+}

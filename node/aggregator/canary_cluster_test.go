@@ -1,0 +1,72 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"testing"
+
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/node/nodetest"
+)
+
+// A canary is never given to an operator that has computed its input, in the
+// same job or any before, and finds one that makes its answers up.
+func TestCanariesAreNewToWhoGetsThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	w.honest(3)
+	j := w.run("first", "verify: {mode: canary, rate: 20%}")
+	w.right(j)
+	if mode := w.stored(j.ID).Spec.Verify.Mode; mode != job.VerifySample {
+		t.Errorf("nothing was known, and the mode is %s", mode)
+	}
+	w.right(w.run("all-checked", "verify: {mode: quorum}"))
+	saw := map[string]map[string]bool{} // by input: who computed it
+	learn := func(id string) (canaries int) {
+		for _, sh := range w.stored(id).Shards {
+			if saw[sh.Input.CID] == nil {
+				saw[sh.Input.CID] = map[string]bool{}
+			}
+			for _, a := range sh.Attempts {
+				if sh.Input.Known != nil {
+					canaries++
+					if saw[sh.Input.CID][a.Provider.Hex()] {
+						t.Errorf("shard %d: a canary goes to one who knows it", sh.Index)
+					}
+				}
+			}
+			for _, a := range sh.Attempts {
+				saw[sh.Input.CID][a.Provider.Hex()] = true
+			}
+		}
+		return canaries
+	}
+	learn(j.ID)
+	for _, old := range w.all() {
+		learn(old)
+	}
+	w.honest(2)
+	for round := range 3 {
+		// Inputs differ from round to round: those of a job are nobody's canaries.
+		w.lines(fmt.Sprint(round), 60)
+		j = w.run(fmt.Sprintf("canaries-%d", round), "verify: {mode: canary, rate: 10%}")
+		w.right(j)
+		t.Logf("round %d: %d canaries", round, learn(j.ID))
+		if j.Shards.Total != 12 {
+			t.Errorf("the owner is told of %d shards, %d were given", j.Shards.Total, 12)
+		}
+	}
+	w.lines("last", 60)
+	liar := w.Liar(nodetest.Wrong(nil))
+	j = w.run("with-a-liar", "verify: {mode: canary, rate: 50%}")
+	for _, sh := range w.stored(j.ID).Shards {
+		for _, a := range sh.Attempts {
+			if sh.Input.Known != nil && a.Provider == liar.ID() && a.State != job.AttemptBad && a.State.Live() {
+				t.Errorf("shard %d: the liar's canary is %s", sh.Index, a.State)
+			}
+		}
+	}
+	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != liar.NPub() {
+		t.Errorf("cheaters: %+v", j.Cheaters)
+	}
+	w.right(j)
+}

@@ -1,0 +1,4 @@
+package aggregator
+
+// LoadJob reads a job from the aggregator's part of a store.
+var LoadJob = loadJob

@@ -1,0 +1,234 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/aggregator"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store"
+)
+
+// spec is a job of five lines a shard, verified as verify says.
+func spec(name, image, file, verify string) string {
+	return fmt.Sprintf(`
+name: %s
+kind: batch
+task: {image: %s}
+inputs: [{path: %s}]
+split: {by: lines, size: 5}
+merge: {by: concat}
+resources: {cpu: 1, memory: 64MiB}
+%s
+payment: {rail: credit, max: 5000}
+timeouts: {shard: 10s, fetch: 10s, job: 1m}
+`, name, image, file, verify)
+}
+
+const adaptive = "" // what is left out
+
+// world is a client with work to give away.
+type world struct {
+	*nodetest.Cluster
+	t         *testing.T
+	client    *nodetest.Member
+	disk      *nodetest.Crash // of the client
+	image     string
+	dir, file string
+}
+
+func newWorld(t *testing.T, lines int, client ...func(*nodetest.Member)) *world {
+	t.Helper()
+	w := &world{Cluster: nodetest.New(t), t: t, image: nodetest.Image(t), disk: nodetest.NewCrash()}
+	w.dir, w.file = nodetest.Lines(t, lines)
+	w.client = w.Add("client", node.RoleClient, append(client, nodetest.With(node.WithStore(w.disk)))...)
+	return w
+}
+
+// honest adds n honest providers.
+func (w *world) honest(n int) (out []*nodetest.Member) {
+	for i := range n {
+		out = append(out, w.Add(fmt.Sprintf("honest%d-%d", len(w.Nodes), i), node.RoleProvider))
+	}
+	return out
+}
+
+func (w *world) submit(name, verify string) string {
+	w.t.Helper()
+	j, err := w.client.API().Submit(w.t.Context(), api.SubmitRequest{Spec: spec(name, w.image, w.file, verify), Dir: w.dir})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j.ID
+}
+
+func (w *world) run(name, verify string) api.Job {
+	w.t.Helper()
+	return w.client.Wait(w.submit(name, verify))
+}
+
+// lines makes the input n lines that no other text has.
+func (w *world) lines(text string, n int) {
+	w.t.Helper()
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%s, line %d\n", text, i)
+	}
+	w.dir, w.file = w.t.TempDir(), "in.txt"
+	if err := os.WriteFile(filepath.Join(w.dir, w.file), []byte(b.String()), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// right holds a job's result against its input in capitals.
+func (w *world) right(j api.Job) {
+	w.t.Helper()
+	if wrong := w.wrong(j); wrong != "" {
+		w.t.Error(wrong)
+		w.t.Log(w.client.History(j.ID))
+	}
+}
+
+func (w *world) wrong(j api.Job) string {
+	if j.State != "done" {
+		return fmt.Sprintf("job is %s: %s %s", j.State, j.Reason, j.Hint)
+	}
+	got, err := os.ReadFile(j.Result.Path)
+	if err != nil {
+		return err.Error()
+	}
+	in, err := os.ReadFile(filepath.Join(w.dir, w.file))
+	if err != nil {
+		return err.Error()
+	}
+	if want := strings.ToUpper(string(in)); string(got) != want {
+		return fmt.Sprintf("result is %d bytes, want %d: %.80q", len(got), len(want), got)
+	}
+	return ""
+}
+
+// stored is the job as its machine has it.
+func (w *world) stored(id string) job.Job {
+	w.t.Helper()
+	parsed, err := wire.ParseID(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j, err := aggregator.LoadJob(store.Prefix(w.disk, "jobs/"), parsed)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+// all lists the ids of the client's jobs.
+func (w *world) all() (ids []string) {
+	w.t.Helper()
+	jobs, err := w.client.API().Jobs(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, j := range jobs {
+		ids = append(ids, j.ID)
+	}
+	return ids
+}
+
+func (w *world) paid(npub string) uint64 {
+	w.t.Helper()
+	balances, err := w.client.API().Balances(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, b := range balances {
+		if b.Peer == npub {
+			return b.Paid
+		}
+	}
+	return 0
+}
+
+// disclosed waits for a liar to be told of a job, and holds what it is told
+// against the commits that it made.
+func disclosed(t *testing.T, l *nodetest.Liar, id string) (rows int) {
+	t.Helper()
+	var got []wire.Disclosure
+	nodetest.Predicate(t, 20*time.Second, "the audits are disclosed", func() bool {
+		got = slices.DeleteFunc(l.Shown(), func(m wire.Disclosure) bool { return m.Job.String() != id })
+		return len(got) > 0 && got[len(got)-1].Last
+	})
+	said := map[[2]uint32]bool{}
+	for _, m := range got {
+		for _, row := range m.Rows {
+			said[[2]uint32{row.Shard, row.Attempt}] = true
+			if row.RatePPM < m.AuditMin {
+				t.Errorf("shard %d was drawn at %d ppm, %d were promised", row.Shard, row.RatePPM, m.AuditMin)
+			}
+			for _, w := range l.Works() {
+				if w.Accept.Job.String() != id || w.Accept.Shard != row.Shard || w.Accept.Attempt != row.Attempt {
+					continue
+				}
+				rows++
+				c, err := wire.Decode[wire.Commit](w.Commit)
+				if err != nil || !m.Replay(row, c.C) {
+					t.Errorf("shard %d, attempt %d: the lottery does not replay: %+v, %v", row.Shard, row.Attempt, row, err)
+				}
+			}
+		}
+	}
+	for _, w := range l.Works() {
+		if w.Accept.Job.String() == id && !w.Asked.ID.IsZero() && !said[[2]uint32{w.Accept.Shard, w.Accept.Attempt}] {
+			t.Errorf("nothing is said of shard %d, attempt %d, which was revealed", w.Accept.Shard, w.Accept.Attempt)
+		}
+	}
+	return rows
+}
+
+// At what a job file that says nothing asks for, one who always cheats is
+// caught, paid for nothing, and shown afterwards that the draw was fair.
+func TestAdaptiveCatchesACheater(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]nodetest.Script{
+		"always":             nodetest.Wrong(nil),
+		"in low numbers":     nodetest.Wrong(nodetest.FirstRuns),
+		"where it pays":      nodetest.Wrong(nodetest.Dear(5)),
+		"in half of it":      nodetest.Wrong(nodetest.Share(500)),
+		"copies and invents": nodetest.NewRing().Copy(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 60)
+			liar := w.Liar(script)
+			w.honest(3)
+			j := w.run("adaptive", adaptive)
+			w.right(j)
+			worked := len(liar.Works())
+			if worked == 0 {
+				t.Fatal("the liar was given nothing")
+			}
+			caught := slices.ContainsFunc(j.Cheaters, func(c api.Cheater) bool { return c.NPub == liar.NPub() })
+			if name != "in half of it" && name != "in low numbers" && !caught {
+				t.Errorf("not caught in %d shards: %+v", worked, j.Cheaters)
+			}
+			if caught && len(j.Cheaters[0].Evidence) == 0 {
+				t.Error("without evidence")
+			}
+			if len(j.Cheaters) > 1 || len(j.Cheaters) == 1 && !caught {
+				t.Errorf("cheaters: %+v", j.Cheaters)
+			}
+			if got := w.paid(liar.NPub()); caught && got > 5*uint64(worked-1) {
+				t.Errorf("paid %d for %d shards, one at least of them wrong", got, worked)
+			}
+			disclosed(t, liar, j.ID)
+		})
+	}
+}
