@@ -17,6 +17,4 @@ var (
 	ErrProtocol = errors.New("gossip: sync protocol broken")
 	// ErrBusy: the peer serves no session now.
 	ErrBusy = errors.New("gossip: peer has no time for a session")
-	// ErrLimited: the session ended at its limit of bytes, with more to tell.
-	ErrLimited = errors.New("gossip: session reached its limit")
 )

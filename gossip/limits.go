@@ -11,7 +11,7 @@ import (
 // How much is let in. A node passes on no more first documents of authors than
 // newcomers lets it, so that a peer which sends more than strangers and sender
 // allow cannot have had them from others, and is blamed.
-var ( // constants, were there any of these types
+var ( // never changed
 	newcomers = rate{0.5, 100}             // documents of unknown authors, from all peers
 	share     = rate{0.25, 20}             // of them, from one peer when there is little left
 	strangers = rate{0.75, 150}            // of them, from one peer, let in or not

@@ -315,3 +315,49 @@ func TestPartitionHeals(t *testing.T) {
 		t.Logf("agreed %s after they met; %d sessions, %.1f%% of a copy a node", time.Since(healed), sessions, 100*share)
 	})
 }
+
+// A peer whose fraud is proven is not listened to, whatever it delivers; one
+// that is trusted is synced with although nobody is connected to it.
+func TestStandings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newNetwork()
+		defer w.stop()
+		fraud, trusted := gossiptest.Key(t, 1_000_000).PubKey(), gossiptest.Key(t, 1_000_003).PubKey()
+		cfg := gossip.Default()
+		cfg.Every = time.Minute
+		cfg.Standing = func(p identity.PubKey) (float64, bool) { return 0.5, p == fraud }
+		for range 3 {
+			w.add(t, cfg)
+		}
+		w.add(t, gossip.Default())
+		pass(3 * time.Minute)
+		for n, want := range map[int]bool{1: true, 2: true, 3: false} {
+			if got := w.nodes[n].Score(fraud) < gossip.Graylist; got != want {
+				t.Errorf("node %d: the fraud is graylisted: %v", n, got)
+			}
+		}
+		if s := w.nodes[1].Score(w.nodes[2].host.ID()); s < 50 {
+			t.Errorf("a good peer's score is %.0f", s)
+		}
+		if s := w.nodes[1].Stats(); s.Graylisted != 1 {
+			t.Errorf("%+v", s)
+		}
+		cfg.Trusted = func() []identity.PubKey { return []identity.PubKey{trusted} }
+		lone := w.nodes[3]
+		last := &node{n: 4, set: &gossiptest.Set{}, used: &usage{}}
+		var stopHost func()
+		last.host, last.key, stopHost = w.startHost(t, last.n, nil)
+		last.host.AddAddrs(trusted, lone.host.Addrs())
+		last.start(t, cfg)
+		last.quit = func() { last.stop(); stopHost() }
+		w.nodes = append(w.nodes, last)
+		d := gossiptest.Document(t, lone.key, gossiptest.Kept, time.Now(), 500)
+		if _, err := lone.set.Add(d.Bytes(), trusted); err != nil {
+			t.Fatal(err)
+		}
+		pass(3 * time.Minute)
+		if !last.set.Has(d) {
+			t.Error("no sync with a trusted peer")
+		}
+	})
+}
