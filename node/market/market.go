@@ -30,6 +30,8 @@ type Need struct {
 	MaxETA      time.Duration // 0 any
 	Image       string        // digest; those that have it rank higher
 	Model       string        // CID; likewise
+
+	MinReputation float64 // least score, newcomers not spared; 0 none is asked for
 }
 
 // Candidate is a provider with what is known of it. Offer and Quote must have
@@ -51,6 +53,7 @@ type Policy struct {
 	Seed        wire.ID                    // of the exploration
 	ScoreFloor  float64                    // known providers below it are dropped; new ones are not
 	ExplorePct  uint32                     // of ranks given to new providers, 0 to 100
+	ExploreMax  uint64                     // price above which no rank is given to one; 0 any
 	QuoteMargin time.Duration              // a quote must live this much longer
 	Exclude     map[identity.PubKey]string // why each is not wanted
 }

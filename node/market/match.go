@@ -81,7 +81,7 @@ func explore(ok []Ranked, policy Policy) {
 			continue
 		}
 		for k := i; k < len(ok); k++ {
-			if ok[k].New && !ok[k].Explore {
+			if ok[k].New && !ok[k].Explore && (policy.ExploreMax == 0 || ok[k].Price.Value <= policy.ExploreMax) {
 				chosen := ok[k]
 				chosen.Explore = true
 				copy(ok[i+1:k+1], ok[i:k])
@@ -90,6 +90,27 @@ func explore(ok []Ranked, policy Policy) {
 			}
 		}
 	}
+}
+
+// BandWidth is how far below the best rank one may be and still be as good as
+// the best: work is dealt at random among those, so that nobody can buy all of it
+// by being a little better.
+const BandWidth = 1.25
+
+// Band returns those of ranked whose rank is within BandWidth of the best, in
+// the order they have.
+func Band(ranked []Ranked) []Ranked {
+	best := 0.0
+	for _, r := range ranked {
+		best = max(best, r.Rank)
+	}
+	var in []Ranked
+	for _, r := range ranked {
+		if r.Rank*BandWidth >= best {
+			in = append(in, r)
+		}
+	}
+	return in
 }
 
 func draw(policy Policy, place int) uint64 {

@@ -2,6 +2,7 @@ package market
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -168,6 +169,81 @@ func TestEveryCandidateIsAnswered(t *testing.T) {
 		ok2, dropped2 := Match(n, cands, policy)
 		if !reflect.DeepEqual(ok, ok2) || !reflect.DeepEqual(dropped, dropped2) {
 			r.Fatal("not always the same")
+		}
+	})
+}
+
+// What a job asks for spares nobody; the node's own floor spares newcomers.
+func TestMinReputation(t *testing.T) {
+	t.Parallel()
+	n := need()
+	n.MinReputation = 0.6
+	well, fresh, low, odd := good(1), good(2), good(3), good(4)
+	fresh.New, fresh.Score = true, 0.9 // of a newcomer no score counts
+	low.Score = 0.599
+	odd.Score = math.NaN()
+	ok, dropped := Match(n, []Candidate{well, fresh, low, odd}, Policy{Now: now, ScoreFloor: 0.1})
+	if len(ok) != 1 || ok[0].Provider != key(1) || len(dropped) != 3 {
+		t.Fatalf("%d match, %d do not", len(ok), len(dropped))
+	}
+	for _, d := range dropped {
+		if d.Predicate != Reputation || d.Want != "at least 0.60" || !strings.Contains(d.Hint, "ask for a reputation of 0.") {
+			t.Errorf("%+v", d)
+		}
+	}
+	n.MinReputation = 0
+	if ok, _ := Match(n, []Candidate{fresh}, Policy{Now: now, ScoreFloor: 0.5}); len(ok) != 1 {
+		t.Error("a newcomer is held to the floor")
+	}
+}
+
+// A newcomer is tried with what is cheap only.
+func TestExploreMax(t *testing.T) {
+	t.Parallel()
+	var cands []Candidate
+	for i := range 20 {
+		c := good(i + 1)
+		if c.New = i >= 15; c.New {
+			c.Quote.Price.Base, c.Quote.Price.PerUnit = uint64(i-15), 0
+		} else {
+			c.Quote.Price = wire.Rate{}
+		}
+		cands = append(cands, c)
+	}
+	explored := 0
+	for seed := range byte(50) {
+		ok, _ := Match(need(), cands, Policy{Now: now, ExplorePct: 30, ExploreMax: 2, Seed: wire.ID{seed}})
+		for _, r := range ok {
+			if r.Explore && r.Price.Value > 2 {
+				t.Fatalf("one for %s was tried", r.Price)
+			}
+			if r.Explore {
+				explored++
+			}
+		}
+	}
+	if explored == 0 {
+		t.Error("nobody was tried")
+	}
+}
+
+func TestBand(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		var all []Ranked
+		best := 0.0
+		for range rapid.IntRange(0, 12).Draw(r, "n") {
+			x := rapid.Float64Range(0, 10).Draw(r, "rank")
+			all, best = append(all, Ranked{Rank: x}), max(best, x)
+		}
+		in := Band(all)
+		if len(all) > 0 && len(in) == 0 {
+			r.Fatal("nobody is as good as the best")
+		}
+		for _, x := range in {
+			if x.Rank < best/BandWidth-1e-9 {
+				r.Fatalf("%v is in the band of %v", x.Rank, best)
+			}
 		}
 	})
 }

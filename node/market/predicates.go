@@ -2,6 +2,7 @@ package market
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -291,11 +292,26 @@ func eta(n Need, c Candidate, _ Policy) *Dropped {
 	return miss(have.String(), "at most "+n.MaxETA.String(), "raise timeouts.job")
 }
 
-func reputation(_ Need, c Candidate, p Policy) *Dropped {
+// reputation: what the job asks for holds for everybody, the node's own floor
+// only for those it knows.
+func reputation(n Need, c Candidate, p Policy) *Dropped {
+	if score := c.known(); n.MinReputation > 0 && score < n.MinReputation {
+		return miss(fmt.Sprintf("%.2f", score), fmt.Sprintf("at least %.2f", n.MinReputation),
+			fmt.Sprintf("ask for a reputation of %.2f, or let it earn more with small jobs", math.Floor(score*100)/100))
+	}
 	if c.New || c.Score >= p.ScoreFloor {
 		return nil
 	}
 	return miss(fmt.Sprintf("%.2f", c.Score), fmt.Sprintf("at least %.2f", p.ScoreFloor), "lower the floor in the node's settings")
+}
+
+// known is the score that rests on a history: without one, or where it is no
+// number, it is 0.
+func (c Candidate) known() float64 {
+	if c.New || math.IsNaN(c.Score) {
+		return 0
+	}
+	return c.Score
 }
 
 func expired(_ Need, c Candidate, p Policy) *Dropped {
