@@ -29,9 +29,14 @@ func (m *machine) options() []option {
 	m.opts = make([]option, 0, len(m.j.Candidates))
 	for i := range m.j.Candidates {
 		c := &m.j.Candidates[i]
-		s := m.known(c.Provider)
+		t := m.x.tally(c.Provider)
+		s := m.standingAt(t)
+		operator := c.Operator
+		if operator == "" {
+			operator = t.hex
+		}
 		m.opts = append(m.opts, option{
-			Candidate: c, t: m.x.tally(c.Provider), operator: operatorOf(c.Operator, c.Provider),
+			Candidate: c, t: t, operator: operator,
 			stale: m.stale(*c), excluded: s != nil && s.Excluded, trusted: m.trusted(c),
 			newcomer: c.New && (s == nil || s.Valid == 0),
 		})

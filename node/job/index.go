@@ -41,6 +41,7 @@ type tally struct {
 	given    uint32 // attempts that were not lost
 	held     []slot // results whose payment is held back, oldest first
 	standing int    // in Job.Providers; -1 none
+	hex      string // its key, for comparing it with operators
 }
 
 // What of a shard is counted.
@@ -117,7 +118,7 @@ func (j *Job) at(s slot) *Attempt { return &j.Shards[s.shard].Attempts[s.attempt
 func (x *index) tally(p identity.PubKey) *tally {
 	t := x.by[p]
 	if t == nil {
-		t = &tally{standing: -1}
+		t = &tally{standing: -1, hex: p.Hex()}
 		x.by[p] = t
 	}
 	return t

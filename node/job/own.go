@@ -35,10 +35,17 @@ func (m *machine) standing(p identity.PubKey) *Standing {
 
 // known returns the entry of a provider to read, or nil.
 func (m *machine) known(p identity.PubKey) *Standing {
-	if t := m.x.by[p]; t != nil && t.standing >= 0 {
-		return &m.j.Providers[t.standing]
+	if t := m.x.by[p]; t != nil {
+		return m.standingAt(t)
 	}
 	return nil
+}
+
+func (m *machine) standingAt(t *tally) *Standing {
+	if t.standing < 0 {
+		return nil
+	}
+	return &m.j.Providers[t.standing]
 }
 
 func (m *machine) excluded(p identity.PubKey) bool {

@@ -115,7 +115,10 @@ func (m *machine) replayedRight(sh *Shard, a *Attempt) {
 // replayedWrong leaves the shard to somebody else.
 func (m *machine) replayedWrong(sh *Shard, a *Attempt) {
 	a.Fault, a.Blame, a.Recheck = true, BlameProvider, false
-	a.Reason = Reason{Code: CodeMismatch, Text: "its answer is not what the model says, by the replays of two others: " + a.Answers[len(a.Answers)-1].Why}
+	a.Reason = Reason{Code: CodeMismatch, Text: "its answer is not what the model says, by the replays of two others"}
+	if why := a.Answers[len(a.Answers)-1].Why; why != "" {
+		a.Reason.Text += ": " + why
+	}
 	m.set(sh, a, AttemptBad, CodeMismatch)
 	m.settle(sh, a, VerdictBad, "", none(a), a.evidence())
 	s := m.standing(a.Provider)

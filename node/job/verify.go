@@ -248,7 +248,7 @@ func (m *machine) accept(sh *Shard, asked Compare, group, unsure []uint32, label
 		case compared && slices.Contains(unsure, a.N):
 			m.unsure(sh, a)
 		case compared:
-			m.wrong(sh, a, len(sh.Group), evidence)
+			m.wrong(sh, a, against(sh, group), evidence)
 			wrong = append(wrong, a)
 		case a.State.Live():
 			m.cancel(sh, a, Reason{Code: CodeSuperseded, Text: "the shard was decided without it"})
@@ -279,6 +279,23 @@ func (m *machine) right(sh *Shard, a *Attempt, label string) {
 	}
 }
 
+// against says in words whose results a wrong one was held against.
+func against(sh *Shard, group []uint32) string {
+	text := fmt.Sprintf("that of %d other providers", len(sh.Group))
+	if len(sh.Group) == 1 {
+		text = "that of another provider"
+	}
+	for _, n := range sh.Group {
+		if sh.Attempts[n].Trusted {
+			text += ", a validator of one's own among them"
+		}
+	}
+	if slices.Contains(group, KnownAnswer) {
+		text += " and from the known answer"
+	}
+	return text
+}
+
 // unsure ends an attempt that can neither be called right nor wrong: nobody is
 // blamed. A validator is paid all the same, others are not.
 func (m *machine) unsure(sh *Shard, a *Attempt) {
@@ -301,11 +318,11 @@ func (m *machine) unsure(sh *Shard, a *Attempt) {
 
 // wrong ends an attempt outside the agreeing group. One that was paid for in an
 // earlier verdict keeps its receipt; what is kept of it now is the evidence.
-func (m *machine) wrong(sh *Shard, a *Attempt, others int, evidence []ID) {
+func (m *machine) wrong(sh *Shard, a *Attempt, others string, evidence []ID) {
 	a.Fault, a.Blame = true, BlameProvider
 	a.Reason = Reason{
 		Code: CodeMismatch,
-		Text: fmt.Sprintf("its result differs from that of %d other providers", others),
+		Text: "its result differs from " + others,
 	}
 	if a.Vote {
 		a.Vote, a.Doubt = false, true
