@@ -18,7 +18,6 @@ type option struct {
 	excluded bool
 	trusted  bool
 	newcomer bool // nothing of it was ever found right
-	bounded  bool // a newcomer with as much undecided as it may have
 }
 
 // options are the candidates as this step sees them.
