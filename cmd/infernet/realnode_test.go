@@ -49,7 +49,7 @@ func runOnNodes(t *testing.T, script string) {
 			e.Setenv("DEMO_MODEL", filepath.Join(here, "../../exec/engine/model/infernet-demo.gguf"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": cmdExits, "keep": cmdKeep, "make": cmdMake, "layout": cmdLayout},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": cmdExits, "keep": cmdKeep, "make": cmdMake, "layout": cmdLayout, "samples": cmdSamples},
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"infernet.tech/infernet/node/api"
@@ -37,7 +38,9 @@ func verifyText(v api.Verify) string {
 }
 
 func modeText(v api.Verify) string {
-	rate := percent(v.Rate)
+	// What a mode promises at least is not less than its own floor.
+	floor := job.Verify{Mode: v.Mode, Rate: uint32(math.Round(v.Rate * 1e6))}.AuditMin()
+	rate := percent(max(v.Rate, float64(floor)/1e6))
 	switch v.Mode {
 	case job.VerifyAdaptive:
 		return "adaptive: a provider's first results are computed twice, then at least " + rate
