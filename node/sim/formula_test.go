@@ -27,7 +27,7 @@ func TestSampleMatchesTheFormulas(t *testing.T) {
 	const q = 100_000
 	cfg := Default()
 	cfg.Mode, cfg.Rate, cfg.Churn, cfg.Strategies = job.VerifySample, q, 0, []Strategy{Honest, Lazy}
-	cfg.Shards = size(10_000, 1200)
+	cfg.Shards = size(10_000, 800)
 	cfg.Clients = cfg.Shards / cfg.JobShards // every job is asked for by somebody who knows nobody
 	rows := worlds(t, cfg).Rows
 	draws(t, "honest", rows[0].Lottery, cfg.Shards/2)
@@ -66,7 +66,7 @@ func TestAdaptiveMatchesTheFormulas(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Providers, cfg.Clients, cfg.Validators, cfg.Churn, cfg.Strategies = 12, 1, 0, 0, []Strategy{Honest}
-	cfg.Shards = size(6000, 1200)
+	cfg.Shards = size(6000, 800)
 	row := worlds(t, cfg).Rows[0]
 	draws(t, "adaptive", row.Lottery, cfg.Shards/3)
 	want := audit.Predict(audit.Plan{

@@ -66,22 +66,26 @@ func (w *world) usualPrice() uint64 { return unitPrice * w.cfg.Units }
 // play lets one world run to its end.
 func play(ctx context.Context, cfg Config, s Strategy) (Row, error) {
 	w := newWorld(cfg, s)
-	if err := w.people(); err != nil {
+	if err := w.run(ctx); err != nil {
 		return Row{}, err
+	}
+	return w.row(), nil
+}
+
+// run makes the people, plans what they will want, and lets it all happen.
+func (w *world) run(ctx context.Context) error {
+	if err := w.people(); err != nil {
+		return err
 	}
 	w.planJobs()
 	w.gossip()
 	for {
 		more, err := w.next()
-		err = errors.Join(err, w.fatal)
-		if err != nil {
-			return Row{}, err
+		if err := errors.Join(err, w.fatal, ctx.Err()); err != nil {
+			return err
 		}
 		if !more {
-			return w.row(), nil
-		}
-		if err := ctx.Err(); err != nil {
-			return Row{}, err
+			return nil
 		}
 	}
 }
