@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/reputation"
@@ -136,8 +137,10 @@ func explain(j job.Job) api.Explanation {
 	why := job.Why(j)
 	out := api.Explanation{
 		ID: j.ID.String(), State: string(j.State), Summary: why.Reason.Text, Hint: why.Reason.Hint,
-		Dropped: []api.Candidate{}, History: []api.Note{},
+		Dropped: []api.Candidate{}, History: []api.Note{}, Checked: checked(j),
 	}
+	how := verifying(j.Spec.Verify)
+	out.Verify = &how
 	if out.Summary == "" {
 		out.Summary = "nothing stands in its way"
 		if j.State.Terminal() {
@@ -208,8 +211,11 @@ func (n *Node) receipts(of wire.ID) ([]api.Receipt, error) {
 
 func showReceipt(r reputation.Record) api.Receipt {
 	signed := "payer"
-	if r.Countersigned {
+	switch {
+	case r.Countersigned:
 		signed = "both"
+	case r.Author == r.Receipt.Provider:
+		signed = "provider"
 	}
 	c := r.Receipt
 	return api.Receipt{
@@ -217,5 +223,6 @@ func showReceipt(r reputation.Record) api.Receipt {
 		Provider: c.Provider.String(), Payer: c.Payer.String(),
 		Amount:  api.Amount{Amount: c.Amount, Unit: c.Unit},
 		Verdict: c.Verdict, Label: c.Label, Signed: signed, Doc: r.JSON(),
+		Class: c.Class, Blame: c.Blame, Audits: int(c.Audits), Rate: float64(c.RatePPM) / audit.All, Seq: c.Seq,
 	}
 }
