@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"infernet.tech/infernet/gossip"
@@ -20,6 +21,8 @@ const (
 	// hour of it is drawn, so that not everybody speaks at once.
 	opinionEvery  = 24 * time.Hour
 	opinionJitter = 4 * time.Hour
+	// opinionAnew is after how long the same is told again.
+	opinionAnew = 30 * 24 * time.Hour
 	// firstOpinion is how soon after its start a node speaks: one that runs for
 	// an hour a day has something to say too.
 	firstOpinion = 2 * time.Minute
@@ -32,7 +35,9 @@ const (
 
 // composeTrust builds what this node knows of others and how it hears of them.
 func (n *Node) composeTrust() (err error) {
-	n.trust, err = reputation.NewBook(n.key.PubKey(), store.Prefix(n.db, "receipts/"), reputation.Default())
+	params := reputation.Default()
+	params.Network = n.cfg.Network
+	n.trust, err = reputation.NewBook(n.key.PubKey(), store.Prefix(n.db, "receipts/"), params)
 	if err != nil {
 		return fmt.Errorf("reputation: %w", err)
 	}
@@ -143,6 +148,9 @@ func (n *Node) opine(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if news, err := n.news(now); err != nil || !news {
+		return err
+	}
 	digest, err := n.trust.Opinions().Own(n.key, n.cfg.Network, now)
 	if errors.Is(err, reputation.ErrNothing) {
 		return nil
@@ -151,6 +159,21 @@ func (n *Node) opine(ctx context.Context, now time.Time) error {
 		return err
 	}
 	return n.gossip.Publish(ctx, digest)
+}
+
+// news tells whether this node learned anything of anybody since it last told,
+// or told so long ago that others may have forgotten.
+func (n *Node) news(now time.Time) (bool, error) {
+	told, at, ok := n.trust.Opinions().Digest(n.key.PubKey())
+	if !ok || now.Sub(time.Unix(at, 0)) > opinionAnew {
+		return true, nil
+	}
+	d, err := n.book.Digest(now, n.cfg.Network)
+	if err != nil {
+		return false, err
+	}
+	day := uint16(at / 86400)
+	return len(d.Rows) != len(told.Rows) || slices.ContainsFunc(d.Rows, func(o wire.Opinion) bool { return o.Day >= day }), nil
 }
 
 // proof tells everybody what documents prove of a peer. It is made in the midst
@@ -202,18 +225,16 @@ func (o opinions) Get(id [32]byte) ([]byte, bool) {
 	return ev.Bytes(), true
 }
 
-// Add implements gossip.Set. What is old, early or without room is nobody's
-// fault; all else is the fault of who sent it on.
+// Add implements gossip.Set. Only what is no document, or a false one, is the
+// fault of who sent it on.
 func (o opinions) Add(raw []byte, _ identity.PubKey) (bool, error) {
 	ev, err := wire.Parse(raw)
 	if err != nil {
 		return false, err
 	}
 	fresh, err := o.n.trust.Opinions().Add(ev, time.Now())
-	for _, harmless := range []error{reputation.ErrStale, reputation.ErrFuture, reputation.ErrFull} {
-		if errors.Is(err, harmless) {
-			return false, fmt.Errorf("%w: %w", gossip.ErrIgnore, err)
-		}
+	if err != nil && !errors.Is(err, reputation.ErrFalse) {
+		return false, fmt.Errorf("%w: %w", gossip.ErrIgnore, err) // old, early, no room, or our own store's fault
 	}
 	return fresh, err
 }

@@ -15,44 +15,21 @@ import (
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/p2p/wire"
 )
 
-// comparer groups results by what a job calls equal, with the thresholds that
-// the job names.
-type comparer struct{ n *Node }
-
-// Compare implements aggregator.Comparer.
-func (c comparer) Compare(ctx context.Context, v job.Verify, results []fs.FS) (groups [][]int, unsure []int, why string, err error) {
-	how, err := c.comparator(ctx, v)
-	if err != nil {
-		return nil, nil, "", err
+// judge groups results by what a job calls equal, with the thresholds that the
+// job names.
+func (n *Node) judge() compare.Judge {
+	return compare.Judge{
+		Profile: func(ctx context.Context, cid string) ([]byte, error) {
+			s, err := n.profiles.get(ctx, cid)
+			if err != nil {
+				return nil, err
+			}
+			return s.Bytes(), nil
+		},
+		Own: n.containerComparator,
 	}
-	return compare.Groups(ctx, how, results)
-}
-
-func (c comparer) comparator(ctx context.Context, v job.Verify) (compare.Comparator, error) {
-	if v.Compare == job.CompareContainer {
-		return c.n.containerComparator(ctx, v.Image)
-	}
-	p, err := c.n.profileOf(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	return compare.New(v, p)
-}
-
-// profileOf is the profile that a job names, nil where it names none. It was
-// chosen by the job's owner, whoever signed it.
-func (n *Node) profileOf(ctx context.Context, v job.Verify) (*wire.Profile, error) {
-	if v.Profile == "" {
-		return nil, nil
-	}
-	s, err := n.profiles.get(ctx, v.Profile)
-	if err != nil {
-		return nil, err
-	}
-	return &s.Profile, nil
 }
 
 // replayer has answers computed through again by others.
@@ -60,11 +37,10 @@ type replayer struct{ n *Node }
 
 // Replay implements aggregator.Replayer.
 func (r replayer) Replay(ctx context.Context, j job.Job, shard job.Shard, result fs.FS, not []identity.PubKey) (answer, why string, score float64, err error) {
-	p, err := r.n.profileOf(ctx, j.Spec.Verify)
-	if err != nil {
-		return "", "", 0, err
+	var t compare.Thresholds // zero: those that suit how the answers were drawn
+	if j.Spec.Verify.Profile != "" {
+		t, err = r.n.judge().Thresholds(ctx, j.Spec.Verify)
 	}
-	t, err := compare.TextThresholds(p)
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -77,7 +53,7 @@ func (r replayer) Replay(ctx context.Context, j job.Job, shard job.Shard, result
 		// An input may be one file, which has no name of its own.
 		return os.DirFS(scratch), r.n.lib.Bring(ctx, cid, filepath.Join(scratch, "input"))
 	}
-	how := infer.JobReplays{Replay: r.n.router.ReplayAt, Input: input, Thresholds: t}
+	how := infer.JobReplays{Replay: r.n.router.ReplayAt, Input: input, Thresholds: t, Self: r.n.key.PubKey()}
 	return how.ReplayJob(ctx, j, shard, result, not)
 }
 
