@@ -21,6 +21,14 @@
 // used. A crash forgets at most what was used since, which the limit on unpaid
 // work bounds; a client that states more than the meter knows is believed.
 //
+// # Audits
+//
+// A client may replay answers at others; the secret that draws which is promised
+// in its Lease by its hash. A request that brings its number has its answer's
+// hash remembered, and the Disclosure on the stream of the last window is held
+// against what was promised and what was answered, and kept. One that breaks the
+// client's word is refused and told to Deps.Betrayed.
+//
 // # Data plane
 //
 // One stream of /infernet/http/1 is one kept-alive HTTP/1.1 connection whose
