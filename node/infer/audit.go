@@ -31,12 +31,10 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 	cost := u.cost(p.l.Rate, meter.Count{In: p.in, Out: uint64(len(c.req.TokenIDs))})
 	d := u.dossier(s)
 	out, err := u.replay(ctx, s, c, d, cost)
-	if err != nil {
-		return u.later(ctx, p, err)
-	}
-	if err := d.test.add(c, out.ReplayResponse, out.like(s)); err != nil {
-		// It is the auditor who says what cannot be.
-		u.r.health.failed(out.by, 1, u.r.now())
+	if err := weigh(&d.test, c, out, s, err); err != nil {
+		if errors.Is(err, errGarbage) { // it is the auditor who says what cannot be
+			u.r.health.failed(out.by, 1, u.r.now())
+		}
 		return u.later(ctx, p, err)
 	}
 	d.add(one{claim: c, lease: p.l.ID, number: p.number}, out.by)
@@ -60,6 +58,17 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 	p.l.setRate(u.r.rateOf(p.l))
 	u.r.kick()
 	return true
+}
+
+// weigh takes a replay, or why there is none, into a test.
+func weigh(t *trial, c claim, out replay, s subject, err error) error {
+	switch {
+	case err == nil:
+		return t.add(c, out.ReplayResponse, out.like(s))
+	case t.none(err):
+		return nil
+	}
+	return err
 }
 
 func (l *lease) guilty() bool {
@@ -151,11 +160,8 @@ func (u *auditor) again(ctx context.Context, s subject, d *dossier, before []fin
 		ctx, cancel := context.WithTimeout(ctx, auditTime)
 		out, err := u.r.replayAt(ctx, s.model, c.req, not, by)
 		cancel()
-		if err == nil {
-			u.purse.add(out.cost, u.r.now())
-			err = test.add(c.claim, out.ReplayResponse, out.like(s))
-		}
-		if err != nil {
+		u.purse.add(out.cost, u.r.now())
+		if err := weigh(&test, c.claim, out, s, err); err != nil {
 			return finding{}, err
 		}
 		by = out.by // all of it by the same eyes

@@ -123,6 +123,18 @@ func (t *trial) add(c claim, out openai.ReplayResponse, by like) error {
 	return nil
 }
 
+// none takes in a claim whose tokens are none of the model's, by the error of
+// who was to replay it; false when the error says something else.
+func (t *trial) none(err error) bool {
+	e, own := final(err)
+	if !own || e.Param != "token_ids" {
+		return false
+	}
+	t.lie("an answer's tokens are none of the model's")
+	t.seen = append(t.seen, nil)
+	return true
+}
+
 func (t *trial) lie(why string) {
 	if t.lies++; t.why == "" {
 		t.why = why

@@ -50,7 +50,7 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 	if self := r.d.Key.PubKey(); r.d.Local != nil && !slices.Contains(not, self) && (any || only == self) {
 		if via, ok := r.d.Local(model); ok {
 			out, err := r.replayed(r.local(ctx, q, via))
-			if err == nil || ctx.Err() != nil {
+			if _, own := final(err); err == nil || own || ctx.Err() != nil {
 				out.by = self
 				if out.class = r.d.LocalClass; r.d.LocalImage != nil {
 					out.image = r.d.LocalImage(model)
@@ -70,8 +70,13 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 			return replay{}, noProvider(model, "who began the replay is gone")
 		}
 	}
+	first := w.rest[0].peer
 	a, _, err := r.race(ctx, q, w.rest)
-	return r.replayed(a, err)
+	out, err := r.replayed(a, err)
+	if err != nil {
+		out.by = first // who most likely said so
+	}
+	return out, err
 }
 
 // replayed reads the answer to a replay and ends it.

@@ -25,6 +25,8 @@ func (p *Provider) answer(ev wire.Event) wire.Message {
 		return p.window(ev)
 	case wire.KindReceipt:
 		return p.receipt(ev)
+	case wire.KindDisclosure:
+		return p.disclosed(ev)
 	}
 	return refuse(ev, "malformed", "not a document of inference")
 }
@@ -148,3 +150,17 @@ func (p *Provider) receipt(ev wire.Event) wire.Message {
 
 // Price is what the metered tokens of the lease cost.
 func (l Lease) Price() uint64 { return l.price(l.Total) }
+
+// disclosed accepts what is disclosed of a lease that has ended.
+func (p *Provider) disclosed(ev wire.Event) wire.Message {
+	m, err := wire.Decode[wire.Disclosure](ev)
+	if err != nil {
+		return refuse(ev, "malformed", err.Error())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.leases[m.Job]; l == nil || !l.Ended || wire.SecretHash(m.Secret) != l.Terms.AuditCommit {
+		return refuse(ev, "mismatch", "not the secret of a lease that is over")
+	}
+	return wire.Progress{Job: m.Job, State: wire.StateAccepted}
+}

@@ -59,6 +59,10 @@ func (p *Provider) request(w http.ResponseWriter, r *http.Request) {
 		openai.WriteError(w, e)
 		return
 	}
+	if r.URL.Path == "/infernet/replay" {
+		p.replay(w, l, body)
+		return
+	}
 	if !wait(r, s.Delay) {
 		p.left(l, body, s)
 		return
@@ -77,6 +81,39 @@ func (p *Provider) left(l *Lease, body []byte, s Script) {
 	defer p.mu.Unlock()
 	l.Total = l.Total.Add(meter.Count{In: ask.Estimate() + uint64(s.OverIn), Out: uint64(s.OverOut)})
 	l.Requests++
+}
+
+// replay answers a replay: each claimed token is as likely as Replay says.
+func (p *Provider) replay(w http.ResponseWriter, l *Lease, body []byte) {
+	in, err := openai.DecodeReplay(body)
+	if err != nil {
+		openai.WriteError(w, err)
+		return
+	}
+	rank := 0
+	if p.Replay != nil {
+		rank = p.Replay(in.TokenIDs)
+	}
+	out := openai.ReplayResponse{Text: p.Words.Decode(in.TokenIDs)}
+	for _, id := range in.TokenIDs {
+		t := openai.ReplayToken{ID: id, Logprob: -float64(rank) * 9, Sampled: -float64(rank) * 9, Rank: rank, Drawn: &openai.ReplayDrawn{ID: id - min(rank, 1), Gap: float64(rank) * 9}}
+		out.Tokens = append(out.Tokens, t)
+	}
+	if in.FinishReason == openai.FinishStop {
+		out.Tokens = append(out.Tokens, openai.ReplayToken{End: true, Drawn: &openai.ReplayDrawn{}})
+	}
+	n := words(body) + len(in.TokenIDs)
+	out.Usage = &openai.Usage{PromptTokens: n, TotalTokens: n}
+	p.mu.Lock()
+	l.Total = l.Total.Add(meter.Count{In: uint64(n)})
+	l.Requests++
+	w.Header().Set("Trailer", "Infernet-Usage")
+	w.Header().Set("Content-Type", "application/json")
+	raw, _ := json.Marshal(out)
+	usage := fmt.Sprintf("in=%d,out=0,total_in=%d,total_out=%d,requests=%d", n, l.Total.In, l.Total.Out, l.Requests)
+	p.mu.Unlock()
+	_, _ = w.Write(raw)
+	w.Header().Set("Infernet-Usage", usage)
 }
 
 func wait(r *http.Request, d time.Duration) bool {

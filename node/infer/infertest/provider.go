@@ -56,6 +56,9 @@ type Provider struct {
 
 	// Script tells how the nth request, from 0, is answered; nil: at once.
 	Script func(n int) Script
+	// Replay tells how many tokens the provider holds likelier than each that is
+	// claimed, when it is asked to replay an answer; nil: none.
+	Replay func(ids []int) (rank int)
 	// Inflate is added to the totals that it holds against windows.
 	Inflate uint64
 	// NoReceipts refuses to countersign; NoQuotes and SlowQuotes do not quote.

@@ -23,7 +23,7 @@ func (w *Words) ids(text string) []int {
 		}
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(text[:end]))
-		id := int(h.Sum32())
+		id := int(h.Sum32() >> 1) // as a vocabulary may have
 		w.table.Store(id, text[:end])
 		out, text = append(out, id), text[end:]
 	}
