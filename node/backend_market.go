@@ -72,6 +72,9 @@ func (b marketBackend) show(f dht.Found) (api.Provider, error) {
 			p.Rates = append(p.Rates, api.Rate{Rail: rail, Base: r.Base, PerUnit: r.PerUnit, Unit: r.Unit})
 		}
 	}
+	if operator, ok := o.OperatedBy(time.Now()); ok {
+		p.Operator = operator.String()
+	}
 	var err error
 	p.Score, err = scored{b.n.book, b.n.trust}.Score(time.Now(), f.Peer)
 	return p, err

@@ -97,7 +97,7 @@ func explain(ctx context.Context, err error) explanation {
 		if e.hint == "-" {
 			e.hint = ""
 		}
-		e.message = words(ae.Message)
+		e.message = bare(words(ae.Message))
 		if len(ae.Problems) > 0 {
 			e.message = ae.Message // already lines of our own node
 		}

@@ -31,7 +31,12 @@ nothing is reserved: prices can change until the job is submitted. FILE "-" read
 			if err != nil {
 				return err
 			}
-			return a.emit(e, func() { a.showEstimate(e) })
+			if err := a.emit(e, func() { a.showEstimate(e) }); err != nil || e.Candidates > 0 {
+				return err
+			}
+			a.sayf("infernet: nobody could do it now")
+			a.sayf("hint: infernet provider list shows who is there; what is said of each above tells what to change")
+			return told{exitNoProvider}
 		},
 	}
 }
@@ -39,13 +44,8 @@ nothing is reserved: prices can change until the job is submitted. FILE "-" read
 func (a *app) showEstimate(e api.Estimate) {
 	a.printf("job       %s: %d shards, %d providers match", foreign(e.Name), e.Shards, e.Candidates)
 	a.printf("checked   %s", verifyText(e.Verify))
-	a.printf("cost      %s expected, between %d and %d", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
-	a.printf("time      %s expected, up to %s", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
-	a.printf("overhead  %.1f%% more executions than shards", 100*e.Overhead)
-	a.printf("risk      %s that a result that is wrong is accepted", percent(e.Slip.Wrong))
-	if e.Slip.Cheaters > 0 {
-		a.printf("          %s that any of the %d shards ends up wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
-		a.printf("          if %s of providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
+	if e.Candidates > 0 {
+		a.showCosts(e)
 	}
 	for _, n := range e.Notes {
 		a.printf("note      %s", words(n))
@@ -57,10 +57,25 @@ func (a *app) showEstimate(e api.Estimate) {
 		}
 		a.sayf("%s", line)
 	}
+	if e.Candidates == 0 {
+		return
+	}
 	if e.Max > 0 && e.Max < e.Cost.High {
 		a.sayf("payment.max is %d: the job stops there, with what is done until then", e.Max)
 	}
 	a.sayf("nothing was spent; infernet job run FILE runs it")
+}
+
+// showCosts tells what the job takes, and how sure it would be.
+func (a *app) showCosts(e api.Estimate) {
+	a.printf("cost      %s expected, between %d and %d", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
+	a.printf("time      %s expected, up to %s", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
+	a.printf("overhead  %.1f%% more executions than shards", 100*e.Overhead)
+	a.printf("risk      %s that a result that is wrong is accepted", percent(e.Slip.Wrong))
+	if e.Slip.Cheaters > 0 {
+		a.printf("          %s that any of the %d shards ends up wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
+		a.printf("          if %s of providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
+	}
 }
 
 // percent writes a share for people: few digits, and never 0 for what can happen.

@@ -138,10 +138,10 @@ func (a *app) showProviders(found api.ProviderList) {
 		}
 		rows = append(rows, []string{
 			short(p.NPub), strconv.Itoa(p.Cores), bytesText(p.Memory), strconv.Itoa(len(p.GPUs)),
-			strconv.Itoa(p.Slots), price, fmt.Sprintf("%.2f", p.Score), foreign(p.Class),
+			strconv.Itoa(p.Slots), price, fmt.Sprintf("%.2f", p.Score), short(p.Operator), foreign(p.Class),
 		})
 	}
-	a.table("NPUB CORES MEMORY GPUS SLOTS PRICE SCORE CLASS", rows)
+	a.table("NPUB CORES MEMORY GPUS SLOTS PRICE SCORE OPERATOR CLASS", rows)
 	for _, d := range found.Dropped {
 		a.sayf("left out %s: %s", short(d.NPub), words(d.Reason))
 	}
