@@ -8,7 +8,7 @@ import (
 func TestVerify(t *testing.T) {
 	cfg := DefaultVerify()
 	cfg.Documents, cfg.Shards, cfg.JobShards, cfg.Rounds = 20, 20, 10, 2
-	cfg.Nodes = 200
+	cfg.Nodes = 60
 	got, err := RunVerify(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -16,7 +16,7 @@ func TestVerify(t *testing.T) {
 	if len(got.Parts) != partCount || !(got.Total.Median > 0) {
 		t.Errorf("%+v", got)
 	}
-	t.Logf("%+v", got)
+	t.Logf("%+v", got.Gossip)
 	for _, p := range got.Paths {
 		if !(p.PerSecond.Median > 0) || p.Runs < 1 || p.Mode == "quorum" && p.Runs < 2 {
 			t.Errorf("%+v", p)

@@ -116,3 +116,22 @@ func TestEverythingIsOnThePicture(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesDiffer: as many lines as there are strategies are all told apart by
+// dash or mark, without colour.
+func TestLinesDiffer(t *testing.T) {
+	t.Parallel()
+	var c plot.Chart
+	for i := range 12 {
+		c.Lines = append(c.Lines, plot.Line{Name: strings.Repeat("x", i+1), Points: []plot.Point{{X: 0, Y: float64(i)}, {X: 1, Y: 1}}})
+	}
+	seen := map[string]bool{}
+	for _, path := range strings.Split(string(c.SVG()), "<path d=")[1:] {
+		if _, dash, ok := strings.Cut(path, "stroke-dasharray="); ok {
+			seen[strings.SplitN(dash, `"`, 3)[1]] = true
+		}
+	}
+	if len(seen) != 11 {
+		t.Errorf("%d kinds of dashes for 12 lines, of which one is whole", len(seen))
+	}
+}

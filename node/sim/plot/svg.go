@@ -49,6 +49,10 @@ var styles = []struct{ colour, dash, fill string }{
 	{"#777777", "1 3", "light"},
 	{"#e69f00", "6 2 2 2 2 2", "back"},
 	{"#56b4e9", "4 6", "grid"},
+	{"#882255", "16 3 2 3", "hatch"},
+	{"#117733", "3 3 9 3", "cross"},
+	{"#444444", "5 2 1 2 1 2", "dots"},
+	{"#aa4499", "20 4", "back"},
 }
 
 // mark draws the sign of line i around a point.
@@ -56,7 +60,7 @@ func (c *canvas) mark(i int, x, y float64) {
 	s := styles[i%len(styles)]
 	const r = 3.2
 	style := fmt.Sprintf(`fill="#fff" stroke="%s" stroke-width="1.4"`, s.colour)
-	switch i % 4 {
+	switch (i + i/8) % 4 { // the lines of a second round have other marks
 	case 0:
 		c.printf(`<circle cx="%.1f" cy="%.1f" r="%.1f" fill="%s"/>`, x, y, r-0.6, s.colour)
 	case 1:
