@@ -118,7 +118,7 @@ func (b trustBackend) Evidence(_ context.Context, id string, shard int) (api.Evi
 }
 
 func showEvidence(cid string, raw []byte) (api.Evidence, error) {
-	var d dispute
+	var d aggregator.Dispute
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return api.Evidence{}, fmt.Errorf("evidence %s: %w", cid, err)
 	}
@@ -206,17 +206,4 @@ func showProfile(s compare.Signed) api.Profile {
 		Model: s.Model, Image: s.Image, Class: s.Class, Comparator: s.Comparator, Samples: int(s.N),
 		FalseRate: float64(s.FPRppm) / audit.All, Thresholds: maps.Clone(s.Thresholds), Event: api.Raw(s.Bytes()),
 	}
-}
-
-// dispute is what is shown of an evidence bundle.
-type dispute struct {
-	Job        wire.ID `json:"job"`
-	Shard      uint32  `json:"shard"`
-	Comparator string  `json:"comparator"`
-	Result     string  `json:"result"`
-	Attempts   []struct {
-		Provider string `json:"provider"`
-		Root     string `json:"root"`
-		Blame    string `json:"blame"`
-	} `json:"attempts"`
 }

@@ -196,15 +196,15 @@ func (e *Estimate) price(j job.Job, cs []job.Candidate, p audit.Prediction) {
 	}
 }
 
-// runs is how often each shard is run at least, and at most when every shard is
-// checked and no result is in dispute.
+// runs is how often each shard is run at least, and at most: when every shard is
+// checked and one of its results is wrong.
 func runs(j job.Job) (always, most float64) {
 	v, n := j.Spec.Verify, len(j.Shards)
 	switch v.Mode {
 	case job.VerifyQuorum:
 		return float64(v.Replicas), float64(v.Replicas) + 1
 	case job.VerifyAdaptive, job.VerifySample:
-		return 1, 2
+		return 1, 3 // a second run, and a third where the two differ
 	case job.VerifyReplay:
 		return 1, 1 + replayCost
 	case job.VerifyCanary:
