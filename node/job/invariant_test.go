@@ -12,10 +12,12 @@ import (
 	"testing"
 )
 
-// checkStep holds one step to what must always be true.
-func checkStep(t tb, before, after Job, ev Event, effects []Effect) {
+// checkStep holds one step to what must always be true, and returns a copy of
+// what came of it.
+func checkStep(t tb, before, after Job, ev Event, effects []Effect) Job {
 	t.Helper()
-	if got := jsonCopy(t, after); !reflect.DeepEqual(got, bare(after)) {
+	got := jsonCopy(t, after)
+	if !reflect.DeepEqual(got, bare(after)) {
 		t.Fatalf("after %s the job is not the same when read back from JSON:\n%+v\n%+v", ev.name(), got, after)
 	}
 	checkMoney(t, after)
@@ -34,6 +36,7 @@ func checkStep(t tb, before, after Job, ev Event, effects []Effect) {
 		t.Fatalf("%s does not always do the same", ev.name())
 	}
 	checkTwice(t, after, ev)
+	return got
 }
 
 // checkTwice applies what completes an effect again: it must start nothing.
