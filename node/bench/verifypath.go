@@ -34,7 +34,6 @@ type instant struct {
 	j         job.Job
 	now       time.Time
 	events    []job.Event
-	quotes    uint64
 	spent     [4]time.Duration // by what
 	theirs    time.Duration    // of the providers, not counted
 	runs      int

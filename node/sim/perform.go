@@ -14,7 +14,6 @@ type run struct {
 	c       *client
 	j       job.Job
 	answers map[[2]uint32]*answer
-	tick    time.Duration
 }
 
 // Delays of a message and of a fetch.

@@ -66,12 +66,3 @@ func bootstrap(n int, seed uint64, of func(pick func(int) int) float64) Estimate
 		Low: again[resamples*25/1000], High: again[resamples-1-resamples*25/1000],
 	}
 }
-
-// sigmas is how many standard deviations k successes of n are from a chance p each.
-func sigmas(k, n int, p float64) float64 {
-	sd := math.Sqrt(float64(n) * p * (1 - p))
-	if sd == 0 {
-		return 0
-	}
-	return (float64(k) - float64(n)*p) / sd
-}
