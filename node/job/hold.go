@@ -186,7 +186,9 @@ func (m *machine) giveWay(sh *Shard) bool {
 	}
 	if sh.Spot == SpotWanted {
 		sh.Spot = SpotOver
-		sh.Wanted--
+		if m.j.Spec.Verify.Mode == VerifyQuorum {
+			sh.Wanted-- // else it stood for the audit, which a stranger does now
+		}
 		m.due = true
 		m.openRound(sh)
 		m.askResult(sh)

@@ -19,6 +19,7 @@ func (m *machine) lottery(sh *Shard, a *Attempt) {
 	switch m.j.Spec.Verify.Mode {
 	case VerifyAdaptive, VerifySample:
 		sh.Wanted = 2
+		m.ownAudit(sh, a)
 		m.log(subject(sh.Index, a.N), string(a.State), string(a.State), fmt.Sprintf("audited, at a rate of %d in a million", a.RatePPM))
 	}
 }

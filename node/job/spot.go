@@ -35,6 +35,18 @@ func (m *machine) spot(sh *Shard) bool {
 	return false
 }
 
+// ownAudit draws whether a validator of one's own does an audit in the place of a
+// stranger, who may be a friend of the one that is audited.
+func (m *machine) ownAudit(sh *Shard, a *Attempt) {
+	if sh.Spot != SpotNone || !m.anyTrusted() || !m.trustedLeft(sh) {
+		return
+	}
+	sh.Spot = SpotOver
+	if m.chosen("spot", sh.Index, a.N, m.spotRate(a)) {
+		sh.Spot = SpotWanted
+	}
+}
+
 // spotRate falls with what a validator has confirmed of the provider in this
 // job: agreeing with others proves nothing where they may be its friends.
 func (m *machine) spotRate(a *Attempt) uint32 {
