@@ -125,6 +125,21 @@ func TestQuorumAcceptsNothingWrong(t *testing.T) {
 	}
 }
 
+// TestOwnValidatorStopsARing: at the adaptive default the ring whose members give
+// the same wrong result at once is what strangers alone are weakest against. With
+// a validator of the client's own none of it is accepted.
+func TestOwnValidatorStopsARing(t *testing.T) {
+	t.Parallel()
+	cfg := Default()
+	cfg.Trusted, cfg.Clients, cfg.Strategies = 1, 4, []Strategy{Swapper, Collude}
+	cfg.Shards = size(10_000, 300)
+	for _, row := range worlds(t, cfg).Rows {
+		if row.Accepted != 0 || row.FalseBlame.Value > 0 {
+			t.Errorf("%s: %d wrong results accepted, honest work blamed: %s", row.Strategy, row.Accepted, percent(row.FalseBlame))
+		}
+	}
+}
+
 // TestHonestIsNeverBlamed: ten thousand audits of honest work, while providers
 // come and go and half of the network is away for an hour.
 func TestHonestIsNeverBlamed(t *testing.T) {
