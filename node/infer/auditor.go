@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"math/bits"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ const (
 // audits.
 type auditor struct {
 	r     *Router
-	purse purse // of audits alone
+	purse purse // of audits alone, in millionths of the rail's unit
 	wake  chan struct{}
 
 	mu       sync.Mutex
@@ -72,24 +73,36 @@ func (r *Router) AuditStats() AuditStats {
 	r.auditor.mu.Lock()
 	defer r.auditor.mu.Unlock()
 	s := r.auditor.stats
-	s.Spent = r.auditor.purse.spent(r.now())
+	s.Spent = (r.auditor.purse.spent(r.now()) + 999_999) / 1_000_000
 	return s
 }
 
-// cost is about what the replay of an answer costs: its tokens are all read.
-func (u *auditor) cost(rate payments.TokenRate, used meter.Count) uint64 {
-	a, err := payments.PriceTokens(rate, used.In+used.Out, 0)
-	if err != nil {
-		return payments.MaxValue
-	}
-	return a.Value
+// fine is what tokens cost in millionths of the rail's unit: a replay of a few
+// words costs far less than one, and a window of many is rounded up only once.
+func fine(rate payments.TokenRate, used meter.Count) uint64 {
+	return times(rate.In, used.In) + times(rate.Out, used.Out)
 }
 
-// cap is what may be spent on audits in an hour: a share of what is spent on
-// answers, and a little in any case.
+// times is a product of a price and tokens, as large as money may be at most.
+func times(price, tokens uint64) uint64 {
+	hi, lo := bits.Mul64(price, tokens)
+	if hi > 0 {
+		return payments.MaxValue
+	}
+	return min(lo, payments.MaxValue)
+}
+
+// cost is about what the replay of an answer costs, in millionths of the
+// rail's unit: its tokens are all read.
+func (u *auditor) cost(rate payments.TokenRate, used meter.Count) uint64 {
+	return fine(rate, meter.Count{In: used.In + used.Out})
+}
+
+// cap is what may be spent on audits in an hour, in millionths of the rail's
+// unit: a share of what is spent on answers, and a little in any case.
 func (u *auditor) cap() uint64 {
 	c := u.r.cfg.Audits
-	return c.Floor + uint64(float64(u.r.purse.spent(u.r.now()))*float64(c.SharePPM)/1e6)
+	return times(c.Floor, 1e6) + times(u.r.purse.spent(u.r.now()), uint64(c.SharePPM))
 }
 
 func (u *auditor) affords(cost uint64) bool {

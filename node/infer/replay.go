@@ -32,7 +32,7 @@ type replay struct {
 	by    identity.PubKey
 	image string // of the engine that replayed it; "" not known
 	class string // of its hardware; "" not known
-	cost  uint64 // in the rail's unit
+	cost  uint64 // in millionths of the rail's unit
 }
 
 // replayAt is ReplayAt; by only, where that is not zero.
@@ -91,7 +91,7 @@ func (r *Router) replayed(a *answer, err error) (replay, error) {
 	}
 	if a.l != nil {
 		r.health.worked(a.t.peer, r.now())
-		out.cost = a.l.price(a.used)
+		out.cost = fine(a.l.Rate, a.used)
 	}
 	return out, nil
 }
