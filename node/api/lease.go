@@ -9,7 +9,7 @@ type Lease struct {
 	Provider  string     `json:"provider"` // npub
 	Model     string     `json:"model"`    // CID
 	Name      string     `json:"name,omitempty"`
-	State     string     `json:"state"` // open closing closed failed
+	State     string     `json:"state"` // open draining closed disputed
 	In        uint64     `json:"in"`    // price per million input tokens
 	Out       uint64     `json:"out"`   // price per million output tokens
 	Unit      string     `json:"unit"`

@@ -56,7 +56,7 @@ func TestE2EAudits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, l := range leases {
-			if l.State == "failed" {
+			if l.State == "disputed" {
 				found = append(found, l)
 			}
 		}
