@@ -95,7 +95,8 @@
 // Disputes. When results differ, one more is wanted: of a validator of one's own
 // where there is one, whose word decides; else of a stranger, and the bigger
 // group wins. Where a quorum agrees, a validator of one's own looks at some of it
-// all the same: a ring that lies together is found by nobody else.
+// all the same, and it does some of the audits in the place of strangers: a ring
+// that lies together is found by nobody else.
 //
 // Blame. A provider whose result is outside the agreeing group is excluded from
 // the job and its undecided shards are redone elsewhere. Two faults of any other
