@@ -48,18 +48,16 @@ func (b jobsBackend) resultPath(j job.Job) string {
 	return dir
 }
 
-// label is the weakest that any shard has: a chain of claims.
+// label is the weakest that any shard of the result has.
 func label(j job.Job) string {
-	weakest := ""
+	order := []string{"", job.LabelClaimed, job.LabelReplicated, job.LabelAudited}
+	weakest := len(order)
 	for _, s := range j.Shards {
-		switch {
-		case s.Label == "":
-			return ""
-		case weakest == "" || s.Label == job.LabelClaimed:
-			weakest = s.Label
+		if s.Input.Known == nil {
+			weakest = min(weakest, max(slices.Index(order, s.Label), 0))
 		}
 	}
-	return weakest
+	return order[weakest%len(order)]
 }
 
 func counts(j job.Job, sum job.Summary) api.ShardCounts {
@@ -67,7 +65,7 @@ func counts(j job.Job, sum job.Summary) api.ShardCounts {
 		Total: sum.Shards, OK: sum.OK, Retried: sum.Retried, Audited: sum.Audited, Mismatched: sum.Mismatched,
 	}
 	for _, s := range j.Shards {
-		if s.State == job.ShardRunning {
+		if s.State == job.ShardRunning && s.Input.Known == nil {
 			c.Running++
 		}
 	}
