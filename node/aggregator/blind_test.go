@@ -62,7 +62,6 @@ func TestAttemptsLookAlike(t *testing.T) {
 	w.right(j)
 	w.lookAlike(j.ID, watchers, "first run", "replica", "redo")
 	// Those that know the answers cannot get them again.
-	watchers = nil
 	repents.Store(true)
 	for range 2 {
 		watchers = append(watchers, w.Liar(nodetest.Script{Slots: 4}))

@@ -71,6 +71,15 @@ func (w *world) submit(name, verify string) string {
 	return j.ID
 }
 
+// trySubmit is submit of a job that may not be taken any more: then it is "".
+func (w *world) trySubmit(name, verify string) string {
+	j, err := w.client.API().Submit(w.t.Context(), api.SubmitRequest{Spec: spec(name, w.image, w.file, verify), Dir: w.dir})
+	if err != nil {
+		return ""
+	}
+	return j.ID
+}
+
 func (w *world) run(name, verify string) api.Job {
 	w.t.Helper()
 	return w.client.Wait(w.submit(name, verify))
@@ -128,6 +137,22 @@ func (w *world) stored(id string) job.Job {
 		w.t.Fatal(err)
 	}
 	return j
+}
+
+// untold counts those that are still to be told of audits.
+func (w *world) untold() (n int) {
+	w.t.Helper()
+	err := store.Prefix(w.disk, "jobs/").View(func(r store.Reader) error {
+		n = 0
+		return r.Scan([]byte("tell/"), func(_, _ []byte) error {
+			n++
+			return nil
+		})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
 }
 
 // all lists the ids of the client's jobs.

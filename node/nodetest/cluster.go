@@ -167,6 +167,16 @@ func (m *Member) Stop() {
 	}
 }
 
+// StopAnyway ends a node that may have failed already, and waits for it.
+func (m *Member) StopAnyway() {
+	if m.cancel == nil {
+		return
+	}
+	m.cancel()
+	m.cancel = nil
+	<-m.done
+}
+
 // NPub is the node's name.
 func (m *Member) NPub() string { return m.node.Key().String() }
 

@@ -108,8 +108,13 @@ func (l *Liar) note(fn func()) {
 	fn()
 }
 
+var errDeaf = errors.New("nodetest: not heard")
+
 // hear takes disclosures to the last.
 func (l *Liar) hear(s *p2p.Stream, ev wire.Event) error {
+	if l.script.Deaf != nil && l.script.Deaf.Load() {
+		return errDeaf
+	}
 	for {
 		m, err := wire.Decode[wire.Disclosure](ev)
 		if err != nil {

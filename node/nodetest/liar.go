@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"infernet.tech/infernet/dht"
@@ -31,6 +32,9 @@ type Script struct {
 	// Lie makes the result instead of Do: an honest life but for that. It sets
 	// the root and the size of the work.
 	Lie func(ctx context.Context, l *Liar, w *Work) error
+
+	// Deaf, while it is set, hears no disclosure.
+	Deaf *atomic.Bool
 
 	Role  string    // "" is a provider
 	Price wire.Rate // zero is one credit for each unit

@@ -1,0 +1,45 @@
+package aggregator_test
+
+import (
+	"testing"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/nodetest"
+)
+
+// validator makes a node that checks for a flat price.
+func (w *world) validator(name string, price uint64) *nodetest.Member {
+	return w.Add(name, node.RoleValidator, func(m *nodetest.Member) { m.Config.Trust.ValidatorPrice = price })
+}
+
+// Two of three providers lie alike. The word of one's own validator decides: the
+// result is right, they are caught, and it is paid its flat price for what it
+// computed.
+func TestOwnValidatorAgainstARing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 40)
+	ring := nodetest.NewRing()
+	one, two := w.Liar(ring.Collude()), w.Liar(ring.Collude())
+	w.honest(2)
+	judge := w.validator("judge", 3)
+	j := w.run("ring", "verify: {mode: quorum, validators: ["+judge.NPub()+"]}")
+	w.right(j)
+	for _, l := range []*nodetest.Liar{one, two} {
+		if got := w.paid(l.NPub()); got != 0 {
+			t.Errorf("a liar was paid %d", got)
+		}
+	}
+	checked, flat := 0, uint64(0)
+	for _, sh := range w.stored(j.ID).Shards {
+		for _, a := range sh.Attempts {
+			if a.Provider == judge.Key() && a.Paid {
+				checked++
+				flat += a.Amount.Value
+			}
+		}
+	}
+	if checked == 0 || flat != 3*uint64(checked) {
+		t.Errorf("the validator was paid %d for %d shards, at 3 each", flat, checked)
+	}
+	t.Logf("%d cheaters named, %d shards decided by the validator", len(j.Cheaters), checked)
+}
