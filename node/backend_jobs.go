@@ -11,6 +11,7 @@ import (
 
 	"infernet.tech/infernet/node/aggregator"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
@@ -33,6 +34,9 @@ func (b jobsBackend) Submit(ctx context.Context, req api.SubmitRequest) (api.Job
 		if spec.Aggregator, err = identity.ParsePubKey(req.Aggregator); err != nil {
 			return api.Job{}, api.Errorf(api.CodeBadRequest, "give the npub of an aggregator", "aggregator: %v", err)
 		}
+	}
+	if err := b.n.fitting(ctx, spec, req.Dir); err != nil {
+		return api.Job{}, submitError(err)
 	}
 	j, err := b.n.agg.Submit(ctx, aggregator.Request{Spec: spec, Dir: req.Dir})
 	if err != nil {
@@ -63,6 +67,8 @@ func specError(err error) error {
 
 func submitError(err error) error {
 	switch {
+	case errors.Is(err, compare.ErrProfile):
+		return api.Errorf(api.CodeInvalidSpec, "infernet verifier show tells what it is for", "%s", plainWords(err))
 	case errors.Is(err, content.ErrNoName), errors.Is(err, os.ErrNotExist):
 		return api.Errorf(api.CodeInvalidSpec, "", "%v", err)
 	case errors.Is(err, aggregator.ErrShutdown):

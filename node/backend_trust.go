@@ -28,6 +28,9 @@ func (b trustBackend) Estimate(ctx context.Context, req api.SubmitRequest) (api.
 	if err != nil {
 		return api.Estimate{}, specError(err)
 	}
+	if err := b.n.fitting(ctx, spec, req.Dir); err != nil {
+		return api.Estimate{}, submitError(err)
+	}
 	e, err := b.n.agg.Estimate(ctx, aggregator.Request{Spec: spec, Dir: req.Dir})
 	if err != nil {
 		return api.Estimate{}, submitError(err)
@@ -36,13 +39,9 @@ func (b trustBackend) Estimate(ctx context.Context, req api.SubmitRequest) (api.
 }
 
 func showEstimate(spec job.Spec, e aggregator.Estimate) api.Estimate {
-	v := e.Verify
 	out := api.Estimate{
 		Name: spec.Name, Shards: e.Shards, Candidates: e.Candidates, Max: spec.Payment.Max.Value,
-		Verify: api.Verify{
-			Mode: v.Mode, Rate: float64(v.Rate) / audit.All, Replicas: int(v.Replicas), Agree: int(v.Agree),
-			Compare: v.Compare, Profile: v.Profile,
-		},
+		Verify: verifying(e.Verify),
 		Cost: api.CostRange{
 			Low: e.Cost.Low.Value, Expected: e.Cost.Expected.Value, High: e.Cost.High.Value, Unit: string(e.Cost.Expected.Unit),
 		},
@@ -52,9 +51,6 @@ func showEstimate(spec job.Spec, e aggregator.Estimate) api.Estimate {
 	}
 	if wrong := e.Slip.Cheaters * e.Slip.Cheat; wrong > 0 {
 		out.Slip.Wrong = e.Slip.Shard / wrong
-	}
-	for _, p := range v.Validators {
-		out.Verify.Validators = append(out.Verify.Validators, p.String())
 	}
 	return out
 }

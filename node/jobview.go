@@ -135,7 +135,7 @@ func explain(j job.Job) api.Explanation {
 	why := job.Why(j)
 	out := api.Explanation{
 		ID: j.ID.String(), State: string(j.State), Summary: why.Reason.Text, Hint: why.Reason.Hint,
-		Dropped: []api.Candidate{}, History: []api.Note{}, Checked: checked(j),
+		History: []api.Note{}, Checked: checked(j),
 	}
 	how := verifying(j.Spec.Verify)
 	out.Verify = &how
@@ -145,16 +145,7 @@ func explain(j job.Job) api.Explanation {
 			out.Summary = "it went as it should"
 		}
 	}
-	for _, d := range why.Dropped {
-		reason := d.Predicate
-		if d.Have != "" {
-			reason += ": has " + d.Have
-		}
-		if d.Want != "" {
-			reason += ", needs " + d.Want
-		}
-		out.Dropped = append(out.Dropped, api.Candidate{NPub: d.Provider.String(), Reason: reason, Fix: d.Hint})
-	}
+	out.Dropped = leftOut(why.Dropped)
 	for _, f := range why.Faults {
 		out.Dropped = append(out.Dropped, api.Candidate{
 			NPub: f.Provider, Reason: fmt.Sprintf("attempt %d/%d: %s: %s", f.Shard, f.Attempt, f.Reason.Code, f.Reason.Text), Fix: f.Reason.Hint,

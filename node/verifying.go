@@ -76,3 +76,33 @@ func (n *Node) containerComparator(ctx context.Context, image string) (compare.C
 		Image: exec.Image{Digest: e.Digest, Layout: layout}, Scratch: n.cfg.path("scratch"), Limits: comparing(),
 	}, n.runner)
 }
+
+// fitting refuses a job whose profile was measured for something else, or cannot
+// be had: better before anything is spent than in the midst of it.
+func (n *Node) fitting(ctx context.Context, spec job.Spec, dir string) error {
+	if spec.Verify.Profile == "" {
+		return nil
+	}
+	s, err := n.profiles.get(ctx, spec.Verify.Profile)
+	if err != nil {
+		return fmt.Errorf("verify.profile: %w", err)
+	}
+	if s.Comparator != spec.Verify.Compare {
+		return fmt.Errorf("verify.profile: %w: it is for %s, the job compares by %s", compare.ErrProfile, s.Comparator, spec.Verify.Compare)
+	}
+	image, err := n.lib.ResolveImage(ctx, spec.Task.Image, dir)
+	if err != nil {
+		return fmt.Errorf("task.image: %w", err)
+	}
+	var model content.Entry
+	if spec.Model != "" {
+		if model, err = n.lib.ResolveModel(ctx, spec.Model, dir); err != nil {
+			return fmt.Errorf("model: %w", err)
+		}
+	}
+	// On which class it runs is decided later; each class is compared by itself.
+	if err := compare.Fits(s.Profile, model.CID, image.Digest, s.Class); err != nil {
+		return fmt.Errorf("verify.profile: %w", err)
+	}
+	return nil
+}
