@@ -22,6 +22,12 @@
 // others (delegate.go): then its client is another npub, which pays it on the
 // same rail and checks the receipts.
 //
+// Beside what one job needs it keeps what makes the next one surer: answers that
+// independent providers agreed on, which become canaries (canary.go); the signed
+// documents of every dispute, as content (evidence.go); and who is still to be
+// shown how the audits of an ended job were drawn (disclose.go). Nothing that it
+// sends tells a provider what an attempt is for before it has shown its result.
+//
 // What it refuses to do: pay without a verdict of ok, ask for a reveal before
 // every commit is in, show a result whose bytes were not verified.
 package aggregator

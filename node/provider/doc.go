@@ -25,5 +25,13 @@
 // in time fixes the rate for that job until the job's deadline, so that later
 // shards and adjudications cost what was quoted.
 //
+// # Promises
+//
+// What an aggregator promised of audits is held against what it discloses after
+// the job (disclose.go). Who neither pays nor objects to a result by a while
+// after its job's deadline owes it: a receipt says so, and no new quote is given
+// until the money has come (owed.go). A validator is a provider with a flat
+// price.
+//
 // The node composes it (package node); nobody else calls it.
 package provider
