@@ -143,7 +143,10 @@ func (c *court) run(t *testing.T) (stop func()) {
 func (c *court) ask(t *testing.T, i int, how string) identity.PubKey {
 	t.Helper()
 	req := infer.Request{Model: "demo", Path: "/v1/chat/completions", Stream: i%2 == 0}
-	req.Body = fmt.Appendf(nil, `{"model":"demo","stream":%v,"max_tokens":48%s,"messages":[{"role":"user","content":%q}]}`, req.Stream, how, infer.QuestionOf(i))
+	req.Body = fmt.Appendf(nil, `{"model":"demo","stream":%v%s,"messages":[{"role":"user","content":%q}]}`, req.Stream, how, infer.QuestionOf(i))
+	if !strings.Contains(how, "max_tokens") {
+		req.Body = bytes.Replace(req.Body, []byte(`{`), []byte(`{"max_tokens":48,`), 1)
+	}
 	res, err := c.r.Do(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +156,18 @@ func (c *court) ask(t *testing.T, i int, how string) identity.PubKey {
 		t.Fatalf("%v: %s", err, raw[max(0, len(raw)-600):])
 	}
 	return res.Provider
+}
+
+// caughtUp waits until all that was drawn is audited.
+func (c *court) caughtUp(t *testing.T) {
+	t.Helper()
+	for range 3000 {
+		if s := c.r.AuditStats(); s.Replayed+s.Dropped+s.Inconclusive >= s.Drawn {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	t.Fatalf("the audits do not keep up: %+v", c.r.AuditStats())
 }
 
 // bad are the receipts that blame a provider.
@@ -186,12 +201,7 @@ func TestAuditsCatchAnotherModel(t *testing.T) {
 			how = ""
 		}
 		by := c.ask(t, n, how)
-		eventually(t, func() error { // the audits keep up
-			if s := c.r.AuditStats(); s.Replayed+s.Dropped+s.Inconclusive < s.Drawn {
-				return fmt.Errorf("%+v", s)
-			}
-			return nil
-		})
+		c.caughtUp(t)
 		if by != c.providers[0].host.ID() && c.r.AuditStats().Confirmed == 0 {
 			t.Fatalf("request %d was answered by another", n)
 		}
@@ -291,10 +301,11 @@ func TestOneAuditorBlamesNobody(t *testing.T) {
 			c := newCourt(t, func(_ *infer.Config, d *infer.Deps) { d.Rand = nil }, append([]direct{over(honest)}, others...)...)
 			c.run(t)
 			for n := 0; c.r.AuditStats().Suspected == 0; n++ {
-				if n == 60 {
+				if n == 300 { // by chance once in ten thousand times
 					t.Fatalf("never suspected: %+v", c.r.AuditStats())
 				}
-				c.ask(t, n, "")
+				c.ask(t, n, `,"max_tokens":16`)
+				c.caughtUp(t)
 			}
 			eventually(t, func() error {
 				if s := c.r.AuditStats(); s.Inconclusive == 0 {

@@ -61,7 +61,7 @@ func noisy(out openai.ReplayResponse, rnd *rand.Rand, noise float64) openai.Repl
 // way to draw and by each kind of auditor. They are drawn from a pool of real
 // answers and replays; with INFERNET_LONG each of 10,000 answers is a real one.
 func TestHonestAreNotBlamed(t *testing.T) {
-	audits, size := 2_000, 40 // in each of five ways
+	audits, size := 2_000, 20 // in each of five ways
 	if os.Getenv("INFERNET_LONG") != "" {
 		audits, size = 10_000, 10_000
 	}
