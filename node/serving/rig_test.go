@@ -49,6 +49,7 @@ type rig struct {
 	s     *Server
 	conns sync.WaitGroup
 	lines []*http.Transport // of the clients
+	fault []string          // told of clients
 }
 
 func newKey(t testing.TB) *identity.Key {
@@ -84,7 +85,15 @@ func (r *rig) start(s store.Store) {
 		r.t.Fatal(err)
 	}
 	r.book = reputation.NewLedger(r.key.PubKey(), store.Prefix(s, "book/"), reputation.Default())
-	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.rail, Ledger: r.book, Pool: r.pool, Log: log, Now: r.now})
+	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.rail, Ledger: r.book, Pool: r.pool, Log: log, Now: r.now,
+		Betrayed: func(fault string, docs ...wire.Event) {
+			if len(docs) != 2 || docs[0].Kind != wire.KindLease || docs[1].Kind != wire.KindDisclosure {
+				r.t.Errorf("%s is told of by %v", fault, texts(docs))
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.fault = append(r.fault, fault)
+		}})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -113,7 +122,9 @@ type client struct {
 	rail *credit.Rail
 	http *http.Client
 
-	cid  string // of the model to lease; "" is testCID
+	cid  string  // of the model to lease; "" is testCID
+	sec  wire.ID // draws the audits; zero: there are none
+	num  string  // of the next request; "" none
 	job  wire.ID
 	rate payments.TokenRate
 	seq  uint32
@@ -177,8 +188,12 @@ func (c *client) lease(budget, window uint64) (quote, accepted wire.Event, err e
 }
 
 func (c *client) terms(quote wire.ID, o wire.InferOffer, window uint64) wire.Lease {
-	return wire.Lease{Quote: quote, Job: o.Job, Model: o.Model, In: c.rate.In, Out: c.rate.Out, Unit: o.Unit, Rail: o.Rail,
+	l := wire.Lease{Quote: quote, Job: o.Job, Model: o.Model, In: c.rate.In, Out: c.rate.Out, Unit: o.Unit, Rail: o.Rail,
 		Budget: o.Budget, Window: window, Deadline: o.Deadline}
+	if !c.sec.IsZero() {
+		l.AuditCommit, l.AuditMin = wire.SecretHash(c.sec), 100_000
+	}
+	return l
 }
 
 func chat(text string, more string) string {
@@ -209,6 +224,9 @@ func (c *client) post(path string, body io.Reader) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header.Set(HeaderLease, c.job.String())
+	if c.num != "" {
+		req.Header.Set(HeaderNumber, c.num)
+	}
 	return c.http.Do(req)
 }
 
