@@ -219,11 +219,15 @@ func cut(err error) error {
 
 // readWhole takes in an answer that is not streamed.
 func (a *answer) readWhole(q *query, cfg Config) error {
-	body, err := io.ReadAll(io.LimitReader(a.resp.Body, int64(cfg.MaxAnswer)+1))
+	most := cfg.MaxAnswer
+	if q.least > 0 {
+		most = min(most, q.least)
+	}
+	body, err := io.ReadAll(io.LimitReader(a.resp.Body, int64(most)+1))
 	switch {
 	case err != nil:
 		return cut(err)
-	case len(body) > cfg.MaxAnswer:
+	case len(body) > most:
 		return errTooLong
 	}
 	a.whole = body

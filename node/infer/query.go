@@ -22,6 +22,7 @@ type query struct {
 	need    choose.Need
 	tok     meter.Tokenizer // once the model is known
 	body    []byte          // as it is sent
+	least   int             // bytes that the answer is bounded by, where that is less than usual; 0: it is not
 }
 
 // outGuess is how many tokens are reserved for an answer without a bound.

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,11 +46,14 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 	if err != nil {
 		return replay{}, err
 	}
+	claimed := len(req.TokenIDs) + len(req.Completion) + 1
+	q.least = replayBytes + claimed*tokenBytes
 	q.session = "" // who answered it holds its cache, and is not to be asked
 	any := only == identity.PubKey{}
 	if self := r.d.Key.PubKey(); r.d.Local != nil && !slices.Contains(not, self) && (any || only == self) {
 		if via, ok := r.d.Local(model); ok {
-			out, err := r.replayed(r.local(ctx, q, via))
+			a, err := r.local(ctx, q, via)
+			out, err := r.replayed(a, err, claimed)
 			if _, own := final(err); err == nil || own || ctx.Err() != nil {
 				out.by = self
 				if out.class = r.d.LocalClass; r.d.LocalImage != nil {
@@ -72,26 +76,59 @@ func (r *Router) replayAt(ctx context.Context, model string, req openai.ReplayRe
 	}
 	first := w.rest[0].peer
 	a, _, err := r.race(ctx, q, w.rest)
-	out, err := r.replayed(a, err)
+	out, err := r.replayed(a, err, claimed)
 	if err != nil {
 		out.by = first // who most likely said so
 	}
 	return out, err
 }
 
-// replayed reads the answer to a replay and ends it.
-func (r *Router) replayed(a *answer, err error) (replay, error) {
+// replayBytes and tokenBytes bound a replay: what is around its tokens, and each
+// of them.
+const (
+	replayBytes = 64 << 10
+	tokenBytes  = 2 << 10
+)
+
+// replayed reads the answer to a replay of so many tokens and ends it.
+func (r *Router) replayed(a *answer, err error, tokens int) (replay, error) {
 	if err != nil {
 		return replay{}, err
 	}
 	a.finish()
 	out := replay{by: a.t.peer, image: a.t.served.Image, class: a.t.class}
-	if json.Unmarshal(a.whole, &out.ReplayResponse) != nil {
-		return replay{}, errGarbage
+	if out.ReplayResponse, err = readReplay(a.whole, tokens); err != nil {
+		return replay{}, err
 	}
 	if a.l != nil {
 		r.health.worked(a.t.peer, r.now())
 		out.cost = fine(a.l.Rate, a.used)
+	}
+	return out, nil
+}
+
+// readReplay decodes a replay of at most so many tokens: a stranger's list of
+// empty ones would take fifty times its bytes in memory.
+func readReplay(raw []byte, most int) (out openai.ReplayResponse, err error) {
+	var parts struct {
+		Tokens json.RawMessage `json:"tokens"`
+		Text   string          `json:"text"`
+		Usage  *openai.Usage   `json:"usage"`
+	}
+	if json.Unmarshal(raw, &parts) != nil {
+		return out, errGarbage
+	}
+	out.Text, out.Usage = parts.Text, parts.Usage
+	dec := json.NewDecoder(bytes.NewReader(parts.Tokens))
+	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
+		return out, errGarbage
+	}
+	for dec.More() {
+		var t openai.ReplayToken
+		if len(out.Tokens) == most || dec.Decode(&t) != nil {
+			return openai.ReplayResponse{}, errGarbage
+		}
+		out.Tokens = append(out.Tokens, t)
 	}
 	return out, nil
 }
