@@ -66,7 +66,7 @@ func TestAdaptiveMatchesTheFormulas(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Providers, cfg.Clients, cfg.Validators, cfg.Churn, cfg.Strategies = 12, 1, 0, 0, []Strategy{Honest}
-	cfg.Shards = size(6000, 800)
+	cfg.Shards = size(6000, 600)
 	row := worlds(t, cfg).Rows[0]
 	draws(t, "adaptive", row.Lottery, cfg.Shards/3)
 	want := audit.Predict(audit.Plan{

@@ -111,7 +111,7 @@ func TestQuorumAcceptsNothingWrong(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Mode, cfg.Trusted, cfg.Strategies = job.VerifyQuorum, 1, cheats()
-	cfg.Shards = size(10_000, 200)
+	cfg.Shards = size(10_000, 120)
 	for _, row := range worlds(t, cfg).Rows {
 		if row.Accepted != 0 {
 			t.Errorf("%s: %d of %d accepted results are wrong", row.Strategy, row.Accepted, row.Shards)
@@ -132,7 +132,7 @@ func TestOwnValidatorStopsARing(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Trusted, cfg.Clients, cfg.Strategies = 1, 4, []Strategy{Swapper, Collude}
-	cfg.Shards = size(10_000, 300)
+	cfg.Shards = size(10_000, 200)
 	for _, row := range worlds(t, cfg).Rows {
 		if row.Accepted != 0 || row.FalseBlame.Value > 0 {
 			t.Errorf("%s: %d wrong results accepted, honest work blamed: %s", row.Strategy, row.Accepted, percent(row.FalseBlame))
@@ -146,7 +146,7 @@ func TestHonestIsNeverBlamed(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Mode, cfg.Strategies, cfg.Churn, cfg.Partition = job.VerifyQuorum, []Strategy{Honest}, 0.2, day
-	cfg.Shards = size(5_500, 400)
+	cfg.Shards = size(5_500, 200)
 	row := worlds(t, cfg).Rows[0]
 	if row.FalseBlame.Value != 0 || row.FalseBlame.N < 2*cfg.Shards*9/10 {
 		t.Errorf("%+v", row.FalseBlame)

@@ -14,7 +14,7 @@ func TestCheatingDoesNotPay(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Clients, cfg.Strategies = 4, []Strategy{Swapper, Selective, Whitewash}
-	cfg.Shards = size(10_000, 600)
+	cfg.Shards = size(10_000, 400)
 	for _, row := range worlds(t, cfg).Rows {
 		// The interval of a difference of two independent means.
 		less := row.HonestTotal.Value - row.CheatTotal.Value
