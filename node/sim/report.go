@@ -22,7 +22,7 @@ type Row struct {
 	Jobs   int     `json:"jobs"`
 	Done   int     `json:"jobs_done"`
 	Shards int     `json:"shards"`          // with a result
-	Hands  float64 `json:"providers_a_job"` // that computed for a job, on average
+	Hands  float64 `json:"providers_a_job"` // with equal shares that a job was as good as dealt among, on average
 
 	Wrong         int      `json:"wrong_results"`        // wrong results that were delivered to a client, accepted or not
 	Accepted      int      `json:"wrong_accepted"`       // shards of finished jobs with a wrong result

@@ -22,7 +22,7 @@ func (w *world) row() Row {
 		out.AcceptedShare = Ratio(t.byJob[0], t.byJob[1], w.cfg.Seed)
 	}
 	if t.done > 0 {
-		out.Hands = float64(t.hands) / float64(t.done)
+		out.Hands = t.hands / float64(t.done)
 	}
 	shards := make([]float64, len(t.overhead))
 	for i := range shards {

@@ -19,7 +19,7 @@ type tally struct {
 	withheld   int
 	replays    int
 	unpaid     int          // results shown to cheating clients and never paid
-	hands      int          // providers that computed for a job, summed over jobs
+	hands      float64      // among how many providers a job was dealt, summed over jobs
 	byJob      [2][]float64 // wrong shards accepted, and shards, of each job
 	lottery    Lottery
 	wrongDraws Lottery
@@ -28,8 +28,7 @@ type tally struct {
 }
 
 // Lottery counts draws against the chance that each had: what the lottery should
-// have chosen, and what it did. Draws of wrong results end with their player's
-// first catch.
+// have chosen, and what it did.
 type Lottery struct {
 	Draws    int     `json:"draws"`
 	Chosen   int     `json:"chosen"`
@@ -61,7 +60,7 @@ func (w *world) drawn(r *run, a *answer, e job.RequestReveal) {
 	}
 	q := float64(at.RatePPM) / audit.All
 	w.tally.lottery.add(q, at.Audited)
-	if a.wrong && !a.p.player.caught {
+	if a.wrong {
 		w.tally.wrongDraws.add(q, at.Audited)
 	}
 }
@@ -135,7 +134,7 @@ func (w *world) ended(r *run) {
 	w.tally.done++
 	var runs, paid float64
 	n, bad := 0.0, 0.0
-	hands := map[identity.PubKey]bool{}
+	hands := map[identity.PubKey]float64{}
 	for _, sh := range r.j.Shards {
 		if sh.Input.Known == nil {
 			n++
@@ -149,7 +148,7 @@ func (w *world) ended(r *run) {
 		for _, at := range sh.Attempts {
 			if at.Commit.Event != (job.ID{}) {
 				runs++
-				hands[at.Provider] = true
+				hands[at.Provider] += float64(count(at.N == 0))
 			}
 			if at.Paid {
 				paid += float64(at.Amount.Value)
@@ -161,8 +160,18 @@ func (w *world) ended(r *run) {
 	}
 	w.tally.runs += int(runs)
 	w.tally.wrongRoots += int(bad)
-	w.tally.hands += len(hands)
+	w.tally.hands += effective(hands)
 	w.tally.byJob[0], w.tally.byJob[1] = append(w.tally.byJob[0], bad), append(w.tally.byJob[1], n)
 	w.tally.overhead = append(w.tally.overhead, runs-n)
 	w.tally.cost = append(w.tally.cost, paid/float64(w.usualPrice()))
+}
+
+// effective is how many providers with equal shares a job was as good as dealt
+// among: one over the sum of the squares of their shares (Simpson 1949).
+func effective(shares map[identity.PubKey]float64) float64 {
+	sum, squares := 0.0, 0.0
+	for _, n := range shares {
+		sum, squares = sum+n, squares+n*n
+	}
+	return sum * sum / max(squares, 1)
 }
