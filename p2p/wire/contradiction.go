@@ -102,14 +102,14 @@ func (m Receipt) between(o Receipt) bool {
 	return m.Payer == o.Payer && m.Provider == o.Provider || m.Payer == o.Provider && m.Provider == o.Payer
 }
 
+// twoNotes asks for one number with two contents. That a later number tells a
+// lower sum proves nothing: a refused note uses its number up and not its sum,
+// so that a payee could make any payer sign that.
 func twoNotes(a, b CreditNote) string {
-	if a.Seq > b.Seq {
-		a, b = b, a
-	}
 	switch {
 	case a.Payee != b.Payee || a.Channel != b.Channel || a.Unit != b.Unit:
 		return notApart
-	case a.Seq == b.Seq && a != b, a.Seq < b.Seq && a.Cumulative > b.Cumulative:
+	case a.Seq == b.Seq && a != b:
 		return ""
 	}
 	return noConflict

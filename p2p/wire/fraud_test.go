@@ -24,7 +24,7 @@ func noteCases(t testing.TB) []faultCase {
 	other := by(t, 1, CreditNote{Payee: testKey(t, 3).PubKey(), Channel: "main", Seq: 3, Cumulative: 9, Amount: 1, Unit: "credits"})
 	return []faultCase{
 		{"one number, two sums", FaultTwoNotes, 1, []Event{note(3, 10, 5), note(3, 9, 5)}, true},
-		{"the sum falls", FaultTwoNotes, 1, []Event{note(4, 9, 5), note(3, 10, 5)}, true},
+		{"the sum falls, as after a refusal", FaultTwoNotes, 1, []Event{note(4, 9, 5), note(3, 10, 5)}, false},
 		{"the sum stands", FaultTwoNotes, 1, []Event{note(3, 10, 5), note(4, 10, 0)}, false},
 		{"the same note", FaultTwoNotes, 1, []Event{note(3, 10, 5), note(3, 10, 5)}, false},
 		{"two payees", FaultTwoNotes, 1, []Event{note(3, 10, 5), other}, false},

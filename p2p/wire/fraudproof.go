@@ -135,8 +135,7 @@ func (m FraudProof) When() time.Time {
 //	two_receipts     its Receipts, different, with one number in one chain; in a row, the
 //	                 second not naming the first; or of one attempt with different
 //	                 verdict, amount or root
-//	two_notes        its CreditNotes of one channel: one number, different content; or a
-//	                 later number with a lower sum
+//	two_notes        its CreditNotes of one channel: one number, different content
 //	two_disclosures  its Disclosures of one job to one provider: different secret or
 //	                 promise, or different rows of one attempt
 //	false_secret     its JobOffer or Lease and its Disclosure of that job: secret, promise

@@ -263,3 +263,33 @@ func FuzzServeStream(f *testing.F) {
 		}
 	})
 }
+
+// TestRefusedNotesProveNothing wants no fraud to be read from what an honest
+// payer signs to a payee who refuses as it likes.
+func TestRefusedNotesProveNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.add(config(100), store.NewMem()), w.add(config(100), store.NewMem())
+	if _, err := a.now().Pay(t.Context(), pay(b, "j/0/0", 50)); payments.OutcomeOf(err) != payments.NotCharged {
+		t.Fatalf("a payment that nobody expects: %v", err)
+	}
+	b.expect(a, "j/1/0", 3)
+	if _, err := a.now().Pay(t.Context(), pay(b, "j/1/0", 3)); err != nil {
+		t.Fatal(err)
+	}
+	var docs []wire.Event
+	for _, ref := range []payments.Ref{"j/0/0", "j/1/0"} {
+		e, err := a.now().Status(t.Context(), ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		note, err := wire.Parse(e.Doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, note)
+	}
+	if err := wire.Contradiction(a.id(), wire.FaultTwoNotes, docs); err == nil {
+		t.Error("the notes of an honest payer are proof of a fraud")
+	}
+}
