@@ -240,7 +240,7 @@ func (n *Node) composeCore() (err error) {
 		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators()},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
-			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: n.judge(), Replay: replayer{n},
+			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: n.judge(), Fraud: n.proof, Replay: replayer{n},
 			Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
 		})
 	return n.composeContent()

@@ -99,9 +99,11 @@ func (m *machine) eligible(sh *Shard) []*option {
 		if own := m.fit(sh, func(o *option) bool { return o.trusted }); len(own) > 0 && !sh.hasTrusted() {
 			return own
 		}
-		// Then those whose trade it is: providers that cheat alike are many, and
-		// the quick among them would be the ones with room for it.
-		if judges := m.fit(sh, func(o *option) bool { return o.Validator }); len(judges) > 0 {
+		// Then those whose trade it is, once they have a record: providers that
+		// cheat alike are many, and the quick among them would be the ones with
+		// room for it. But a role costs nothing: who is new at it is one of all.
+		always := audit.Replicas().Always
+		if judges := m.fit(sh, func(o *option) bool { return o.Validator && o.Track.Valid >= always }); len(judges) > 0 {
 			return judges
 		}
 		return m.fit(sh, func(*option) bool { return true })
