@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/infer"
@@ -26,7 +27,7 @@ func (n *Node) composeInference() (err error) {
 		audits = n.trust
 	}
 	n.router, err = infer.New(n.inference, infer.Deps{
-		Trust: audits, LocalImage: n.localImage, Apart: n.agg.Apart,
+		Trust: audits, LocalImage: n.localImage, LocalClass: exec.Host().Class(), Apart: n.agg.Apart,
 		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
 		Rail: n.rail, Ledger: scored{n.book, n.trust}, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
 		Alias: n.alias, Penalise: n.host.Penalise, Log: n.log.With("in", "infer"), Now: time.Now,
