@@ -354,3 +354,59 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// forger is a set that shows a document by its true id with a date of its own.
+type forger struct {
+	of wire.Event
+	at time.Time
+}
+
+func (f forger) Items() []gossip.Item {
+	return []gossip.Item{{At: f.of.CreatedAt, ID: f.of.ID}}
+}
+
+func (f forger) Get([32]byte) ([]byte, bool) {
+	e := f.of
+	e.CreatedAt = f.at.Unix()
+	return e.Bytes(), true
+}
+
+func (forger) Add([]byte, identity.PubKey) (bool, error) { return false, nil }
+
+// TestForgedDatesCensorNothing wants a document to come although somebody had
+// sent one under its id that is not to be taken yet.
+func TestForgedDatesCensorNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	doc := gossiptest.Document(t, gossiptest.Key(t, 3), gossiptest.Kept, now, 900)
+	host, err := p2p.New(p2p.Default("test"), gossiptest.Key(t, 9), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	liar, err := gossip.New(gossip.Default(), host, forger{doc, now.Add(24 * time.Hour)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, talk := range map[string]func(a part, near, far net.Conn) error{
+		"asked": func(a part, near, far net.Conn) error {
+			go func() { defer far.Close(); _ = liar.Answer(far, a.id, gossip.MaxSession) }()
+			_, err := a.Ask(near, gossiptest.Key(t, 9).PubKey(), gossip.MaxSession)
+			return err
+		},
+		"asking": func(a part, near, far net.Conn) error {
+			go func() { defer far.Close(); _, _ = liar.Ask(far, a.id, gossip.MaxSession) }()
+			return a.Answer(near, gossiptest.Key(t, 9).PubKey(), gossip.MaxSession)
+		},
+	} {
+		a, b := newPart(t, 0), newPart(t, 1, doc)
+		near, far := net.Pipe()
+		if err := talk(a, near, far); !errors.Is(err, gossip.ErrProtocol) {
+			t.Errorf("%s: a forged document is nobody's fault: %v", name, err)
+		}
+		near.Close()
+		sync(t, a, b, gossip.MaxSession)
+		if !a.set.Has(doc) {
+			t.Errorf("%s: a forged date keeps the true document out", name)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // claims reads what a document that came by sync claims about itself.
@@ -27,6 +28,11 @@ func claims(raw []byte) (envelope, error) {
 func (g *Gossip) take(from identity.PubKey, e envelope, raw []byte, stats *SyncStats) error {
 	now := time.Now()
 	if e.at > now.Add(MaxAhead).Unix() {
+		// Verified all the same: a date that was forged under the id of a true
+		// document would keep that one out.
+		if _, err := wire.Parse(raw); err != nil {
+			return fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
 		g.refusals.add(e.id, now)
 		return nil // its author's clock or ours: the sender is not to blame
 	}
