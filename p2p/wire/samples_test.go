@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +94,7 @@ func samples(t testing.TB) []sample {
 				{"qwen2.5:7b", testCID, testDigest, "credits", 0, 0, 0, 0, 0, 1}},
 			Benches: []Bench{{"tokens/demo", 310_500, "tokens/s", second}},
 			Models:  []string{testCID}, Images: []string{testDigest}, Roles: []string{"provider", "relay"}, Slots: 4,
-			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}, Operator: string(testBinding(t, key(1)).Bytes())}),
+			Version: "0.1.0", Addrs: []string{"/ip4/192.0.2.1/udp/4001/quic-v1"}, Operator: string(signed(t, "binding").Bytes())}),
 		of(InferOffer{Job: job, Model: testCID, MaxIn: 1500, MaxOut: 4000, Unit: "credits", Rail: "credit", Budget: 2000,
 			Deadline: second + 1800}),
 		of(InferQuote{Offer: testID(2), Job: job, Model: testCID, Image: testDigest, In: 1000, Out: 3000, Unit: "credits",
@@ -153,13 +155,11 @@ func by(t testing.TB, n byte, m Message) Event {
 }
 
 func testFraud(t testing.TB) FraudProof {
-	a := Commit{Job: testID(1), Shard: 7, Attempt: 1, C: testID(4), Size: 1, StartedMS: 1, EndedMS: 2}
-	b := a
-	b.C = testID(5)
-	return FraudProof{Subject: testKey(t, 2).PubKey(), Fault: FaultTwoCommits, Docs: []Event{by(t, 2, a), by(t, 2, b)}}
+	return FraudProof{Subject: testKey(t, 2).PubKey(), Fault: FaultTwoCommits, Docs: []Event{signed(t, "commit1"), signed(t, "commit2")}}
 }
 
-// sealed returns the document of a sample, the same in every run.
+// sealed returns the document of a sample, the same in every run but for its
+// signature.
 func sealed(t testing.TB, m Message) Event {
 	t.Helper()
 	e, err := seal(testKey(t, 1), m, epoch, [nonceLen]byte{15: 1})
@@ -207,3 +207,18 @@ func dropTag(e *Event, name string) {
 }
 
 func long(n int) string { return strings.Repeat("x", n) }
+
+// signed reads a document that is a part of a vector. It is kept with its
+// signature, for which another would do as well.
+func signed(t testing.TB, name string) Event {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "signed", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
