@@ -108,7 +108,7 @@ func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
 	e.Slip = EstimatedSlip{Cheaters: plan.Cheaters, Cheat: plan.Cheats, Shard: p.Slip, Job: 1 - math.Pow(1-p.Slip, float64(e.Shards))}
 	e.price(j, cs, p)
 	e.time(j, cs, p, usual)
-	e.note("chances are told for %.0f%% of the providers cheating in %.0f%% of their shards, without colluding", 100*plan.Cheaters, 100*plan.Cheats)
+	e.note("chances are at most those told, if %.0f%% of the providers cheat in %.0f%% of their shards without colluding", 100*plan.Cheaters, 100*plan.Cheats)
 	if plan.Providers < 3 && j.Spec.Verify.Mode != job.VerifyNone {
 		e.note("only %d independent providers are there: a dispute has no third to decide it", plan.Providers)
 	}
