@@ -85,6 +85,8 @@ func (c *check) commit() error {
 		return stray("commit", "not the provider's")
 	case m.Job != c.Receipt.Job || m.Shard != c.Receipt.Shard || m.Attempt != c.Receipt.Attempt:
 		return stray("commit", "of another attempt")
+	case !m.Aggregator.IsZero() && m.Aggregator != c.Receipt.Payer:
+		return stray("commit", "for another aggregator")
 	case c.Commit.ID != c.Receipt.Commit:
 		return stray("commit", "not the one that the receipt names")
 	}

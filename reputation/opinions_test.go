@@ -37,7 +37,7 @@ func caught(t testing.TB, by, subject *identity.Key, at time.Time) wire.Event {
 	t.Helper()
 	var docs []wire.Event
 	for i := range byte(2) {
-		c := wire.Commit{Job: wire.ID{1}, Shard: 1, Attempt: 1, C: wire.ID{2, i}, StartedMS: 1, EndedMS: 2}
+		c := wire.Commit{Job: wire.ID{1}, Shard: 1, Attempt: 1, C: wire.ID{2, i}, StartedMS: 1, EndedMS: 2, Aggregator: by.PubKey()}
 		e, err := wire.Seal(subject, c, at)
 		if err != nil {
 			t.Fatal(err)

@@ -196,6 +196,9 @@ func (d *Driver) committed(at *attempt, doc wire.Event) (job.Event, error) {
 	if m.Job != at.j.ID || m.Shard != at.Shard || m.Attempt != at.Wire {
 		return nil, fmt.Errorf("%w: a commit for another attempt", errProtocol)
 	}
+	if m.Aggregator != d.Key.PubKey() {
+		return nil, fmt.Errorf("%w: a commit for another aggregator", errProtocol)
+	}
 	// The first commit stands. Another one for the same attempt would be the
 	// provider contradicting itself; the machine sees only the first.
 	stands, err := d.keep(at.j.ID, at.Shard, at.Wire, docCommit, doc)

@@ -48,7 +48,7 @@ func docsOf(aggregator, provider identity.PubKey, n uint32) shardDocs {
 		taken: []wire.Message{
 			&wire.Progress{Job: job, Shard: n, State: wire.StateFetching},
 			&wire.Progress{Job: job, Shard: n, State: wire.StateRunning},
-			&wire.Commit{Job: job, Shard: n, C: c, Units: 25, Size: 4096, StartedMS: at.UnixMilli(), EndedMS: at.UnixMilli() + 734},
+			&wire.Commit{Job: job, Shard: n, C: c, Units: 25, Size: 4096, StartedMS: at.UnixMilli(), EndedMS: at.UnixMilli() + 734, Aggregator: aggregator},
 			&wire.Reveal{Job: job, Shard: n, Commit: wire.ID{8}, Root: benchCID, Size: 4096, Nonce: nonce},
 		},
 	}

@@ -185,7 +185,7 @@ func (l *Liar) Promise(w *Work) wire.Commit {
 	a := w.Accept
 	now := time.Now().UnixMilli()
 	return wire.Commit{
-		Job: a.Job, Shard: a.Shard, Attempt: a.Attempt, Units: a.Units, Size: w.Size, StartedMS: now, EndedMS: now,
+		Job: a.Job, Shard: a.Shard, Attempt: a.Attempt, Units: a.Units, Size: w.Size, StartedMS: now, EndedMS: now, Aggregator: w.From,
 		C: wire.CommitHash(a.Job, a.Shard, a.Attempt, l.ID(), w.Root, w.Size, w.Nonce),
 	}
 }

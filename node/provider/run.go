@@ -245,7 +245,7 @@ func (p *Provider) commit(ctx context.Context, l *live, acc wire.Accept, out str
 		Job: acc.Job, Shard: acc.Shard, Attempt: acc.Attempt,
 		C:     wire.CommitHash(acc.Job, acc.Shard, acc.Attempt, p.Key.PubKey(), info.CID, info.Size, nonce),
 		Units: acc.Units, Size: info.Size,
-		StartedMS: rec.StartedMS, EndedMS: now.UnixMilli(),
+		StartedMS: rec.StartedMS, EndedMS: now.UnixMilli(), Aggregator: rec.ID.Aggregator,
 	}
 	signed, err := wire.Seal(p.Key, doc, now)
 	if err != nil {

@@ -18,6 +18,9 @@ type Commit struct {
 	Size      uint64 // bytes of the result
 	StartedMS int64  // unix milliseconds by the provider's clock
 	EndedMS   int64
+	// For whom it is: two aggregators may call their work by one name. Without it
+	// the document proves nothing to strangers.
+	Aggregator identity.PubKey
 }
 
 // Kind returns KindCommit.
@@ -32,6 +35,7 @@ func (m *Commit) walk(c codec) {
 	c.u64("size", &m.Size)
 	c.i64("started", &m.StartedMS)
 	c.i64("ended", &m.EndedMS)
+	c.opt().pub("p", &m.Aggregator)
 }
 
 // Validate checks every field against its limit.

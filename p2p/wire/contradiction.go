@@ -2,6 +2,7 @@ package wire
 
 import (
 	"slices"
+	"time"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -38,9 +39,27 @@ func pair[T any, PT interface {
 	return judge(a, b)
 }
 
-func twoCommits(a, b Commit) string {
+// maxForgotten is how long after a commit its provider surely remembers it: a
+// later one of the same name may be honest.
+const maxForgotten = 30 * 24 * time.Hour
+
+// twoCommits asks for one attempt of one aggregator: strangers may give their
+// work the same name, so as to have two commits signed.
+func twoCommits(subject identity.PubKey, docs []Event) string {
+	return pair(subject, docs, func(a, b Commit) string {
+		apart := time.Duration(docs[0].CreatedAt-docs[1].CreatedAt) * time.Second
+		if apart.Abs() > maxForgotten {
+			return notApart
+		}
+		return sameAttempt(a, b)
+	})
+}
+
+func sameAttempt(a, b Commit) string {
 	switch {
 	case a.Job != b.Job || a.Shard != b.Shard || a.Attempt != b.Attempt:
+		return notApart
+	case a.Aggregator.IsZero() || a.Aggregator != b.Aggregator:
 		return notApart
 	case a.C == b.C && a.Size == b.Size:
 		return noConflict

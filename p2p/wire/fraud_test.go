@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // faults has, for each fault, a proof of it by the author whose secret is 1 or
@@ -32,11 +34,14 @@ func noteCases(t testing.TB) []faultCase {
 }
 
 func commitCases(t testing.TB) []faultCase {
-	commit := Commit{Job: testID(1), Shard: 7, Attempt: 1, Size: 5, StartedMS: 1, EndedMS: 2}
+	commit := Commit{Job: testID(1), Shard: 7, Attempt: 1, Size: 5, StartedMS: 1, EndedMS: 2, Aggregator: testKey(t, 1).PubKey()}
 	nonce := testID(6)
 	commit.C = CommitHash(testID(1), 7, 1, testKey(t, 2).PubKey(), testCID, 5, nonce)
 	another, elsewhere := commit, commit
 	another.C, elsewhere.Attempt = testID(9), 2
+	others, nobodys := another, another
+	others.Aggregator, nobodys.Aggregator = testKey(t, 3).PubKey(), identity.PubKey{}
+	late := resigned(t, by(t, 2, another), func(e *Event) { e.CreatedAt += 31 * 86_400 })
 	first := by(t, 2, commit)
 	reveal := Reveal{Job: testID(1), Shard: 7, Attempt: 1, Commit: first.ID, Root: testCID, Size: 5, Nonce: nonce}
 	lie, stray := reveal, reveal
@@ -45,6 +50,9 @@ func commitCases(t testing.TB) []faultCase {
 		{"two results", FaultTwoCommits, 2, []Event{first, by(t, 2, another)}, true},
 		{"by two", FaultTwoCommits, 2, []Event{first, by(t, 1, another)}, false},
 		{"two attempts", FaultTwoCommits, 2, []Event{first, by(t, 2, elsewhere)}, false},
+		{"of two aggregators", FaultTwoCommits, 2, []Event{first, by(t, 2, others)}, false},
+		{"of no aggregator", FaultTwoCommits, 2, []Event{by(t, 2, nobodys), first}, false},
+		{"long after", FaultTwoCommits, 2, []Event{first, late}, false},
 		{"said twice", FaultTwoCommits, 2, []Event{first, first}, false},
 		{"thrice", FaultTwoCommits, 2, []Event{first, by(t, 2, another), first}, false},
 		{"does not open", FaultFalseReveal, 2, []Event{first, by(t, 2, lie)}, true},
@@ -152,7 +160,7 @@ func TestLongestLieIsProven(t *testing.T) {
 	t.Parallel()
 	secret, provider := testID(13), testKey(t, 2).PubKey()
 	commit := by(t, 2, Commit{Job: testID(1), Shard: maxShards - 1, Attempt: maxAttempts - 1, C: testID(4), Units: maxAmount,
-		Size: maxBytes, StartedMS: 1e13, EndedMS: 1e13})
+		Size: maxBytes, StartedMS: 1e13, EndedMS: 1e13, Aggregator: testKey(t, 1).PubKey()})
 	asked := RevealRequest{Job: testID(1), Shard: maxShards - 1, Attempt: maxAttempts - 1, Commits: []ID{commit.ID}}
 	for i := range MaxReplicas - 1 {
 		asked.Commits = append(asked.Commits, testID(byte(100+i)))
@@ -188,7 +196,7 @@ func TestFraudProofRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	later := by(t, 2, Commit{Job: testID(1), Shard: 7, Attempt: 1, C: testID(6), StartedMS: 1, EndedMS: 2})
+	later := by(t, 2, Commit{Job: testID(1), Shard: 7, Attempt: 1, C: testID(6), StartedMS: 1, EndedMS: 2, Aggregator: testKey(t, 1).PubKey()})
 	later.CreatedAt += 60
 	m.Docs[1] = later
 	if got := m.When(); !got.Equal(epoch.Add(time.Minute)) {

@@ -130,7 +130,8 @@ func (m FraudProof) When() time.Time {
 // Contradiction returns nil when the documents, whose signatures the caller
 // has verified, prove that fault of the subject, and ErrInvalid when not:
 //
-//	two_commits      two Commits of the subject, one attempt, different hash or size
+//	two_commits      two Commits of the subject, one attempt of one aggregator, different hash or
+//	                 size, at most 30 days apart
 //	false_reveal     its Commit and its Reveal naming that, which does not open it
 //	two_receipts     its Receipts, different, with one number in one chain; in a row, the
 //	                 second not naming the first; or of one attempt with different
@@ -145,7 +146,7 @@ func Contradiction(subject identity.PubKey, fault string, docs []Event) error {
 	var why string
 	switch fault {
 	case FaultTwoCommits:
-		why = pair(subject, docs, twoCommits)
+		why = twoCommits(subject, docs)
 	case FaultFalseReveal:
 		why = falseReveal(subject, docs)
 	case FaultTwoReceipts:

@@ -70,7 +70,7 @@ func samples(t testing.TB) []sample {
 			Unit: "credits", Rail: "credit", CPUMillis: 500, MemoryBytes: 1 << 29, DiskBytes: 1 << 28, PIDs: 32, GPUs: 1,
 			TimeoutMS: 60_000, Deadline: second + 90, Sources: []identity.PubKey{key(2), key(3)}}),
 		of(Commit{Job: job, Shard: 7, Attempt: 1, C: testID(4), Units: 25, Size: 4096,
-			StartedMS: second * 1000, EndedMS: second*1000 + 734}),
+			StartedMS: second * 1000, EndedMS: second*1000 + 734, Aggregator: key(1)}),
 		of(Reveal{Job: job, Shard: 7, Attempt: 1, Commit: testID(5), Root: testCID, Size: 4096, Nonce: testID(6)}),
 		of(Verdict{Job: job, Shard: 7, Attempt: 1, Provider: key(2), Verdict: VerdictBad, Label: LabelReplicated,
 			Comparator: "exact", Reason: "differs from two that agree", Evidence: []string{testCID, testID(5).String()}}),
