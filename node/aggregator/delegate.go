@@ -96,7 +96,9 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if room.Value < m.Max {
 		return job.Job{}, fmt.Errorf("credit: %s left for this client, the job may cost %d", room, m.Max)
 	}
-	spec.Aggregator = identity.PubKey{}
+	if err := forOthers(&spec); err != nil {
+		return job.Job{}, err
+	}
 	spec.Payment.Max.Value = m.Max - m.Fee
 	if err := d.bringAll(ctx, client, h); err != nil {
 		return job.Job{}, err
@@ -108,13 +110,29 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	for i := range ev.Inputs {
 		ev.Inputs[i].Known = nil // what is known here is no client's to say
 	}
-	if ev.Spec.Verify.Mode == job.VerifyCanary {
+	return d.launch(ctx, ev)
+}
+
+// forOthers makes a stranger's spec one that is verified by this node's own
+// means: it signs the verdicts, and pays for what they take.
+func forOthers(spec *job.Spec) error {
+	spec.Aggregator = identity.PubKey{}
+	// Whose word decides could be the client itself under another name, and
+	// would have honest work called wrong here.
+	spec.Verify.Validators = nil
+	switch spec.Verify.Mode {
+	case job.VerifyReplay:
+		return errors.New("verify.mode: replay is not done for others, whose job does not pay for the replays; drive it yourself")
+	case job.VerifyCanary:
 		// Shards that the client did not give would take numbers that its own
 		// are known by. It is served with a sample instead.
-		ev.Spec.Verify.Mode = job.VerifySample
-		ev.Spec.Verify.Rate = max(ev.Spec.Verify.Rate, job.DefaultSampleRate)
+		spec.Verify.Mode = job.VerifySample
+		spec.Verify.Rate = max(spec.Verify.Rate, job.DefaultSampleRate)
 	}
-	return d.launch(ctx, ev)
+	if spec.Verify.Image != "" {
+		return errors.New("verify.image: a comparator of the client's own is not run for others; drive the job yourself")
+	}
+	return nil
 }
 
 // bringAll fetches image, model and inputs from the client, each within the
