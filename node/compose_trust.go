@@ -17,10 +17,9 @@ import (
 )
 
 const (
-	// opinionEvery is how often this node tells what it thinks of others; the
-	// hour of it is drawn, so that not everybody speaks at once.
-	opinionEvery  = 24 * time.Hour
-	opinionJitter = 4 * time.Hour
+	// opinionEvery is how often this node tells what it thinks of others, give or
+	// take a twelfth, so that not everybody speaks at once.
+	opinionEvery = 24 * time.Hour
 	// opinionAnew is after how long the same is told again.
 	opinionAnew = 30 * 24 * time.Hour
 	// firstOpinion is how soon after its start a node speaks: one that runs for
@@ -92,7 +91,7 @@ func (n *Node) trusted() []identity.PubKey { return n.cfg.Trust.validators() }
 // speak publishes this node's opinions once a day and forgets what is past its
 // time, its own and others'.
 func (n *Node) speak(ctx context.Context) error {
-	next := time.NewTimer(firstOpinion)
+	next := time.NewTimer(min(firstOpinion, n.opining))
 	defer next.Stop()
 	for {
 		select {
@@ -110,7 +109,7 @@ func (n *Node) speak(ctx context.Context) error {
 		if err := n.opine(ctx, now); err != nil {
 			n.log.Warn("opinions not told", "err", err)
 		}
-		next.Reset(opinionEvery - opinionJitter/2 + drawn(opinionJitter))
+		next.Reset(n.opining - n.opining/12 + drawn(n.opining/6+1))
 	}
 }
 

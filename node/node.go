@@ -76,6 +76,7 @@ type Node struct {
 	runner    exec.Runner // nil: a containerd of the node's own
 	machine   gpu.Host    // where cards are looked for
 	inference infer.Config
+	opining   time.Duration // between two digests
 	hostOpts  []libp2p.Option
 }
 
@@ -86,6 +87,7 @@ func New(cfg Config, log *slog.Logger, opts ...Option) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: log, guard: wire.NewGuard(maxSeen), ready: make(chan struct{}), inference: infer.Default(),
+		opining: opinionEvery,
 	}
 	for _, o := range opts {
 		o(n)
@@ -108,6 +110,9 @@ func WithGPUs(h gpu.Host) Option { return func(n *Node) { n.machine = h } }
 
 // WithInference bounds what the owner's own requests may cost by c.
 func WithInference(c infer.Config) Option { return func(n *Node) { n.inference = c } }
+
+// WithOpinions tells others what is thought of them so often.
+func WithOpinions(every time.Duration) Option { return func(n *Node) { n.opining = every } }
 
 // WithHost passes options to the libp2p host.
 func WithHost(opts ...libp2p.Option) Option { return func(n *Node) { n.hostOpts = opts } }
