@@ -70,6 +70,9 @@ func (d *Driver) decline(s *p2p.Stream, ref wire.ID, code string, err error) err
 
 // take checks a stranger's job, brings what it needs here and starts it.
 func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delegate) (job.Job, error) {
+	if m.Job.OfLease() {
+		return job.Job{}, fmt.Errorf("%s is the name of a lease; a job is called by another", m.Job.Short())
+	}
 	var h handedOver
 	if err := json.Unmarshal([]byte(m.Spec), &h); err != nil {
 		return job.Job{}, fmt.Errorf("description: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 // What is believed, and what is run here, is not for the client to say whose
@@ -32,5 +33,21 @@ func TestOthersJobsAreVerifiedByOwnMeans(t *testing.T) {
 	s.Verify = job.Verify{Mode: job.VerifyCanary, Rate: 20_000}
 	if err := forOthers(&s); err != nil || s.Verify.Mode != job.VerifySample || s.Verify.Rate < job.DefaultSampleRate {
 		t.Errorf("canaries: %v, %+v", err, s.Verify)
+	}
+}
+
+// TestLeasesNameNoJobs wants a job refused that is called as a lease of this
+// node may be: the two would be disclosed under one name with two secrets.
+func TestLeasesNameNoJobs(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	_, err := d.take(t.Context(), identity.PubKey{1}, wire.Delegate{Job: wire.LeaseID(), Spec: "{}"})
+	if err == nil || !strings.Contains(err.Error(), "lease") {
+		t.Errorf("a job by the name of a lease: %v", err)
+	}
+	for range 64 {
+		if wire.JobID().OfLease() || !wire.LeaseID().OfLease() {
+			t.Fatal("names of jobs and leases meet")
+		}
 	}
 }

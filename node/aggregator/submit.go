@@ -59,7 +59,7 @@ func (d *Driver) prepare(ctx context.Context, req Request) (job.Submit, error) {
 	if ev.Inputs, err = d.shards(ctx, req); err != nil {
 		return job.Submit{}, fmt.Errorf("inputs: %w", err)
 	}
-	ev.ID, ev.Secret = wire.RandomID(), wire.RandomID()
+	ev.ID, ev.Secret = wire.JobID(), wire.RandomID()
 	return ev, nil
 }
 

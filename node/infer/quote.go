@@ -61,7 +61,7 @@ func (r *Router) quote(ctx context.Context, s spot) (quoted, error) {
 	defer t.end()
 	// Each quote is for a lease of its own, so the name is new each time.
 	offer := wire.InferOffer{
-		Job: wire.RandomID(), Model: s.served.Model, Unit: string(r.d.Rail.Unit()), Rail: r.d.Rail.Name(),
+		Job: wire.LeaseID(), Model: s.served.Model, Unit: string(r.d.Rail.Unit()), Rail: r.d.Rail.Name(),
 		Budget: r.cfg.Budget, Deadline: r.now().Add(r.cfg.LeaseLife).Unix(),
 	}
 	said, ans, err := r.ask(t, offer)

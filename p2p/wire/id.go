@@ -21,6 +21,28 @@ func RandomID() ID {
 	return id
 }
 
+// ofLease is the bit that tells the names of leases from those of jobs. A job
+// that is handed over has the name its client gives it, and what its aggregator
+// then discloses must not contradict what it said of a lease.
+const ofLease = 0x80
+
+// JobID draws the name of a job.
+func JobID() ID {
+	id := RandomID()
+	id[0] &^= ofLease
+	return id
+}
+
+// LeaseID draws the name of an inference lease, which no job may have.
+func LeaseID() ID {
+	id := RandomID()
+	id[0] |= ofLease
+	return id
+}
+
+// OfLease reports whether id is one that a lease may have, and a job may not.
+func (id ID) OfLease() bool { return id[0]&ofLease != 0 }
+
 // ParseID reads 64 lower-case hex digits; anything else is ErrSyntax.
 func ParseID(s string) (ID, error) {
 	var id ID
