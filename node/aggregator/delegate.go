@@ -14,6 +14,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 // FeePerShard is what an aggregator earns for driving one shard of another's
@@ -214,6 +215,18 @@ func weakest(j job.Job) string {
 	return order[least]
 }
 
+// standing puts the receipts of the results that stand before the others: of
+// what was paid before its provider was caught, or is only equal to the result.
+func standing(records []reputation.Record, shards []*job.Shard) {
+	other := func(r reputation.Record) int {
+		if n := r.Receipt.Shard; uint64(n) < uint64(len(shards)) && shards[n].Result == r.Receipt.Root {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(records, func(a, b reputation.Record) int { return other(a) - other(b) })
+}
+
 // deliver sends the receipts, then the verdict on the whole: with it the
 // result's CID, which the client may now fetch, and what is to be paid.
 func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.Delegate) error {
@@ -234,6 +247,7 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.D
 	if err != nil {
 		return err
 	}
+	standing(records, j.Shards)
 	for _, r := range records {
 		if err := wire.WriteEvent(s, r.Doc); err != nil {
 			return err

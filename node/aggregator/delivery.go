@@ -125,7 +125,8 @@ func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee u
 // checkReceipts believes only what providers have countersigned: those amounts
 // are what the client owes, those roots are what the result is made of. A
 // receipt that pays or praises and is not countersigned is refused, for an
-// aggregator could have made it up.
+// aggregator could have made it up. The first right result of a shard is its
+// result; another was paid for before its provider was caught, or is equal to it.
 func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, err error) {
 	shards = job.CopyShards(j.Shards)
 	signed := map[part]bool{}
@@ -143,14 +144,14 @@ func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, 
 				return 0, nil, fmt.Errorf("%w: shard %d: without the provider's signature: %w", errProtocol, r.Shard, err)
 			case signed[k]:
 				return 0, nil, fmt.Errorf("%w: shard %d: paid twice to %s", errProtocol, r.Shard, r.Provider.Short())
-			case sh.Result != "" && sh.Result != r.Root:
-				return 0, nil, fmt.Errorf("%w: shard %d: two results are called right", errProtocol, r.Shard)
 			case r.Amount > j.Budget.Value-spent:
 				return 0, nil, fmt.Errorf("%w: the receipts add up to more than %s", errProtocol, j.Budget)
 			}
 			signed[k] = true
 			spent += r.Amount
-			sh.Result, sh.Label, sh.State = r.Root, r.Label, job.ShardPaid
+			if sh.Result == "" { // those that stand come first, see standing
+				sh.Result, sh.Label, sh.State = r.Root, r.Label, job.ShardPaid
+			}
 		}
 		sh.Attempts = append(sh.Attempts, attemptOf(j, r, ev.ID))
 	}
@@ -172,12 +173,14 @@ func ofJob(j job.Job, ev wire.Event, r wire.Receipt) bool {
 }
 
 // checkAgreement holds that behind every shard's result stand as many
-// providers as the spec asks for.
+// providers as the spec asks for: with the same root, but where a comparator
+// other than exact found them equal.
 func checkAgreement(j job.Job, shards []*job.Shard) error {
+	exact := j.Spec.Verify.Compare == "" || j.Spec.Verify.Compare == job.CompareExact
 	for _, sh := range shards {
 		var behind uint32
 		for _, at := range sh.Attempts {
-			if at.State == job.AttemptSettled {
+			if at.State == job.AttemptSettled && (at.Reveal.Root == sh.Result || !exact) {
 				behind++
 			}
 		}

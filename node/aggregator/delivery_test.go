@@ -10,6 +10,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 // handed is a job of two shards that was handed over, and who has a part in it.
@@ -132,11 +133,6 @@ func TestMadeUpReceipts(t *testing.T) {
 			return []wire.Countersigned{h.signed(r, 1)}
 		}, "paid twice"},
 		"the same receipt twice": {func(h *handed) []wire.Countersigned { return h.all()[:1] }, "paid twice"},
-		"two right results": {func(h *handed) []wire.Countersigned {
-			r := h.receipt(0, 2)
-			r.Root = rootB
-			return []wire.Countersigned{h.signed(r, 2)}
-		}, "two results"},
 		"more than the budget": {func(h *handed) []wire.Countersigned {
 			r := h.receipt(0, 2)
 			r.Amount = 81
@@ -173,6 +169,45 @@ func change(fn func(*wire.Receipt)) func(h *handed) []wire.Countersigned {
 		r := h.receipt(0, 2)
 		fn(&r)
 		return []wire.Countersigned{h.signed(r, 2)}
+	}
+}
+
+// A provider that was caught after it had been paid keeps its receipt, and what
+// a comparator calls equal need not be the same: the first root of a shard is
+// its result, and others are paid for.
+func TestReceiptsOfOtherRoots(t *testing.T) {
+	t.Parallel()
+	h := newHanded(t)
+	other := h.receipt(0, 2)
+	other.Root, other.Label = rootB, wire.LabelClaimed
+	got := append(h.all(), h.signed(other, 2))
+	spent, shards, err := checkReceipts(h.j, delivery{receipts: got})
+	if err != nil || spent != 25 {
+		t.Fatalf("spent %d, %v; want 25", spent, err)
+	}
+	if sh := shards[0]; sh.Result != rootA || sh.Label != wire.LabelReplicated {
+		t.Errorf("the result is %s, %q", sh.Result, sh.Label)
+	}
+	if err := checkAgreement(h.j, shards); err != nil {
+		t.Error(err)
+	}
+	// Who says something else stands behind nothing, but where a comparator
+	// said that it is the same.
+	_, shards, err = checkReceipts(h.j, delivery{receipts: append(got[1:], h.signed(h.receipt(1, 2), 2))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkAgreement(h.j, shards); !errors.Is(err, errProtocol) {
+		t.Errorf("two results stand behind each other: %v", err)
+	}
+	h.j.Spec.Verify.Compare = job.CompareNumeric
+	if err := checkAgreement(h.j, shards); err != nil {
+		t.Error(err)
+	}
+	records := []reputation.Record{{Receipt: other}, {Receipt: h.receipt(0, 0)}, {Receipt: h.receipt(1, 0)}}
+	standing(records, shards)
+	if records[0].Receipt.Root != rootA || records[2].Receipt.Root != rootB {
+		t.Error("what does not stand comes first")
 	}
 }
 
