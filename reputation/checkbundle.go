@@ -249,9 +249,9 @@ func (c *check) drawn(m wire.Disclosure, row wire.Drawn) {
 // drawnWord is an outcome of the lottery for people.
 func drawnWord(audited bool) string {
 	if audited {
-		return "audited"
+		return "chosen for an audit"
 	}
-	return "not audited"
+	return "not chosen for an audit"
 }
 
 // payment holds the payer's note of debt against the receipt. That the debt was

@@ -24,6 +24,7 @@ type Standing struct {
 	Probation uint32  // how many more are to be checked, whatever the rate
 	Fraud     bool    // proven, and not long ago: the score is 0
 	Suspect   bool    // proven fraud, or bad news of those whom this node pays
+	Caught    bool    // proven fraud, or it was wrong so often that a stranger is the better choice
 	Owes      uint64  // attempts of ours that it never paid
 }
 
@@ -47,7 +48,18 @@ func (b *Book) Standing(now time.Time, peer identity.PubKey, app App, class stri
 		err = b.others(now, peer, &x)
 	}
 	s.Score, s.Direct, s.Indirect, s.Fraud, s.Suspect = x.Score, x.Direct, x.Indirect, x.Fraud, x.Suspect
+	s.Caught = x.caught()
 	return s, err
+}
+
+// leastCaught is a little less than one wrong result weighs: it is forgotten
+// within weeks, three are within a season.
+const leastCaught = 2.5
+
+// caught reports whether a success is less likely than of a stranger, of whom
+// one in three is expected: the lower bound alone is 0 of both.
+func (x Explanation) caught() bool {
+	return x.Fraud || x.Bad >= leastCaught && x.Bad > (prior-1)*x.Good
 }
 
 // Explain returns peer's score with all that went into it: each receipt, each

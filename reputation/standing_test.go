@@ -286,3 +286,43 @@ func TestLongHistory(t *testing.T) {
 		t.Errorf("%+v, explained as %v", st, x.Score)
 	}
 }
+
+// Who lied is no stranger any more, though its score is 0 like a stranger's: until
+// enough went right, or the lie is long ago.
+func TestCaught(t *testing.T) {
+	t.Parallel()
+	bad := judged{verdict: wire.VerdictBad, blame: wire.BlameProvider, label: wire.LabelAudited}
+	late := judged{verdict: wire.VerdictFailed, blame: wire.BlameProvider, label: wire.LabelClaimed}
+	net := judged{verdict: wire.VerdictFailed, blame: wire.BlameNetwork, label: wire.LabelClaimed}
+	good := judged{verdict: wire.VerdictOK, label: wire.LabelAudited, amount: 10, both: true}
+	for name, x := range map[string]struct {
+		history []judged
+		later   time.Duration
+		caught  bool
+	}{
+		"a stranger":            {nil, 0, false},
+		"one lie":               {[]judged{bad}, 0, true},
+		"one lie, weeks ago":    {[]judged{bad}, 30 * day, false},
+		"three lies, weeks ago": {[]judged{bad, bad, bad}, 30 * day, true},
+		"one lie among much":    {[]judged{good, good, good, bad}, 0, false},
+		"late twice":            {[]judged{late, late}, 0, false},
+		"late thrice":           {[]judged{late, late, late}, 0, true},
+		"the network's fault":   {[]judged{net, net, net, net}, 0, false},
+	} {
+		p := newParties(t)
+		b := newBook(t, p.payer, store.NewMem())
+		for i, j := range x.history {
+			j.shard = uint32(i)
+			e, err := b.Ledger().Issue(p.payer, p.judged(j), now)
+			if err == nil && j.both {
+				_, err = b.Ledger().AddReceipt(p.both(t, e))
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if got := standing(t, b, now.Add(x.later), p.provider.PubKey(), reputation.App{}, ""); got.Caught != x.caught {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
