@@ -151,10 +151,14 @@ func (d *Driver) canaries(ev *job.Submit) error {
 	}
 	if len(fit) < want {
 		d.Log.Info("too few answers are known for canaries; sampling instead", "job", ev.ID.Short(), "known", len(fit), "wanted", want)
-		ev.Spec.Verify.Mode = job.VerifySample
-		ev.Spec.Verify.Rate = max(ev.Spec.Verify.Rate, bootstrapRate)
+		sampled(&ev.Spec.Verify)
 	}
 	return nil
+}
+
+// sampled is how a job is checked that wants canaries when too few are known.
+func sampled(v *job.Verify) {
+	v.Mode, v.Rate = job.VerifySample, max(v.Rate, bootstrapRate)
 }
 
 // maxProbes is how many known answers a job keeps ready for validators.

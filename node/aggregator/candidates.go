@@ -105,6 +105,33 @@ func (d *Driver) standing(peer identity.PubKey, app reputation.App, class string
 	return reputation.Standing{Score: known.Score, Direct: known.Score, Known: len(known.Items) > 0}, err
 }
 
+// trustworthy leaves out who was caught, as long as enough others remain for the
+// job to be done and checked; else results of which all are checked are better
+// than none. Where not all would be checked, no result is the better one.
+func (d *Driver) trustworthy(j job.Job, ranked []market.Ranked) (kept []market.Ranked, dropped []job.Dropped) {
+	v := j.Spec.Verify
+	enough, hardly := int(v.Replicas)+1, v.Mode == job.VerifyNone || v.Mode == job.VerifyCanary || v.Mode == job.VerifySample
+	for _, r := range ranked {
+		known, err := d.standing(r.Provider, reputation.App{Image: j.Image.Digest, Model: j.Model.CID}, r.Quote.Class)
+		if err != nil {
+			d.Log.Warn("standing of a provider", "provider", r.Provider.Short(), "err", err)
+		}
+		if !known.Caught {
+			kept = append(kept, r)
+			continue
+		}
+		dropped = append(dropped, job.Dropped{
+			Provider: r.Provider, Predicate: "reputation", Have: "a record of wrong results, or of none in time",
+			Want: "one no worse than a stranger's",
+			Hint: "it is asked again when that has faded, or when too few others are there; infernet reputation explain shows the record",
+		})
+	}
+	if len(kept) < enough && !hardly {
+		return ranked, nil
+	}
+	return kept, dropped
+}
+
 // operator names who runs a provider, where its offer proves it.
 func operator(o wire.ProviderOffer, now time.Time) string {
 	if key, ok := o.OperatedBy(now); ok {

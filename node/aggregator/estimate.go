@@ -50,6 +50,7 @@ const (
 	assumedCheaters = 0.1
 	assumedCheat    = 0.2
 	replayCost      = 0.05 // of one audit by replay, in executions
+	replayPower     = 0.99 // chance that a replay that decides finds what is wrong
 )
 
 // Estimate asks for quotes as a job would and works out what it would come to.
@@ -77,11 +78,15 @@ func (d *Driver) Estimate(ctx context.Context, req Request) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
+	verify, want := j.Spec.Verify, j.Spec.Verify.Canaries(len(ev.Inputs))
+	if known < want {
+		sampled(&j.Spec.Verify)
+	}
 	out := estimate(j, found.Candidates, usual)
-	out.Dropped = found.Dropped
-	if want := j.Spec.Verify.Canaries(len(ev.Inputs)); known < want {
+	out.Verify, out.Dropped = verify, found.Dropped
+	if known < want {
 		out.note("%d of %d known answers are at hand for canaries: %.0f%% of the shards would be sampled instead, and known to the next job",
-			known, want, float64(max(j.Spec.Verify.Rate, bootstrapRate))/audit.All*100)
+			known, want, float64(j.Spec.Verify.Rate)/audit.All*100)
 	}
 	return out, nil
 }
@@ -94,7 +99,13 @@ func (e *Estimate) note(format string, args ...any) {
 // an attempt took in earlier jobs, 0 when there were none.
 func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
 	e := Estimate{Shards: len(j.Shards), Verify: j.Spec.Verify}
-	cs := slices.DeleteFunc(slices.Clone(all), func(c job.Candidate) bool { return c.Validator })
+	var judges []job.Candidate
+	cs := slices.DeleteFunc(slices.Clone(all), func(c job.Candidate) bool {
+		if c.Validator {
+			judges = append(judges, c)
+		}
+		return c.Validator
+	})
 	e.Candidates = len(cs)
 	none := payments.Amount{Unit: j.Budget.Unit}
 	e.Cost = EstimatedCost{none, none, none}
@@ -106,9 +117,12 @@ func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
 	p := audit.Predict(plan)
 	e.Overhead = p.Overhead
 	e.Slip = EstimatedSlip{Cheaters: plan.Cheaters, Cheat: plan.Cheats, Shard: p.Slip, Job: 1 - math.Pow(1-p.Slip, float64(e.Shards))}
-	e.price(j, cs, p)
+	e.price(j, cs, judges, p)
 	e.time(j, cs, p, usual)
-	e.note("chances are at most those told, if %.0f%% of the providers cheat in %.0f%% of their shards without colluding", 100*plan.Cheaters, 100*plan.Cheats)
+	e.note("the chances are at most those told, for cheaters that do not collude")
+	if j.Spec.Verify.Mode == job.VerifyReplay {
+		e.note("what is too short for a replay to tell counts as claimed; with answers of a few words each, put many lines into a shard")
+	}
 	if plan.Providers < 3 && j.Spec.Verify.Mode != job.VerifyNone {
 		e.note("only %d independent providers are there: a dispute has no third to decide it", plan.Providers)
 	}
@@ -130,7 +144,7 @@ func planOf(j job.Job, cs []job.Candidate) audit.Plan {
 	case job.VerifyCanary:
 		p.CanaryPPM = uint32(uint64(v.Canaries(len(j.Shards))) * audit.All / uint64(max(len(j.Shards), 1)))
 	case job.VerifyReplay:
-		p.AuditCost = replayCost
+		p.AuditCost, p.Power = replayCost, replayPower
 	}
 	for _, c := range cs {
 		p.Tracks = append(p.Tracks, c.Track)
@@ -167,33 +181,80 @@ func creditShards(j job.Job, cs []job.Candidate) uint32 {
 	return uint32(least)
 }
 
-// price adds the shards up at the lowest, the usual and the highest quote.
-func (e *Estimate) price(j job.Job, cs []job.Candidate, p audit.Prediction) {
+// price adds the shards up at the lowest, the usual and the highest quote. What
+// validators compute costs what they ask, whatever the shard.
+func (e *Estimate) price(j job.Job, cs, judges []job.Candidate, p audit.Prediction) {
+	always, most := runs(j)
 	var low, mid, high float64
 	for _, sh := range j.Shards {
-		var prices []float64
-		for _, c := range cs {
-			if a, err := payments.Price(c.Rate, sh.Input.Units); err == nil {
-				prices = append(prices, float64(a.Value))
-			}
-		}
+		prices := pricesOf(cs, sh)
 		if len(prices) == 0 {
 			continue
 		}
-		slices.Sort(prices)
-		low += prices[0]
-		mid += prices[len(prices)/2]
-		high += prices[len(prices)-1]
+		dear, first := prices[len(prices)-1], math.Floor(always)
+		low += prices[0] * always
+		mid += prices[len(prices)/2] * max(p.Factor, always)
+		high += dear*first + max(dear, dearest(judges, sh))*(most-first)
 	}
-	always, most := runs(j)
-	e.Cost.Low.Value = whole(low * always)
-	e.Cost.Expected.Value = whole(mid * max(p.Factor, always))
-	e.Cost.High.Value = whole(high * most)
+	if len(j.Shards) > 0 {
+		own := pricesOf(slices.DeleteFunc(slices.Clone(judges), func(c job.Candidate) bool { return !c.Trusted }), j.Shards[0])
+		if usual := pricesOf(cs, j.Shards[0]); len(own) > 0 && len(usual) > 0 {
+			n, instead := ownAudits(j, cs, p)
+			each := own[len(own)/2]
+			if instead { // of a provider, whose run is counted above
+				each -= usual[len(usual)/2]
+			}
+			mid += n * each
+			if n >= 0.5 {
+				e.note("about %.0f results would be computed by validators that this node trusts, for %.0f %s each", n, own[len(own)/2], j.Budget.Unit)
+			}
+		}
+	}
+	e.Cost.Low.Value = whole(low)
+	e.Cost.Expected.Value = whole(max(mid, low))
+	e.Cost.High.Value = whole(max(mid, high))
 	if e.Cost.Low.Value > j.Budget.Value {
 		e.note("payment.max of %s does not pay for it", j.Budget)
 	} else if e.Cost.High.Value > j.Budget.Value {
 		e.note("payment.max of %s may not pay for all audits; the job would wait or end there, never spend more", j.Budget)
 	}
+}
+
+// pricesOf are what candidates ask for a shard, the lowest first.
+func pricesOf(cs []job.Candidate, sh *job.Shard) (prices []float64) {
+	for _, c := range cs {
+		if a, err := payments.Price(c.Rate, sh.Input.Units); err == nil {
+			prices = append(prices, float64(a.Value))
+		}
+	}
+	slices.Sort(prices)
+	return prices
+}
+
+func dearest(cs []job.Candidate, sh *job.Shard) float64 {
+	if prices := pricesOf(cs, sh); len(prices) > 0 {
+		return prices[len(prices)-1]
+	}
+	return 0
+}
+
+// ownAudits is how many results validators that this node trusts are expected to
+// compute, and whether they do so instead of providers: often at first, and less
+// of each provider the more of it they have confirmed.
+func ownAudits(j job.Job, cs []job.Candidate, p audit.Prediction) (n float64, instead bool) {
+	draws := 0.0
+	switch j.Spec.Verify.Mode {
+	case job.VerifyAdaptive, job.VerifySample:
+		draws, instead = p.Audits, true
+	case job.VerifyQuorum:
+		draws = float64(len(j.Shards))
+	}
+	each := draws / float64(len(cs))
+	for _, share := range job.OwnAudits(int(math.Ceil(each))) {
+		n += share * min(1, each)
+		each--
+	}
+	return min(n*float64(len(cs)), draws), instead
 }
 
 // runs is how often each shard is run at least, and at most: when every shard is

@@ -68,7 +68,12 @@ func (d *Driver) quotes(ctx context.Context, j job.Job, exclude []identity.PubKe
 	ranked, dropped := market.Match(d.need(j), asked, market.Policy{
 		Now: now, Seed: j.Secret, ExplorePct: explorePct,
 	})
+	// Whose trade is to check others is asked for that, and not missed here.
+	dropped = slices.DeleteFunc(dropped, func(x market.Dropped) bool {
+		return slices.ContainsFunc(judges, func(c job.Candidate) bool { return c.Provider == x.Provider })
+	})
 	ev := job.Matched{Now: now}
+	ranked, caught := d.trustworthy(j, ranked)
 	for _, r := range ranked {
 		if !slices.ContainsFunc(judges, func(c job.Candidate) bool { return c.Provider == r.Provider }) {
 			ev.Candidates = append(ev.Candidates, d.candidate(j, r))
@@ -79,6 +84,7 @@ func (d *Driver) quotes(ctx context.Context, j job.Job, exclude []identity.PubKe
 	for _, x := range dropped {
 		ev.Dropped = append(ev.Dropped, job.Dropped(x))
 	}
+	ev.Dropped = append(ev.Dropped, caught...)
 	return ev, offers
 }
 

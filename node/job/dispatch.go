@@ -171,7 +171,7 @@ func (m *machine) offer(sh *Shard, o *option, second bool) {
 	}
 	sh.Class, sh.Starved = o.Class, 0
 	n := uint32(len(sh.Attempts))
-	if n >= m.j.Spec.Verify.Replicas {
+	if n >= max(sh.Wanted, m.j.Spec.Verify.Replicas) || sh.Disputed {
 		sh.Retries++
 	}
 	sh.Attempts = append(sh.Attempts, Attempt{

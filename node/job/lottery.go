@@ -20,7 +20,7 @@ func (m *machine) lottery(sh *Shard, a *Attempt) {
 	case VerifyAdaptive, VerifySample:
 		sh.Wanted = 2
 		m.ownAudit(sh, a)
-		m.log(subject(sh.Index, a.N), string(a.State), string(a.State), fmt.Sprintf("audited, at a rate of %d in a million", a.RatePPM))
+		m.log(subject(sh.Index, a.N), string(a.State), string(a.State), fmt.Sprintf("drawn for an audit, at a chance of %.4g%%", float64(a.RatePPM)/audit.All*100))
 	}
 }
 

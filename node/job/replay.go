@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"strings"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -92,7 +93,7 @@ func (m *machine) audited(e Audited) error {
 	if e.Answer != AnswerInconclusive {
 		a.Audits++
 	}
-	m.log(subject(sh.Index, a.N), string(a.State), string(a.State), fmt.Sprintf("replay %d: %s", e.Try, e.Answer))
+	m.log(subject(sh.Index, a.N), string(a.State), string(a.State), strings.TrimSuffix(fmt.Sprintf("replay %d: %s: %s", e.Try, e.Answer, cut(e.Why)), ": "))
 	return nil
 }
 

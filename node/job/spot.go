@@ -75,3 +75,14 @@ func (m *machine) spotted(sh *Shard) {
 		}
 	}
 }
+
+// OwnAudits is how likely each of the first n audits of a provider in a job is
+// one by a validator of one's own, in order, where it is right every time.
+func OwnAudits(n int) []float64 {
+	out, seen := make([]float64, 0, max(n, 0)), 0.0
+	for range n {
+		p := max(float64(spotFloorPPM)/audit.All, 1/(seen+1))
+		out, seen = append(out, p), seen+p
+	}
+	return out
+}

@@ -51,6 +51,7 @@ func (s *Spec) ApplyDefaults() {
 	fill(&s.Resources.DiskBytes, DefaultDisk)
 	fill(&s.Resources.PIDs, DefaultPIDs)
 	s.Verify.applyDefaults()
+	s.tellTokens()
 	fill(&s.Payment.Rail, RailCredit)
 	if s.Payment.Max.Unit == "" {
 		s.Payment.Max = payments.Amount{Value: DefaultMax, Unit: payments.Credits}

@@ -287,7 +287,7 @@ func against(sh *Shard, group []uint32) string {
 	}
 	for _, n := range sh.Group {
 		if sh.Attempts[n].Trusted {
-			text += ", a validator of one's own among them"
+			text += ", a validator that this node trusts among them"
 		}
 	}
 	if slices.Contains(group, KnownAnswer) {

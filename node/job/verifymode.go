@@ -1,6 +1,11 @@
 package job
 
-import "infernet.tech/infernet/node/audit"
+import (
+	"slices"
+	"strings"
+
+	"infernet.tech/infernet/node/audit"
+)
 
 // Lottery reports whether a mode draws which results are audited.
 func (v Verify) Lottery() bool {
@@ -81,6 +86,26 @@ func (v *Verify) applyDefaults() {
 		fill(&v.Compare, CompareContainer)
 	}
 	fill(&v.Compare, CompareExact)
+}
+
+// engineImage is the built-in engine, and tokenArg has it tell the tokens of its
+// answers: without them no answer can be replayed.
+const (
+	engineImage = "infernet/llm"
+	tokenArg    = "--token-ids"
+)
+
+// tellTokens makes the built-in engine's answers fit for replay.
+func (s *Spec) tellTokens() {
+	if s.Verify.Mode != VerifyReplay || s.Task.Image != engineImage {
+		return
+	}
+	for _, a := range s.Task.Args {
+		if name, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "="); name == tokenArg[2:] {
+			return
+		}
+	}
+	s.Task.Args = append(slices.Clone(s.Task.Args), tokenArg)
 }
 
 func (s Spec) checkVerify(v *checker) {

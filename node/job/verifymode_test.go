@@ -2,12 +2,14 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
 )
 
@@ -130,5 +132,45 @@ func TestHowManyCanaries(t *testing.T) {
 	}
 	if (Verify{Mode: VerifyAdaptive, Rate: 500_000}).Canaries(100) != 0 {
 		t.Error("an adaptive job has canaries")
+	}
+}
+
+// What is to be replayed needs its tokens: the built-in engine is told so, once.
+func TestReplayTellsTokens(t *testing.T) {
+	for src, want := range map[string]string{
+		"task: {image: infernet/llm}\nverify: {mode: replay}":                          "[--token-ids]",
+		"task: {image: infernet/llm, args: [--max-tokens=9]}\nverify: {compare: text}": "[--max-tokens=9 --token-ids]",
+		"task: {image: infernet/llm, args: [-token-ids=true]}\nverify: {mode: replay}": "[-token-ids=true]",
+		"task: {image: infernet/llm}\nverify: {mode: quorum}":                          "[]",
+		"task: {image: mine}\nverify: {mode: replay}":                                  "[]",
+	} {
+		s, err := ParseSpec([]byte("inputs: [{cid: bafyx}]\n"+src), "f")
+		if err != nil {
+			t.Fatalf("%s: %v", src, err)
+		}
+		if got := fmt.Sprint(s.Task.Args); got != want {
+			t.Errorf("%s: %s, want %s", src, got, want)
+		}
+		s.ApplyDefaults()
+		if got := fmt.Sprint(s.Task.Args); got != want {
+			t.Errorf("%s again: %s, want %s", src, got, want)
+		}
+	}
+}
+
+// A validator of one's own looks at the first results of a provider, and at fewer
+// the more of them were right.
+func TestOwnAudits(t *testing.T) {
+	got := OwnAudits(1000)
+	if got[0] != 1 || got[1] != 0.5 || got[999] != float64(spotFloorPPM)/audit.All {
+		t.Errorf("%v", got[:3])
+	}
+	for i := range got[1:] {
+		if got[i+1] > got[i] {
+			t.Fatalf("more at %d", i+1)
+		}
+	}
+	if len(OwnAudits(0)) != 0 || len(OwnAudits(-1)) != 0 {
+		t.Error("of none")
 	}
 }
