@@ -33,8 +33,8 @@ func checked(j job.Job) []api.Attempt {
 			}
 			out = append(out, api.Attempt{
 				Shard: int(sh.Index), Attempt: int(a.Wire), Provider: a.Provider.String(), State: string(a.State),
-				Rate: float64(a.RatePPM) / audit.All, Drawn: a.Drawn, Audited: a.Audited || a.Audits > 0, Held: a.Held,
-				Known: sh.Input.Known != nil && j.State.Terminal(), Verdict: verdict, Class: a.Class, Blame: a.Blame, Reason: a.Reason.Text,
+				Rate: float64(a.RatePPM) / audit.All, Drawn: a.Drawn, Audited: a.Audited || a.Audits > 0, Audits: int(a.Audits), Held: a.Held,
+				Known: sh.Input.Known != nil && j.State.Terminal(), Verdict: verdict, Class: a.Class, Blame: a.Blame, Reason: reasonOf(a),
 			})
 		}
 	}
@@ -54,4 +54,12 @@ func verdictOf(s job.AttemptState) string {
 		return "cancelled"
 	}
 	return ""
+}
+
+// reasonOf is why an attempt ended as it did, or why its check told nothing.
+func reasonOf(a *job.Attempt) string {
+	if n := len(a.Answers); a.Reason.Text == "" && a.Audits == 0 && n > 0 {
+		return a.Answers[n-1].Why
+	}
+	return a.Reason.Text
 }

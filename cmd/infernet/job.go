@@ -90,7 +90,7 @@ func (a *app) showJob(j api.Job) {
 	a.printf("job      %s", j.ID)
 	a.printf("name     %s", foreign(j.Name))
 	a.printf("state    %s", stateText(j))
-	a.printf("shards   %d of %d ok, %d retried, %d wrong, %d audited", j.Shards.OK, j.Shards.Total, j.Shards.Retried, j.Shards.Mismatched, j.Shards.Audited)
+	a.printf("shards   %d of %d done, %d retried, %d found wrong, %d checked", j.Shards.OK, j.Shards.Total, j.Shards.Retried, j.Shards.Mismatched, j.Shards.Audited)
 	a.printf("cost     %s", amountText(j.Cost))
 	if j.Label != "" {
 		a.printf("checked  %s", foreign(j.Label))
@@ -99,7 +99,14 @@ func (a *app) showJob(j api.Job) {
 		a.printf("provider %s: %d shards, paid %d, verdicts %s", short(p.NPub), p.Shards, p.Paid, verdictsText(p.Verdicts))
 	}
 	for _, c := range j.Cheaters {
-		a.printf("caught   %s, paid %d for wrong work: %s", short(c.NPub), c.PaidForWrong, words(strings.Join(c.Evidence, "; ")))
+		a.printf("caught   %s, paid %d for wrong work", short(c.NPub), c.PaidForWrong)
+		for _, e := range c.Evidence {
+			what, documents, _ := strings.Cut(e, "; its commit and reveal:")
+			if documents != "" {
+				what += "; infernet job evidence tells more"
+			}
+			a.printf("         %s", words(what))
+		}
 	}
 	if j.Result.CID != "" {
 		a.printf("result   %s", j.Result.CID)

@@ -69,12 +69,16 @@ func (a *app) showEstimate(e api.Estimate) {
 // showCosts tells what the job takes, and how sure it would be.
 func (a *app) showCosts(e api.Estimate) {
 	a.printf("cost      %s expected, between %d and %d", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
-	a.printf("time      %s expected, up to %s", lasts(e.TimeMS.Expected), lasts(e.TimeMS.High))
+	usual := lasts(e.TimeMS.Expected) + " expected"
+	if e.TimeMS.Expected <= 0 {
+		usual = "not known yet"
+	}
+	a.printf("time      %s, up to %s", usual, lasts(e.TimeMS.High))
 	a.printf("overhead  %.1f%% more executions than shards", 100*e.Overhead)
 	a.printf("risk      %s that a result that is wrong is accepted", percent(e.Slip.Wrong))
 	if e.Slip.Cheaters > 0 {
 		a.printf("          %s that any of the %d shards ends up wrong, %s for each,", percent(e.Slip.Any), e.Shards, percent(e.Slip.Shard))
-		a.printf("          if %s of providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
+		a.printf("          if %s of the providers send wrong results %s of the time", percent(e.Slip.Cheaters), percent(e.Slip.Cheats))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
 )
 
 func jobExplainCmd(a *app) *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) showExplanation(e api.Explanation) {
 	if e.Verify != nil {
 		a.printf("checked  %s", verifyText(*e.Verify))
 	}
-	a.showAttempts(e.Checked)
+	a.showAttempts(e.Checked, e.Verify != nil && e.Verify.Mode == job.VerifyReplay)
 	for _, n := range e.History {
 		where := ""
 		if n.Shard != nil {
@@ -68,7 +69,7 @@ func (a *app) showExplanation(e api.Explanation) {
 const maxChecked = 60
 
 // showAttempts tells how results were checked, those with a fault first.
-func (a *app) showAttempts(all []api.Attempt) {
+func (a *app) showAttempts(all []api.Attempt, replay bool) {
 	if len(all) == 0 {
 		return
 	}
@@ -87,7 +88,7 @@ func (a *app) showAttempts(all []api.Attempt) {
 	for _, t := range sorted[:min(len(sorted), maxChecked)] {
 		rows = append(rows, []string{
 			fmt.Sprintf("%d/%d", t.Shard, t.Attempt), short(t.Provider), foreign(t.State), unknownAs(t.Drawn || t.Rate > 0, percentText(t.Rate)),
-			checkedText(t), foreign(t.Verdict), foreign(t.Blame), foreign(t.Class), words(t.Reason),
+			checkedText(t, replay), foreign(t.Verdict), foreign(t.Blame), foreign(t.Class), words(t.Reason),
 		})
 	}
 	a.table("SHARD PROVIDER STATE CHANCE CHECKED VERDICT BLAME CLASS WHY", rows)
@@ -96,13 +97,22 @@ func (a *app) showAttempts(all []api.Attempt) {
 	}
 }
 
-// checkedText is how one result was checked, in a word or two.
-func checkedText(t api.Attempt) string {
+// checkedText is what was done to check one result, in a word or two: that it
+// was drawn for a check is not yet one.
+func checkedText(t api.Attempt, replay bool) string {
 	switch {
-	case t.Known:
+	case t.Known && t.Audits > 0:
 		return "known-answer"
+	case t.Audits > 0 && replay:
+		return "replayed"
+	case t.Audits > 0:
+		return "compared"
+	case t.Audited && t.Verdict == "":
+		return "drawn"
+	case t.Audited && t.Verdict == job.VerdictOK:
+		return "undecided"
 	case t.Audited:
-		return "audited"
+		return "not-checked"
 	case t.Held:
 		return "held"
 	case t.Drawn:

@@ -69,5 +69,5 @@ func (a *app) showReceipts(rs []api.Receipt) {
 			foreign(r.Verdict), foreign(r.Label), unknownAs(r.Rate > 0, percentText(r.Rate)), foreign(r.Blame), foreign(r.Signed),
 		})
 	}
-	a.table("ID SHARD PROVIDER PAID VERDICT LABEL CHECKED_AT BLAME SIGNED", rows)
+	a.table("ID SHARD PROVIDER PAID VERDICT LABEL CHANCE BLAME SIGNED", rows)
 }

@@ -91,5 +91,5 @@ func countText(s api.ShardCounts) string {
 }
 
 func troubleText(s api.ShardCounts) string {
-	return fmt.Sprintf("%d running, %d retried, %d wrong", s.Running, s.Retried, s.Mismatched)
+	return fmt.Sprintf("%d running, %d retried, %d found wrong", s.Running, s.Retried, s.Mismatched)
 }

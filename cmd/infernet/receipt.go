@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,9 @@ func (a *app) receiptsOf(path string, left *int64) ([]json.RawMessage, error) {
 			return nil, fmt.Errorf("read receipts: %w", err)
 		}
 		defer func() { _ = f.Close() }()
+		if st, err := f.Stat(); err == nil && st.IsDir() {
+			return nil, failf(exitUsage, "infernet receipt verify "+filepath.Join(path, "*.json"), "%s is a folder", path)
+		}
 		src = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(src, *left+1))

@@ -92,7 +92,7 @@ func TestShowsTheLottery(t *testing.T) {
 		t.Error("no fault")
 	}
 	for _, want := range []string{
-		"BROKEN PROMISE", "ticket 00000000000000ff at a rate of 2%, at least 5% promised: audited, but it was said to be not audited",
+		"BROKEN PROMISE", "ticket 00000000000000ff at a rate of 2%, at least 5% promised: chosen for an audit, but it was said to be not chosen for an audit",
 		"FAULT: drawn at 2% where 5% were promised",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -53,9 +53,9 @@ type lottery struct {
 func (l lottery) text() string {
 	drawn := func(yes bool) string {
 		if yes {
-			return "audited"
+			return "chosen for an audit"
 		}
-		return "not audited"
+		return "not chosen for an audit"
 	}
 	as := "as was said"
 	if l.Audited != l.Said {

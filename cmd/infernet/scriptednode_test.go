@@ -68,7 +68,7 @@ func (n *scriptedNode) Explain(context.Context, string) (api.Explanation, error)
 		Verify:  &api.Verify{Mode: "sample", Rate: 0.05, Compare: "exact"},
 		Checked: []api.Attempt{
 			{Shard: 0, Attempt: 777, Provider: someNpub, State: "paid", Rate: 0.05, Drawn: true, Verdict: "ok", Class: evilText},
-			{Shard: 1, Attempt: 778, Provider: someNpub, State: "bad", Rate: 0.05, Drawn: true, Audited: true, Verdict: "bad", Blame: "provider", Reason: "revealed another result"},
+			{Shard: 1, Attempt: 778, Provider: someNpub, State: "bad", Rate: 0.05, Drawn: true, Audited: true, Audits: 1, Verdict: "bad", Blame: "provider", Reason: "revealed another result"},
 		}}, nil
 }
 

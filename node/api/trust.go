@@ -111,6 +111,7 @@ type Attempt struct {
 	Rate     float64 `json:"rate"`    // chance that it was checked, drawn for once it was committed
 	Drawn    bool    `json:"drawn"`   // the lottery was held
 	Audited  bool    `json:"audited"` // and it was drawn, or every result is checked
+	Audits   int     `json:"audits"`  // checks that told whether it is right; none, though drawn: nobody could tell
 	Held     bool    `json:"held"`    // accepted, and its payment waits for an audit of the same provider
 	Known    bool    `json:"known"`   // its answer was known before; told once the job has ended
 	Verdict  string  `json:"verdict,omitempty"`
