@@ -25,7 +25,7 @@ func (claims) Answer(identity.PubKey, string) holders.Answer {
 // not have it published.
 func TestLieThatItIsPublic(t *testing.T) {
 	t.Parallel()
-	owner := start(t, memberOptions{})
+	owner := start(t, slow())
 	stranger := start(t, memberOptions{})
 	friend := start(t, memberOptions{}, owner, stranger)
 	data := noise(11, 4<<20)
@@ -53,6 +53,10 @@ func TestLieThatItIsPublic(t *testing.T) {
 	}
 }
 
+// slow is a member whose transfers can be broken off in the middle, on a busy
+// machine too.
+func slow() memberOptions { return memberOptions{wait: 10 * time.Millisecond} }
+
 // part fetches some of a blob and breaks off.
 func (m *member) part(cid string, o FetchOptions) {
 	m.t.Helper()
@@ -74,7 +78,7 @@ func (m *member) part(cid string, o FetchOptions) {
 // What came from the public in two parts is given to it again.
 func TestPublicAfterABreak(t *testing.T) {
 	t.Parallel()
-	a := start(t, memberOptions{})
+	a := start(t, slow())
 	b := start(t, memberOptions{}, a)
 	data := noise(13, 40<<20)
 	cid := a.share(data)
