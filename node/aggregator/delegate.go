@@ -49,8 +49,12 @@ func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event
 	if errors.Is(err, ErrNoJob) {
 		j, err = d.take(ctx, s.Peer(), m)
 	}
-	if err == nil && j.Client != s.Peer() {
+	switch {
+	case err != nil:
+	case j.Client != s.Peer():
 		err = errors.New("this job is another client's")
+	case m.Fee < uint64(len(j.Shards))*FeePerShard: // what it offered at first does not bind it
+		err = fmt.Errorf("fee: %d offered, %d asked", m.Fee, len(j.Shards)*FeePerShard)
 	}
 	if err != nil {
 		return d.decline(s, ev.ID, "refused", err)
@@ -107,6 +111,12 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if err := d.bringAll(ctx, client, h); err != nil {
 		return job.Job{}, err
 	}
+	// Each of many jobs taken at once would fit into the same credit.
+	d.taking.Lock()
+	defer d.taking.Unlock()
+	if open := d.promised(client, m.Job); open > room.Value || room.Value-open < m.Max {
+		return job.Job{}, fmt.Errorf("credit: %s left for this client, its open jobs may cost %d and this one %d", room, open, m.Max)
+	}
 	ev := job.Submit{
 		ID: m.Job, Client: client, Spec: spec, Secret: wire.RandomID(),
 		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
@@ -115,6 +125,18 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 		ev.Inputs[i].Known = nil // what is known here is no client's to say
 	}
 	return d.launch(ctx, ev)
+}
+
+// promised is what the open jobs of a client may cost it, but for one of them.
+func (d *Driver) promised(client identity.PubKey, except job.ID) (sum uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, a := range d.actors {
+		if j := a.job(); id != except && j.Client == client && !j.State.Terminal() {
+			sum += j.Budget.Value + uint64(len(j.Shards))*FeePerShard
+		}
+	}
+	return sum
 }
 
 // forOthers makes a stranger's spec one that is verified by this node's own

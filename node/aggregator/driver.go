@@ -82,6 +82,8 @@ type Driver struct {
 
 	judged atomic.Bool // strangers that validate were met
 
+	taking sync.Mutex // held while a client's credit is compared with its jobs
+
 	mu     sync.Mutex
 	actors map[job.ID]*actor
 	ended  []*feed // of the last jobs that ended, for those who come late

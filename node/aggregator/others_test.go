@@ -51,3 +51,24 @@ func TestLeasesNameNoJobs(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenJobsTakeCredit counts what a client's jobs under way may cost it.
+func TestOpenJobsTakeCredit(t *testing.T) {
+	t.Parallel()
+	d, client := newDriver(t), identity.PubKey{1}
+	var ids []job.ID
+	for i, j := range []job.Job{
+		{Client: client, State: job.StateRunning}, {Client: client, State: job.StateMatching},
+		{Client: client, State: job.StateDone}, {Client: identity.PubKey{2}, State: job.StateRunning},
+	} {
+		j.ID, j.Budget.Value, j.Shards = wire.JobID(), 10<<i, make([]*job.Shard, 2)
+		d.actors[j.ID] = newActor(d, j)
+		ids = append(ids, j.ID)
+	}
+	if got := d.promised(client, job.ID{}); got != 10+20+4 {
+		t.Errorf("%d are promised, want 34", got)
+	}
+	if got := d.promised(client, ids[1]); got != 12 {
+		t.Errorf("%d without the second, want 12", got)
+	}
+}
