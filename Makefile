@@ -70,17 +70,19 @@ fuzz: headers ## run each fuzz target for FUZZTIME (10s)
 	@$(NODE) FUZZTIME=$(FUZZTIME) sh .ci/fuzz ./...
 	@cd $(ENGINE_SRC) && $(ENGINE) FUZZTIME=$(FUZZTIME) sh $(CURDIR)/.ci/fuzz ./...
 
-sim: ## run the simulated network
+sim: ## run the simulated network, and the rules of trust at their full size
 	$(NODE) $(GO) test -count=1 -v -run 'Sim' ./p2p/... ./dht/... ./node/...
+	INFERNET_LONG=1 $(NODE) $(GO) test -count=1 -timeout 3h ./node/sim
 
 e2e: build ## run the tests with real nodes and containers
 	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E' ./node/...
 	$(NODE) $(GO) test -count=1 -v ./exec/containerd
 
-bench: build ## measure dispatch, transfer and inference beside their baselines
+bench: build ## measure dispatch, transfer, inference and verification beside their baselines
 	$(SUDO) $(BIN)/infernet bench dispatch
 	$(BIN)/infernet bench transfer
 	$(SUDO) $(BIN)/infernet bench infer
+	$(BIN)/infernet bench verify
 
 cross: $(addprefix cross-,$(PLATFORMS)) ## build the node for every platform
 
