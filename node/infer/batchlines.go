@@ -153,6 +153,8 @@ func batchLines(in, result fs.FS, n int) ([]batchLine, error) {
 	case at < len(requests):
 		return nil, wrongResult("%d of %d lines are answered", at, len(requests))
 	}
+	// Nobody may know which are looked at first.
+	rand.Shuffle(len(kept), func(i, k int) { kept[i], kept[k] = kept[k], kept[i] })
 	return kept, nil
 }
 

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"slices"
+	"strings"
 
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/compare"
@@ -56,6 +57,7 @@ func (d *dossier) full() bool { return len(d.cases) >= dossierCases || d.bytes >
 type trial struct {
 	alike, other pair
 	lies         int    // that need no test: other text than the tokens spell, ended before its length
+	file         bool   // the answers were read from a result: one other text proves that it was altered
 	why          string // of the first of them
 	seen         [][]mark
 }
@@ -119,6 +121,9 @@ func (t *trial) add(c claim, out openai.ReplayResponse, by like) error {
 		t.lie("an answer ended by its length before its length was reached")
 	case !spells(out.Text, c):
 		t.lie("an answer's text is not what its tokens spell")
+		if t.file && whole(trimBlank(out.Text)) != whole(trimBlank(c.text)) {
+			t.lies = max(t.lies, provenBy)
+		}
 	}
 	return nil
 }
@@ -180,6 +185,12 @@ func trimBlank(s string) string {
 	return s
 }
 
+// whole is a text without what is left of letters that were cut apart, which
+// engines write in their own ways.
+func whole(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\uFFFD", "")
+}
+
 // doubt is the evidence against the ends of answers from which on their tokens
 // alone acquit nobody, as the logarithm of an e-value.
 const doubt = 1
@@ -201,7 +212,7 @@ func (t *trial) decide() (compare.Answer, compare.Stats, string) {
 			return ended, ends, "the model would not have ended these answers: " + ends.Why()
 		// What it says may be the model's while its ends are not: one end comes
 		// to dozens of tokens.
-		case answer == compare.Match && ends.Against < doubt:
+		case answer == compare.Match && ends.Against < doubt && !(t.file && t.lies > 0):
 			out, told = answer, stats
 		case stats.Tokens > told.Tokens && out != compare.Match:
 			told = stats

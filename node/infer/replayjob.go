@@ -28,8 +28,12 @@ type JobReplays struct {
 }
 
 // replayLines is how many lines of a shard are replayed: more tokens than a
-// decision takes, in all but the shortest answers.
-const replayLines = 48
+// decision takes, in all but the shortest answers. Of what seems right leastLines
+// are looked at all the same, as each line is a result of its own.
+const (
+	replayLines = 48
+	leastLines  = 16
+)
 
 // ReplayJob replays lines of one shard's result, drawn at random, at somebody
 // who is independent of not. What one auditor finds wrong is asked of a second,
@@ -93,8 +97,9 @@ type passed struct {
 func (j JobReplays) pass(ctx context.Context, model string, lines []batchLine, most int, not []identity.PubKey) (passed, error) {
 	p := passed{answer: compare.Inconclusive, why: "too few tokens to tell"}
 	test := newTrial(j.Thresholds, j.Thresholds)
+	test.file = true
 	bare := 0
-	for _, l := range lines {
+	for i, l := range lines {
 		c, ok := l.claim()
 		if !ok {
 			bare++
@@ -120,12 +125,15 @@ func (j JobReplays) pass(ctx context.Context, model string, lines []batchLine, m
 		}
 		answer, stats, why := test.decide()
 		p.score = 1 - float64(stats.Flips)/float64(max(stats.Tokens, 1))
-		if answer != compare.Inconclusive {
-			if p.answer, p.why = answer, why; why == "" {
-				p.why = stats.Why()
-			}
+		if p.answer, p.why = answer, why; why == "" && answer != compare.Inconclusive {
+			p.why = stats.Why()
+		}
+		if answer == compare.Mismatch || answer == compare.Match && i+1 >= leastLines {
 			break
 		}
+	}
+	if p.answer == compare.Inconclusive {
+		p.why = "too few tokens to tell"
 	}
 	if bare > 0 && p.answer == compare.Inconclusive {
 		p.why = "the answers do not tell their tokens: give the engine the argument --token-ids"

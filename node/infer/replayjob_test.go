@@ -140,6 +140,43 @@ func TestReplayOfJobs(t *testing.T) {
 	}
 }
 
+// One letter in one line of a shard is found, wherever it is: what was enough to
+// tell the model is not enough to call each line right.
+func TestReplayReadsAllLines(t *testing.T) {
+	engine := serve(t, model(t, nil))
+	var input strings.Builder
+	for i := range leastLines {
+		fmt.Fprintf(&input, "{\"id\":%d,\"prompt\":%q,\"max_tokens\":64}\n", i, questions(i))
+	}
+	good := ran(t, input.String(), model(t, nil), "-token-ids")
+	replays := JobReplays{
+		Input: func(context.Context, string) (fs.FS, error) {
+			return fstest.MapFS{"input": {Data: []byte(input.String())}}, nil
+		},
+		Replay: func(_ context.Context, _ string, req openai.ReplayRequest, not []identity.PubKey) (out openai.ReplayResponse, by identity.PubKey, err error) {
+			raw, err := json.Marshal(req)
+			if err == nil {
+				err = engine.post(pathReplay, raw, &out)
+			}
+			return out, identity.PubKey{byte(1 + len(not))}, err
+		},
+	}
+	of := job.Job{Model: job.Model{CID: "bafy"}, Spec: job.Spec{Task: job.Task{Args: []string{"--token-ids", "--max-tokens=64"}}}}
+	if answer, why, _, err := replays.ReplayJob(t.Context(), of, job.Shard{}, good, nil); err != nil || answer != "match" {
+		t.Errorf("honest: %s, %q, %v", answer, why, err)
+	}
+	for at := range leastLines {
+		bad := edited(t, good, func(i int, m map[string]any) {
+			if i == at {
+				m["answer"] = "x" + m["answer"].(string)
+			}
+		})
+		if answer, why, _, err := replays.ReplayJob(t.Context(), of, job.Shard{}, bad, nil); err != nil || answer != "mismatch" {
+			t.Errorf("line %d: %s, %q, %v", at, answer, why, err)
+		}
+	}
+}
+
 func contains(list []identity.PubKey, p identity.PubKey) bool {
 	for _, one := range list {
 		if one == p {
