@@ -48,7 +48,7 @@ func (b trustBackend) opinion(peer identity.PubKey) (api.Reputation, reputation.
 		return api.Reputation{}, x, err
 	}
 	out := api.Reputation{
-		NPub: peer.String(), Score: x.Score, Direct: x.Direct, Indirect: x.Indirect, Suspect: x.Suspect, Fraud: x.Fraud,
+		NPub: peer.String(), Score: x.Score, Direct: x.Direct, Indirect: x.Indirect, Suspect: x.Suspect, Fraud: x.Fraud, Caught: s.Caught,
 		Known: s.Known || len(x.Via) > 0, Receipts: len(x.Items) + x.Older.Count, Owes: int(s.Owes),
 	}
 	for _, i := range x.Items {

@@ -27,3 +27,18 @@ func TestCheckedText(t *testing.T) {
 		}
 	}
 }
+
+// What is worst of a node is what is said of it.
+func TestStandingText(t *testing.T) {
+	for want, r := range map[string]api.Reputation{
+		"fraud":   {Fraud: true, Caught: true, Suspect: true},
+		"owes,2":  {Owes: 2, Caught: true},
+		"caught":  {Caught: true, Suspect: true},
+		"suspect": {Suspect: true},
+		"-":       {Known: true},
+	} {
+		if got := standingText(r); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

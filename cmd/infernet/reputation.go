@@ -62,6 +62,9 @@ func (a *app) showReputation(r api.Reputation) {
 	if r.Fraud {
 		a.printf("proven fraud: the score stays 0 for half a year (infernet reputation frauds)")
 	}
+	if r.Caught && !r.Fraud {
+		a.printf("caught: its record is worse than a stranger's, and it gets work only where too few others are")
+	}
 	if r.Suspect {
 		a.printf("bad news: all that it computes is checked until its own record speaks for it")
 	}
@@ -188,6 +191,8 @@ func standingText(r api.Reputation) string {
 		return "fraud"
 	case r.Owes > 0:
 		return fmt.Sprintf("owes,%d", r.Owes)
+	case r.Caught:
+		return "caught"
 	case r.Suspect:
 		return "suspect"
 	}

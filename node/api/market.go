@@ -97,6 +97,7 @@ type Reputation struct {
 	Direct   float64 `json:"direct"`         // the score from our own receipts alone
 	Indirect float64 `json:"indirect"`       // good weight that others' opinions add
 	Suspect  bool    `json:"suspect"`        // bad news: all that it computes is checked
+	Caught   bool    `json:"caught"`         // by our own receipts worse than a stranger: asked only where too few others are
 	Fraud    bool    `json:"fraud"`          // a proof of fraud: the score is 0
 	Owes     int     `json:"owes,omitempty"` // receipts of work that it did not pay
 }
