@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -67,4 +68,9 @@ func (a *app) showVerifyBench(v bench.Verify) {
 		})
 	}
 	a.table("MODE SHARDS MEDIAN LEAST AIM SIGNATURES RUNS MACHINE STORE DOCUMENTS SCORING", rows)
+	if g := v.Gossip; g != nil {
+		a.printf("\na simulated network of %d nodes that each tell once a day what they think: %s a node a day both ways;", g.Nodes, bytesText(uint64(g.BytesPerDay)))
+		a.printf("a document reaches 99 of 100 in %s; parted for a day, both halves agree by %s a node (rounds of sync: %d)", g.Reach99.Round(10*time.Millisecond), bytesText(uint64(g.Partition.Bytes)), g.Partition.Rounds)
+		a.printf("%s of them are the documents that it missed", bytesText(uint64(g.Partition.Bytes-g.Partition.Overhead)))
+	}
 }
