@@ -195,13 +195,17 @@ func TestLiars(t *testing.T) {
 			}
 			client := c.Add("client", node.RoleClient)
 			dir, file := nodetest.Lines(t, 20)
-			began := time.Now()
-			j := client.Run(fmt.Sprintf(shortSpec, "lied-to", nodetest.Image(t), file), dir)
-			if took := time.Since(began); took > lie.within {
-				t.Errorf("the job took %v, at most %v were needed", took, lie.within)
-			}
-			if len(liar.Works()) == 0 {
-				t.Fatal("the liar was given nothing")
+			var j api.Job
+			// Who is asked is drawn: the liar may be left out of a small job.
+			for try := 0; len(liar.Works()) == 0; try++ {
+				if try == 8 {
+					t.Fatal("the liar was given nothing")
+				}
+				began := time.Now()
+				j = client.Run(fmt.Sprintf(shortSpec, "lied-to", nodetest.Image(t), file), dir)
+				if took := time.Since(began); took > lie.within {
+					t.Errorf("the job took %v, at most %v were needed", took, lie.within)
+				}
 			}
 			rightResult(t, j, dir, file)
 			unpaid(t, client, j, liar.NPub())
