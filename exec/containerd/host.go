@@ -60,9 +60,20 @@ func (c Config) lock() (unlock func(), err error) {
 // user, who is nobody to the host, must be able to pass through them.
 func (c Config) makeState() error {
 	for _, dir := range []string{c.State, c.daemonRoot(), c.daemonState(), c.tasks(), c.runDir()} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
+		if err := makeShared(dir, 0o711); err != nil {
 			return err
 		}
 	}
 	return os.MkdirAll(c.shimSockets(), 0o700)
+}
+
+// makeShared makes a folder whose parent another node may be taking away in the
+// same moment, having ended as the last that needed it.
+func makeShared(dir string, mode os.FileMode) (err error) {
+	for range 10 {
+		if err = os.MkdirAll(dir, mode); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }

@@ -301,7 +301,7 @@ func TestOneAuditorBlamesNobody(t *testing.T) {
 			c := newCourt(t, func(_ *infer.Config, d *infer.Deps) { d.Rand = nil }, append([]direct{over(honest)}, others...)...)
 			c.run(t)
 			for n := 0; c.r.AuditStats().Suspected == 0; n++ {
-				if n == 300 { // by chance once in ten thousand times
+				if n == 1500 { // who audits is drawn, and stays for some answers
 					t.Fatalf("never suspected: %+v", c.r.AuditStats())
 				}
 				c.ask(t, n, `,"max_tokens":16`)
