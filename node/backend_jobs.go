@@ -67,6 +67,8 @@ func specError(err error) error {
 
 func submitError(err error) error {
 	switch {
+	case errors.Is(err, compare.ErrRunner):
+		return api.Errorf(api.CodeInvalidSpec, "submit it at a node with the provider or validator role, or choose another verify.compare", "%s", plainWords(err))
 	case errors.Is(err, compare.ErrProfile):
 		return api.Errorf(api.CodeInvalidSpec, "infernet verifier show tells what it is for", "%s", plainWords(err))
 	case errors.Is(err, content.ErrNoName), errors.Is(err, os.ErrNotExist):

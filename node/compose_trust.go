@@ -72,7 +72,7 @@ func (n *Node) trustUnits() []unit {
 func (n *Node) gossipDetail() string {
 	s := n.gossip.Stats()
 	return fmt.Sprintf("%d peers, %d documents known, %d taken, %d refused",
-		s.Peers, len(n.trust.Opinions().Items()), s.Accepted+s.Synced, s.Refused)
+		s.Peers, n.trust.Opinions().Len(), s.Accepted+s.Synced, s.Refused)
 }
 
 // standing is what gossip asks of the book about a peer.

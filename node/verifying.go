@@ -66,7 +66,7 @@ func comparing() exec.Limits {
 // containerComparator is the comparator of a job's own image, run here.
 func (n *Node) containerComparator(ctx context.Context, image string) (compare.Comparator, error) {
 	if n.runner == nil {
-		return nil, fmt.Errorf("%w: this node has no containers; the provider or validator role has them", compare.ErrRunner)
+		return nil, fmt.Errorf("verify.compare: %w: this node has no containers", compare.ErrRunner)
 	}
 	e, layout, err := n.lib.PullImage(ctx, image, content.FetchOptions{Anyone: true})
 	if err != nil {
@@ -77,9 +77,15 @@ func (n *Node) containerComparator(ctx context.Context, image string) (compare.C
 	}, n.runner)
 }
 
-// fitting refuses a job whose profile was measured for something else, or cannot
-// be had: better before anything is spent than in the midst of it.
+// fitting refuses a job whose comparator cannot be run here, or whose profile was
+// measured for something else or cannot be had: better before anything is spent
+// than in the midst of it.
 func (n *Node) fitting(ctx context.Context, spec job.Spec, dir string) error {
+	if spec.Verify.Compare == job.CompareContainer && spec.Aggregator.IsZero() {
+		if _, err := n.containerComparator(ctx, spec.Verify.Image); err != nil {
+			return err
+		}
+	}
 	if spec.Verify.Profile == "" {
 		return nil
 	}

@@ -24,8 +24,9 @@ import (
 // maxApart bounds the keys of one provider, whatever connections it holds.
 const maxApart = 16
 
-// apart returns the keys of a provider as it is connected now, sorted.
-func (d *Driver) apart(p identity.PubKey) []string {
+// Apart returns what tells a peer apart from others as it is connected now,
+// sorted: two that share one of these keys are not independent.
+func (d *Driver) Apart(p identity.PubKey) []string {
 	if d.Around == nil {
 		return nil
 	}

@@ -76,7 +76,7 @@ func (d *Driver) candidate(j job.Job, r market.Ranked) job.Candidate {
 		Rate: rateOf(*r.Quote), Slots: r.Quote.Slots, Score: r.Score, Rank: r.Rank, Credit: r.Quote.CreditLeft,
 		ETA:      time.Duration(r.Quote.ETAMS) * time.Millisecond,
 		HasImage: r.Quote.HasImage, HasModel: r.Quote.HasModel,
-		Apart: d.apart(r.Provider),
+		Apart: d.Apart(r.Provider),
 	}
 	// A name with a good record may have been sold: one that speaks from where
 	// it never was is watched again.
