@@ -34,14 +34,18 @@ ENGINE_DEPS := $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(ENGINE_SRC)
 RUNTIME_SRC  := exec/containerd/runtime
 RUNTIME_BINS := $(addprefix $(BIN)/runtime/,containerd containerd-shim-runc-v2 runc)
 
+# The programs that the tests of real money run.
+MONEY_SRC  := payments/lightning/ln/tools
+MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd)
+
 # Containers need root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine headers test-node test-engine
+.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools headers test-node test-engine
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what the build needs from Debian
 	@sh .ci/deps
@@ -112,6 +116,21 @@ $(BIN)/runtime/containerd $(BIN)/runtime/containerd-shim-runc-v2: $(RUNTIME_SRC)
 $(BIN)/runtime/runc: $(RUNTIME_SRC)/go.mod $(RUNTIME_SRC)/go.sum
 	@mkdir -p $(@D)
 	cd $(RUNTIME_SRC) && CGO_ENABLED=1 $(GO) build -trimpath -tags seccomp -ldflags '-s -w' -o $@ github.com/opencontainers/runc
+	@touch $@
+
+money-tools: $(MONEY_BINS) ## build btcd and lnd for the tests of real money
+
+# From modules pinned apart from the node's, and seldom; lnd with the services
+# that the driver calls.
+$(BIN)/money/btcd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum
+	@mkdir -p $(@D)
+	cd $(MONEY_SRC) && $(NODE) $(GO) build -ldflags '-s -w' -o $@ github.com/btcsuite/btcd
+	@touch $@
+
+$(BIN)/money/lnd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum
+	@mkdir -p $(@D)
+	cd $(MONEY_SRC) && $(NODE) $(GO) build -tags invoicesrpc,routerrpc,signrpc,walletrpc,chainrpc -ldflags '-s -w' \
+		-o $@ github.com/lightningnetwork/lnd/cmd/lnd
 	@touch $@
 
 headers:

@@ -60,6 +60,9 @@ var onlyImport = map[string][]string{
 	"node/delivery":    {"p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 	"node/mirror":      {"exec", "exec/image", "node/content", "p2p/identity"},
 
+	"payments/lightning/ln":        {},
+	"payments/lightning/ln/bolt11": {"payments/lightning/ln"},
+
 	// What the engine's own module shares with the node: each by itself.
 	"exec/engine/openai": {},
 	"exec/engine/gguf":   {},
