@@ -62,6 +62,7 @@ var onlyImport = map[string][]string{
 
 	"payments/lightning/ln":        {},
 	"payments/lightning/ln/bolt11": {"payments/lightning/ln"},
+	"payments/lightning/ln/lntest": {"payments/lightning/ln", "payments/lightning/ln/bolt11"},
 
 	// What the engine's own module shares with the node: each by itself.
 	"exec/engine/openai": {},

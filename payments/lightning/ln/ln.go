@@ -203,11 +203,24 @@ type Payment struct {
 	AmountMsat uint64
 	FeeMsat    uint64   // paid; 0 where not final
 	Preimage   Preimage // of one that succeeded: proof, where the payee drew it
-	Reason     string   // of one that failed: a word of the driver's
+	Reason     Reason   // of one that failed
 	// ExpiryHeight is the block at which the last of the HTLCs in flight is ours
 	// again whatever others do; 0 where none is or the driver cannot tell.
 	ExpiryHeight uint32
 }
+
+// Reason says why a payment failed, in a word or two.
+type Reason string
+
+// The reasons that drivers tell. What a wallet says beyond them is ReasonError.
+const (
+	ReasonTimeout      Reason = "timeout"              // no way was found in time
+	ReasonNoRoute      Reason = "no route"             // within the limits for fee and blocks
+	ReasonBalance      Reason = "insufficient balance" // in our channels
+	ReasonRefused      Reason = "refused by payee"     // hold given back, invoice unknown, cancelled, expired
+	ReasonError        Reason = "error"
+	ReasonCanceledByUs Reason = "canceled" // by the payer's own node or its owner
+)
 
 // OpenSpec says which channel to open.
 type OpenSpec struct {
