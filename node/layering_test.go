@@ -45,6 +45,11 @@ var onlyImport = map[string][]string{
 	"reputation":      {"p2p/identity", "p2p/wire", "reputation/flow", "store"},
 	"reputation/flow": {},
 
+	"payments":         {"p2p/identity", "store"},
+	"payments/account": {"payments", "p2p/identity", "p2p/wire", "store"},
+	"payments/ceiling": {"payments", "store"},
+	"payments/credit":  {"payments", "payments/account", "p2p/identity", "store"},
+
 	"node/infer/choose": {},
 	"node/infer/meter":  {"exec/engine/openai"},
 	"node/infer":        {"node/audit", "node/compare", "node/job", "node/infer/choose", "node/infer/meter", "exec/engine/openai", "dht", "p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},

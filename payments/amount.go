@@ -7,33 +7,9 @@ import (
 	"strings"
 )
 
-// Unit names what an Amount counts, in the smallest step that exists: credits,
-// millisatoshi, millionths of a dollar. Two units are never exchanged here.
-type Unit string
-
-// Credits is the unit of bilateral mutual credit.
-const Credits Unit = "credits"
-
-// MaxUnit is the longest unit in bytes.
-const MaxUnit = 16
-
 // MaxValue is the largest Amount: two of them still add up, and the difference
 // of two has a sign, in 64 bits. Signed documents have the same limit.
 const MaxValue uint64 = 1 << 62
-
-// Validate returns ErrSyntax unless u is 1 to MaxUnit lower case letters and
-// digits that begin with a letter.
-func (u Unit) Validate() error {
-	if u == "" || len(u) > MaxUnit || u[0] < 'a' || u[0] > 'z' {
-		return fmt.Errorf("unit %.20q: %w", string(u), ErrSyntax)
-	}
-	for _, c := range []byte(u) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return fmt.Errorf("unit %.20q: %w", string(u), ErrSyntax)
-		}
-	}
-	return nil
-}
 
 // Amount is a non-negative whole number of a unit. The zero Amount has no unit
 // and equals no amount that has one.

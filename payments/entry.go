@@ -34,9 +34,10 @@ type Entry struct {
 	Peer      identity.PubKey `json:"peer"`
 	Amount    Amount          `json:"amount"`
 	State     State           `json:"state"`
-	Memo      string          `json:"memo,omitempty"`   // what the charge is for
-	Reason    string          `json:"reason,omitempty"` // why it is in this state
-	Tries     uint32          `json:"tries"`            // promises begun under this ref
+	Memo      string          `json:"memo,omitempty"`    // what the charge is for
+	Reason    string          `json:"reason,omitempty"`  // why it is in this state
+	Secured   string          `json:"secured,omitempty"` // what was locked for it, if anything
+	Tries     uint32          `json:"tries"`             // promises begun under this ref
 	Created   time.Time       `json:"created"`
 	Updated   time.Time       `json:"updated"`
 	Doc       []byte          `json:"doc,omitempty"`    // the promise, as signed

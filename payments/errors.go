@@ -29,6 +29,9 @@ var (
 	// ErrOverLimit is returned when a payment would pass a credit limit, ours
 	// or the payee's. Nothing is charged.
 	ErrOverLimit = errors.New("over the credit limit")
+	// ErrCeiling is returned when a payment would pass what may be spent in a
+	// day. Nothing is charged.
+	ErrCeiling = errors.New("over the spending ceiling")
 	// ErrRefused is returned when the payee declined, for instance because it
 	// expects no such payment. Nothing is charged.
 	ErrRefused = errors.New("refused by the payee")

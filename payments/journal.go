@@ -82,6 +82,25 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	return e, j.write(tx, e)
 }
 
+// Amend writes over an entry what is no part of its state: Reason, Memo, Doc,
+// Answer, Secured. It returns ErrTransition when the state is not the stored
+// one, ErrConflict when it is another payment.
+func (j *Journal) Amend(tx store.Txn, e Entry) error {
+	old, err := j.Get(tx, e.Direction, e.Ref)
+	if err != nil {
+		return err
+	}
+	if err := old.Same(e.Payment()); err != nil {
+		return err
+	}
+	if old.State != e.State {
+		return fmt.Errorf("%s: amend %s in state %s: %w", e.Ref, e.State, old.State, ErrTransition)
+	}
+	e.Rail, e.Created, e.Tries = j.rail, old.Created, old.Tries
+	e.Updated = j.clock().UTC().Truncate(time.Millisecond)
+	return j.write(tx, e)
+}
+
 func (j *Journal) write(tx store.Txn, e Entry) error {
 	raw, err := json.Marshal(e)
 	if err != nil {

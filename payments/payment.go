@@ -35,6 +35,26 @@ func (r Ref) Validate() error {
 	return nil
 }
 
+// The classes of refs that are no payment for work but a rail's own business
+// with the money. They share the journal with payments and are told apart by
+// how they begin, which no job's ref does.
+const (
+	ClassSettle = "settle/" // makes noted debts good
+	ClassHold   = "hold/"   // locks money for one payment
+	ClassChain  = "chain/"  // an operation on a chain
+)
+
+// Class returns the class constant that r begins with, or nothing for the
+// payment of work.
+func (r Ref) Class() string {
+	for _, c := range []string{ClassSettle, ClassHold, ClassChain} {
+		if strings.HasPrefix(string(r), c) {
+			return c
+		}
+	}
+	return ""
+}
+
 // MaxMemo is the longest memo in bytes.
 const MaxMemo = 1024
 

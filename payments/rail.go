@@ -2,8 +2,6 @@ package payments
 
 import (
 	"context"
-
-	"infernet.tech/infernet/p2p/identity"
 )
 
 // Rail moves amounts of one unit between two nodes.
@@ -60,19 +58,4 @@ type Payee interface {
 	// already given up changes nothing; what was captured stays captured and
 	// ErrTransition is returned.
 	Waive(ctx context.Context, ref Ref, reason string) error
-}
-
-// Balance is the account with one peer, in the rail's unit.
-type Balance struct {
-	Peer     identity.PubKey `json:"peer"`
-	Unit     Unit            `json:"unit"`
-	Paid     uint64          `json:"paid"`     // all that we paid them
-	Received uint64          `json:"received"` // all that they paid us
-	Pending  uint64          `json:"pending"`  // we promised it, outcome not known
-	Expected uint64          `json:"expected"` // they are to pay it for work accepted
-	Net      int64           `json:"net"`      // Received-Paid: above zero they owe us
-	Limit    uint64          `json:"limit"`    // how much they may owe us
-	Left     uint64          `json:"left"`     // how much more they may come to owe us
-	Ceiling  uint64          `json:"ceiling"`  // how much we let ourselves owe them
-	Dispute  string          `json:"dispute,omitempty"`
 }

@@ -13,6 +13,10 @@ type CreditNote struct {
 	Amount     uint64 // what this note adds, in Unit
 	Unit       string
 	Ref        string // the one thing this note pays for
+	// The channel the other way, as the payer has it: the last number it decided
+	// and the total, so that a book that lost something shows at the next note.
+	BackSeq uint64
+	Back    uint64
 }
 
 // Kind returns KindCreditNote.
@@ -28,6 +32,8 @@ func (m *CreditNote) walk(c codec) {
 	c.u64("amount", &m.Amount)
 	c.str("unit", &m.Unit)
 	c.opt().str("ref", &m.Ref)
+	c.opt().u64("back_seq", &m.BackSeq)
+	c.opt().u64("back", &m.Back)
 }
 
 // Validate checks every field against its limit.
@@ -41,5 +47,7 @@ func (m CreditNote) Validate() error {
 	c.that(m.Amount <= m.Cumulative, "amount", "is over the cumulative sum")
 	c.token("unit", m.Unit)
 	c.tokenOr("ref", m.Ref)
+	c.max("back_seq", m.BackSeq, maxAmount)
+	c.max("back", m.Back, maxAmount)
 	return c.err()
 }

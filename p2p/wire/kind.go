@@ -32,6 +32,12 @@ const (
 	KindLease           Kind = 25593
 	KindWindow          Kind = 25594
 	KindDelivery        Kind = 25595
+	KindPayTermsAsk     Kind = 25596
+	KindPayTerms        Kind = 25597
+	KindInvoiceAsk      Kind = 25598
+	KindInvoice         Kind = 25599
+	KindVoucher         Kind = 25600
+	KindRelease         Kind = 25601
 	KindProviderOffer   Kind = 30580
 	KindDigest          Kind = 30581
 	KindContentName     Kind = 30582
@@ -93,6 +99,18 @@ func (k Kind) String() string {
 		return "Window"
 	case KindDelivery:
 		return "Delivery"
+	case KindPayTermsAsk:
+		return "PayTermsAsk"
+	case KindPayTerms:
+		return "PayTerms"
+	case KindInvoiceAsk:
+		return "InvoiceAsk"
+	case KindInvoice:
+		return "Invoice"
+	case KindVoucher:
+		return "Voucher"
+	case KindRelease:
+		return "Release"
 	case KindProviderOffer:
 		return "ProviderOffer"
 	case KindDigest:

@@ -1,7 +1,6 @@
-package credit
+package account
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,24 +16,18 @@ import (
 // ctx ends or a note is not its own to us, which is ErrNote. It closes conn.
 // The caller has authenticated peer.
 func (r *Rail) ServeStream(ctx context.Context, peer identity.PubKey, conn Conn) error {
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	for {
-		err := r.serveOne(ctx, peer, conn, in)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return Desk{r}.ServeStream(ctx, peer, conn)
 }
 
-func (r *Rail) serveOne(ctx context.Context, peer identity.PubKey, conn Conn, in *bufio.Reader) error {
-	done := bound(ctx, conn, r.cfg.Exchange)
-	defer done()
-	e, err := wire.ReadEvent(in)
-	if err != nil {
+// serve answers one document.
+func (r *Rail) serve(ctx context.Context, peer identity.PubKey, conn Conn, e wire.Event) error {
+	if e.Kind != wire.KindCreditNote {
+		err := r.serveOther(ctx, peer, conn, e)
+		if errors.Is(err, ErrNote) {
+			if bad, serr := r.refusal(e.ID, CodeBadNote, err.Error()); serr == nil {
+				_ = wire.WriteEvent(conn, bad)
+			}
+		}
 		return err
 	}
 	n, err := r.checkNote(e, peer, r.key.PubKey())
@@ -47,7 +40,7 @@ func (r *Rail) serveOne(ctx context.Context, peer identity.PubKey, conn Conn, in
 	d, err := r.take(peer, e, n)
 	if err != nil {
 		// Nothing was decided: the payer keeps the note and sends it again.
-		r.log.Error("credit: note not decided", "peer", peer.Short(), "ref", n.Ref, "err", err)
+		r.log.Error("note not decided", "peer", peer.Short(), "ref", n.Ref, "err", err)
 		busy, serr := r.refusal(e.ID, CodeBusy, "not decided, send again")
 		if serr != nil {
 			return serr
@@ -81,8 +74,8 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 		if err != nil {
 			return err
 		}
-		total := payments.Amount{Value: a.Got.Total, Unit: payments.Credits}
-		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: payments.Credits})
+		total := payments.Amount{Value: a.Got.Total, Unit: r.cfg.Unit}
+		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: r.cfg.Unit})
 		switch {
 		case n.Seq == a.Got.Seq && e.ID == a.Got.Decided:
 			d = decision{answer: a.Got.Answer}
@@ -137,8 +130,13 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 	a.Got.Seq, a.Got.Decided, a.Got.Answer = n.Seq, e.ID, by.Bytes()
 	a.Got.Theirs, a.Got.Dispute = nil, ""
 	if code == "" {
+		cancelled := a.cancelled()
+		a.Got.noted(n.Seq, a.Got.Total, n.Cumulative, e.ID, r.clock())
 		a.Got.Total, a.Got.Note = n.Cumulative, e.Bytes()
-		a.Reserved -= min(n.Amount, a.Reserved)
+		r.netted(&a, cancelled)
+		if entry.Secured == "" {
+			a.Reserved -= min(n.Amount, a.Reserved)
+		}
 		entry.State, entry.Reason = payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq)
 		entry.Doc, entry.Answer = a.Got.Note, a.Got.Answer
 		if _, err := r.journal.Put(tx, entry); err != nil {
@@ -159,8 +157,10 @@ func (r *Rail) judge(peer identity.PubKey, a account, entry payments.Entry, n wi
 		return CodeNotExpected, "no such payment is expected of you"
 	case entry.Amount.Value != n.Amount:
 		return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, n.Amount)
-	case a.net()+int64(n.Amount) > int64(r.cfg.limit(peer)):
-		return CodeOverLimit, fmt.Sprintf("you owe %d of at most %d", a.net(), r.cfg.limit(peer))
+	}
+	limit := r.cfg.limit(peer, a, r.clock())
+	if owed := a.owed(r.cfg.Net); owed+int64(n.Amount) > int64(limit) {
+		return CodeOverLimit, fmt.Sprintf("you owe %d of at most %d", owed, limit)
 	}
 	return "", ""
 }

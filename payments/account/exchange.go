@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"bufio"
@@ -93,9 +93,9 @@ func (r *Rail) checkNote(e wire.Event, payer, payee identity.PubKey) (wire.Credi
 		return n, fmt.Errorf("%w: signed by %s", ErrNote, e.PubKey.Short())
 	case n.Payee != payee:
 		return n, fmt.Errorf("%w: payable to %s", ErrNote, n.Payee.Short())
-	case n.Channel != channelID(payer, payee):
+	case n.Channel != r.channel(payer, payee):
 		return n, fmt.Errorf("%w: foreign channel", ErrNote)
-	case payments.Unit(n.Unit) != payments.Credits:
+	case payments.Unit(n.Unit) != r.cfg.Unit:
 		return n, fmt.Errorf("%w: %w", ErrNote, payments.ErrUnit)
 	case n.Amount == 0:
 		return n, fmt.Errorf("%w: %w", ErrNote, payments.ErrZero)

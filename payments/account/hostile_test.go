@@ -1,4 +1,4 @@
-package credit_test
+package account_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/store"
 )
 
@@ -50,7 +50,7 @@ func say(t *testing.T, to *node, peer identity.PubKey, e wire.Event) (answers []
 			break
 		}
 		answers = append(answers, a)
-		if m, derr := wire.Decode[wire.Error](a); derr != nil || m.Code != credit.CodeDiverged {
+		if m, derr := wire.Decode[wire.Error](a); derr != nil || m.Code != account.CodeDiverged {
 			break
 		}
 	}
@@ -93,18 +93,18 @@ func TestHostileNotes(t *testing.T) {
 		want   string
 		bad    bool // the peer's fault
 	}{
-		{"signed by another", stranger, func(*wire.CreditNote) {}, credit.CodeBadNote, true},
-		{"payable to another", a.key, func(n *wire.CreditNote) { n.Payee = stranger.PubKey() }, credit.CodeBadNote, true},
-		{"other channel", a.key, func(n *wire.CreditNote) { n.Channel = "x" }, credit.CodeBadNote, true},
-		{"other unit", a.key, func(n *wire.CreditNote) { n.Unit = "msat" }, credit.CodeBadNote, true},
-		{"nothing", a.key, func(n *wire.CreditNote) { n.Amount = 0 }, credit.CodeBadNote, true},
-		{"no ref", a.key, func(n *wire.CreditNote) { n.Ref = "" }, credit.CodeBadNote, true},
-		{"number skipped", a.key, func(n *wire.CreditNote) { n.Seq = 3 }, credit.CodeDiverged, false},
-		{"number again", a.key, func(n *wire.CreditNote) { n.Seq = 1; n.Cumulative = 7 }, credit.CodeDiverged, false},
-		{"total too low", a.key, func(n *wire.CreditNote) { n.Cumulative = 11 }, credit.CodeDiverged, false},
-		{"total too high", a.key, func(n *wire.CreditNote) { n.Cumulative = 13 }, credit.CodeDiverged, false},
-		{"paid before", a.key, func(n *wire.CreditNote) { n.Ref = "j/0/0"; n.Amount = 5; n.Cumulative = 10 }, credit.CodeDiverged, false},
-		{"total beyond all", a.key, func(n *wire.CreditNote) { n.Amount = 1 << 62; n.Cumulative = 1 << 62 }, credit.CodeDiverged, false},
+		{"signed by another", stranger, func(*wire.CreditNote) {}, account.CodeBadNote, true},
+		{"payable to another", a.key, func(n *wire.CreditNote) { n.Payee = stranger.PubKey() }, account.CodeBadNote, true},
+		{"other channel", a.key, func(n *wire.CreditNote) { n.Channel = "x" }, account.CodeBadNote, true},
+		{"other unit", a.key, func(n *wire.CreditNote) { n.Unit = "msat" }, account.CodeBadNote, true},
+		{"nothing", a.key, func(n *wire.CreditNote) { n.Amount = 0 }, account.CodeBadNote, true},
+		{"no ref", a.key, func(n *wire.CreditNote) { n.Ref = "" }, account.CodeBadNote, true},
+		{"number skipped", a.key, func(n *wire.CreditNote) { n.Seq = 3 }, account.CodeDiverged, false},
+		{"number again", a.key, func(n *wire.CreditNote) { n.Seq = 1; n.Cumulative = 7 }, account.CodeDiverged, false},
+		{"total too low", a.key, func(n *wire.CreditNote) { n.Cumulative = 11 }, account.CodeDiverged, false},
+		{"total too high", a.key, func(n *wire.CreditNote) { n.Cumulative = 13 }, account.CodeDiverged, false},
+		{"paid before", a.key, func(n *wire.CreditNote) { n.Ref = "j/0/0"; n.Amount = 5; n.Cumulative = 10 }, account.CodeDiverged, false},
+		{"total beyond all", a.key, func(n *wire.CreditNote) { n.Amount = 1 << 62; n.Cumulative = 1 << 62 }, account.CodeDiverged, false},
 	} {
 		n := good
 		c.change(&n)
@@ -113,10 +113,10 @@ func TestHostileNotes(t *testing.T) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		answers, err := say(t, b, a.id(), e)
-		if len(answers) == 0 || code(t, answers[0]) != c.want || errors.Is(err, credit.ErrNote) != c.bad {
+		if len(answers) == 0 || code(t, answers[0]) != c.want || errors.Is(err, account.ErrNote) != c.bad {
 			t.Fatalf("%s: %v, %v", c.name, answers, err)
 		}
-		if c.want == credit.CodeDiverged {
+		if c.want == account.CodeDiverged {
 			if last, err := wire.Decode[wire.CreditNote](answers[1]); err != nil || last.Seq != 1 || last.Cumulative != 5 {
 				t.Fatalf("%s: last note %+v %v", c.name, last, err)
 			}
@@ -147,7 +147,7 @@ func TestHostileNotes(t *testing.T) {
 func liar(t *testing.T, w *world, answer func(note wire.Event, n wire.CreditNote) []wire.Event) (*node, *node) {
 	t.Helper()
 	a, b := w.add(config(100), store.NewMem()), w.add(config(100), store.NewMem())
-	dial := func(context.Context, identity.PubKey) (credit.Conn, error) {
+	dial := func(context.Context, identity.PubKey) (account.Conn, error) {
 		near, far := net.Pipe()
 		w.served.Go(func() {
 			defer far.Close()
@@ -168,7 +168,7 @@ func liar(t *testing.T, w *world, answer func(note wire.Event, n wire.CreditNote
 		})
 		return near, nil
 	}
-	rail, err := credit.New(a.cfg, a.key, a.s, dial, time.Now, discard())
+	rail, err := account.New(a.cfg, a.key, a.s, dial, time.Now, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,17 +204,17 @@ func TestLyingPayee(t *testing.T) {
 			return seal(k, wire.Countersign{Of: n.ID, Role: wire.RoleProvider})
 		}, payments.OutcomeUnknown},
 		{"another note refused", func(k *identity.Key, _ wire.Event) wire.Event {
-			return seal(k, wire.Error{Ref: wire.RandomID(), Code: credit.CodeNotExpected})
+			return seal(k, wire.Error{Ref: wire.RandomID(), Code: account.CodeNotExpected})
 		}, payments.OutcomeUnknown},
 		{"refused by another", func(_ *identity.Key, n wire.Event) wire.Event {
-			return seal(other, wire.Error{Ref: n.ID, Code: credit.CodeNotExpected})
+			return seal(other, wire.Error{Ref: n.ID, Code: account.CodeNotExpected})
 		}, payments.OutcomeUnknown},
 		{"unknown code", func(k *identity.Key, n wire.Event) wire.Event {
 			return seal(k, wire.Error{Ref: n.ID, Code: "whim"})
 		}, payments.OutcomeUnknown},
 		{"the note itself", func(_ *identity.Key, n wire.Event) wire.Event { return n }, payments.OutcomeUnknown},
 		{"an honest refusal", func(k *identity.Key, n wire.Event) wire.Event {
-			return seal(k, wire.Error{Ref: n.ID, Code: credit.CodeOverLimit})
+			return seal(k, wire.Error{Ref: n.ID, Code: account.CodeOverLimit})
 		}, payments.NotCharged},
 	} {
 		t.Run(c.name, func(t *testing.T) {

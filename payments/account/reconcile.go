@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"context"
@@ -13,13 +13,6 @@ import (
 	"infernet.tech/infernet/payments"
 )
 
-// Report is what one pass of the reconciler did.
-type Report struct {
-	Settled int `json:"settled"` // notes in flight whose outcome is now certain
-	Open    int `json:"open"`    // notes in flight still without one
-	Waived  int `json:"waived"`  // expected payments that came too late
-}
-
 // atOnce is how many peers are asked at the same time.
 const atOnce = 8
 
@@ -29,14 +22,14 @@ func (r *Rail) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.cfg.Reconcile)
 	defer tick.Stop()
 	for {
-		rep, err := r.Reconcile(ctx)
+		rep, err := r.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return fmt.Errorf("reconcile credit: %w", err)
-		case rep != Report{}:
-			r.log.Info("credit: reconciled", "settled", rep.Settled, "open", rep.Open, "waived", rep.Waived)
+			return fmt.Errorf("reconcile %s: %w", r.cfg.Name, err)
+		case rep.Settled+rep.Open+rep.Waived > 0:
+			r.log.Info("payments reconciled", "settled", rep.Settled, "open", rep.Open, "waived", rep.Waived)
 		}
 		select {
 		case <-ctx.Done():
@@ -46,13 +39,13 @@ func (r *Rail) Run(ctx context.Context) error {
 	}
 }
 
-// Reconcile makes one pass: it sends every note in flight again, and waives
+// Sweep makes one pass over what is open: it sends every note in flight again, and waives
 // what was expected for longer than Config.ExpectFor. Its error is the store's;
 // a peer that does not answer is counted in Open.
-func (r *Rail) Reconcile(ctx context.Context) (Report, error) {
+func (r *Rail) Sweep(ctx context.Context) (payments.Report, error) {
 	open, err := r.journal.List(payments.Filter{Open: true})
 	if err != nil {
-		return Report{}, err
+		return payments.Report{}, err
 	}
 	var settled, left atomic.Int64
 	waived := 0
@@ -60,6 +53,9 @@ func (r *Rail) Reconcile(ctx context.Context) (Report, error) {
 	g.SetLimit(atOnce)
 	late := r.clock().Add(-r.cfg.ExpectFor)
 	for _, e := range open {
+		if e.Ref.Class() != "" || e.Secured != "" {
+			continue // the settler's to watch
+		}
 		if e.Direction == payments.In {
 			if e.Updated.Before(late) {
 				// It may have been captured since the list was made.
@@ -68,7 +64,7 @@ func (r *Rail) Reconcile(ctx context.Context) (Report, error) {
 				case err == nil:
 					waived++
 				case !errors.Is(err, payments.ErrTransition):
-					return Report{}, errors.Join(err, g.Wait())
+					return payments.Report{}, errors.Join(err, g.Wait())
 				}
 			}
 			continue
@@ -85,7 +81,7 @@ func (r *Rail) Reconcile(ctx context.Context) (Report, error) {
 		})
 	}
 	err = g.Wait()
-	return Report{Settled: int(settled.Load()), Open: int(left.Load()), Waived: waived}, err
+	return payments.Report{Rail: r.cfg.Name, Entries: len(open), Settled: int(settled.Load()), Open: int(left.Load()), Waived: waived}, err
 }
 
 // resend settles the note in flight to peer and reports whether its outcome is

@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"context"
@@ -132,18 +132,19 @@ func (r *Rail) hold(tx store.Txn, p payments.Payment) (pending, error) {
 
 // next makes the note that continues the account's channel by p.
 func (r *Rail) next(a account, p payments.Payment) (pending, error) {
-	if debt := -a.net() + int64(p.Amount.Value); debt > int64(r.cfg.Ceiling) {
+	if debt := a.owing(r.cfg.Net) + int64(p.Amount.Value); debt > int64(r.cfg.Ceiling) {
 		return pending{}, fmt.Errorf("we would owe %s %d of at most %d: %w",
 			p.Peer.Short(), debt, r.cfg.Ceiling, payments.ErrOverLimit)
 	}
-	total, err := payments.Amount{Value: a.Paid.Total, Unit: payments.Credits}.Add(p.Amount)
+	total, err := payments.Amount{Value: a.Paid.Total, Unit: r.cfg.Unit}.Add(p.Amount)
 	if err != nil {
 		return pending{}, err
 	}
 	seq := a.Paid.Seq + 1
 	e, err := wire.Seal(r.key, wire.CreditNote{
-		Payee: p.Peer, Channel: channelID(r.key.PubKey(), p.Peer), Seq: seq,
-		Cumulative: total.Value, Amount: p.Amount.Value, Unit: string(payments.Credits), Ref: string(p.Ref),
+		Payee: p.Peer, Channel: r.channel(r.key.PubKey(), p.Peer), Seq: seq,
+		Cumulative: total.Value, Amount: p.Amount.Value, Unit: string(r.cfg.Unit), Ref: string(p.Ref),
+		BackSeq: a.Got.Seq, Back: a.Got.Total,
 	}, r.clock())
 	if err != nil {
 		return pending{}, err
@@ -196,7 +197,7 @@ func proof(e payments.Entry) (payments.Proof, error) {
 	if err != nil {
 		return payments.Proof{}, payments.Fail(e.Ref, payments.Charged, err)
 	}
-	return payments.Proof{Ref: e.Ref, Rail: Name, Doc: raw}, nil
+	return payments.Proof{Ref: e.Ref, Rail: e.Rail, Doc: raw}, nil
 }
 
 func countersigned(e payments.Entry) (c wire.Countersigned, err error) {

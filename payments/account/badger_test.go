@@ -1,4 +1,4 @@
-package credit_test
+package account_test
 
 import (
 	"fmt"
@@ -41,7 +41,7 @@ func TestBooksOnDisk(t *testing.T) {
 	a.s, b.s = store.Prefix(disk, "a/"), store.Prefix(disk, "b/")
 	a.restart()
 	b.restart()
-	if rep, err := a.now().Reconcile(t.Context()); err != nil || rep.Settled != 1 {
+	if rep, err := a.now().Sweep(t.Context()); err != nil || rep.Settled != 1 {
 		t.Fatalf("%+v %v", rep, err)
 	}
 	agree(t, a, b)

@@ -1,4 +1,4 @@
-package credit_test
+package account_test
 
 import (
 	"context"
@@ -132,7 +132,7 @@ func crashOnce(t *testing.T, fault paymentstest.Fault, side, write int, after bo
 	}
 	// The first pass meets what is left of the fault and of late messages.
 	for range 3 {
-		if _, err := a.now().Reconcile(t.Context()); err != nil {
+		if _, err := a.now().Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -191,7 +191,7 @@ func crashStep(rt *rapid.T, w *world, nodes []*node) {
 	case "waive":
 		_ = payee.now().Waive(ctx, payments.Ref(ref), "drawn")
 	case "settle":
-		_, _ = payer.now().Reconcile(ctx)
+		_, _ = payer.now().Sweep(ctx)
 	case "pay":
 		_, err := payer.now().Pay(ctx, pay(payee, ref, amount))
 		if errors.Is(err, payments.ErrDiverged) || errors.Is(err, payments.ErrConflict) {
@@ -216,7 +216,7 @@ func quiet(t *testing.T, w *world, nodes []*node) {
 	w.mu.Unlock()
 	for range 2 {
 		for _, n := range nodes {
-			rep, err := n.now().Reconcile(context.Background())
+			rep, err := n.now().Sweep(context.Background())
 			if err != nil || rep.Open != 0 {
 				t.Fatalf("%+v %v", rep, err)
 			}

@@ -1,4 +1,4 @@
-package credit_test
+package account_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/store"
 )
@@ -33,11 +33,11 @@ type world struct {
 // node is a rail that can be closed and opened again on the same store.
 type node struct {
 	w    *world
-	cfg  credit.Config
+	cfg  account.Config
 	key  *identity.Key
 	s    store.Store
 	mu   sync.Mutex
-	rail *credit.Rail
+	rail *account.Rail
 }
 
 func newWorld(t testing.TB) *world {
@@ -46,7 +46,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) add(cfg credit.Config, s store.Store) *node {
+func (w *world) add(cfg account.Config, s store.Store) *node {
 	w.t.Helper()
 	key, err := identity.Generate()
 	if err != nil {
@@ -63,10 +63,10 @@ func (n *node) id() identity.PubKey { return n.key.PubKey() }
 // restart forgets all that was in memory.
 func (n *node) restart() {
 	n.w.t.Helper()
-	dial := func(ctx context.Context, peer identity.PubKey) (credit.Conn, error) {
+	dial := func(ctx context.Context, peer identity.PubKey) (account.Conn, error) {
 		return n.w.dial(ctx, n.id(), peer)
 	}
-	rail, err := credit.New(n.cfg, n.key, n.s, dial, time.Now, discard())
+	rail, err := account.New(n.cfg, n.key, n.s, dial, time.Now, discard())
 	if err != nil {
 		n.w.t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (n *node) restart() {
 	n.mu.Unlock()
 }
 
-func (n *node) now() *credit.Rail {
+func (n *node) now() *account.Rail {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.rail
@@ -88,7 +88,7 @@ func (w *world) fault(f paymentstest.Fault) {
 }
 
 // dial opens a conn under the next fault; messages that are late arrive first.
-func (w *world) dial(_ context.Context, from, to identity.PubKey) (credit.Conn, error) {
+func (w *world) dial(_ context.Context, from, to identity.PubKey) (account.Conn, error) {
 	w.mu.Lock()
 	late := w.late
 	w.late = nil
@@ -122,9 +122,9 @@ func (w *world) dial(_ context.Context, from, to identity.PubKey) (credit.Conn, 
 	return w.pipe(from, peer, false), nil
 }
 
-func (w *world) pipe(from identity.PubKey, to *node, mute bool) credit.Conn {
+func (w *world) pipe(from identity.PubKey, to *node, mute bool) account.Conn {
 	near, far := net.Pipe()
-	var conn credit.Conn = far
+	var conn account.Conn = far
 	if mute {
 		conn = muted{far}
 	}
@@ -159,7 +159,7 @@ func (m muted) Write(p []byte) (int, error) { return len(p), m.Conn.Close() }
 
 // twice delivers what is written a second time, first.
 type twice struct {
-	credit.Conn
+	account.Conn
 	again func([]byte)
 }
 
@@ -168,8 +168,9 @@ func (t twice) Write(p []byte) (int, error) {
 	return t.Conn.Write(p)
 }
 
-func config(limit uint64) credit.Config {
-	cfg := credit.Default()
+func config(limit uint64) account.Config {
+	cfg := account.Default("credit", payments.Credits)
+	cfg.Net = true
 	cfg.Limit, cfg.Ceiling = limit, 1_000_000
 	return cfg
 }

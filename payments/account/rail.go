@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"context"
@@ -12,9 +12,6 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// Name is the rail's name in quotes and receipts.
-const Name = "credit"
-
 // Rail implements payments.Rail. It is safe for use by many goroutines.
 type Rail struct {
 	cfg     Config
@@ -25,6 +22,7 @@ type Rail struct {
 	log     *slog.Logger
 	journal *payments.Journal
 	paying  keyed // held while a note to that peer is decided upon, sent, answered
+	settler Settler
 }
 
 var _ payments.Rail = (*Rail)(nil)
@@ -37,15 +35,15 @@ func New(cfg Config, key *identity.Key, s store.Store, dial Dialer, clock func()
 	}
 	return &Rail{
 		cfg: cfg, key: key, s: s, dial: dial, clock: clock, log: log,
-		journal: payments.NewJournal(Name, s, clock),
+		journal: payments.NewJournal(cfg.Name, s, clock),
 	}, nil
 }
 
-// Name returns "credit".
-func (r *Rail) Name() string { return Name }
+// Name returns Config.Name.
+func (r *Rail) Name() string { return r.cfg.Name }
 
-// Unit returns payments.Credits.
-func (r *Rail) Unit() payments.Unit { return payments.Credits }
+// Unit returns Config.Unit.
+func (r *Rail) Unit() payments.Unit { return r.cfg.Unit }
 
 // Journal returns the rail's journal, to be listed.
 func (r *Rail) Journal() *payments.Journal { return r.journal }
@@ -58,10 +56,10 @@ func (r *Rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, erro
 // RoomFor returns how much more work for that peer may be accepted on credit:
 // its limit less what it owes and what is already expected of it.
 func (r *Rail) RoomFor(_ context.Context, peer identity.PubKey) (payments.Amount, error) {
-	room := payments.Amount{Unit: payments.Credits}
+	room := payments.Amount{Unit: r.cfg.Unit}
 	err := r.s.View(func(tx store.Reader) error {
 		a, _, err := load(tx, peer)
-		room.Value = a.room(r.cfg.limit(peer))
+		room.Value = a.room(r.cfg.Net, r.cfg.limit(peer, a, r.clock()))
 		return err
 	})
 	return room, err
@@ -77,23 +75,6 @@ func (r *Rail) Balances(context.Context) (out []payments.Balance, err error) {
 		})
 	})
 	return out, err
-}
-
-func (r *Rail) balance(peer identity.PubKey, a account) payments.Balance {
-	b := payments.Balance{
-		Peer: peer, Unit: payments.Credits,
-		Paid: a.Paid.Total, Received: a.Got.Total, Expected: a.Reserved, Net: a.net(),
-		Limit: r.cfg.limit(peer), Ceiling: r.cfg.Ceiling,
-		Dispute: a.Paid.Dispute,
-	}
-	b.Left = a.room(b.Limit)
-	if a.Paid.Pending != nil {
-		b.Pending = a.Paid.Pending.Amount
-	}
-	if b.Dispute == "" {
-		b.Dispute = a.Got.Dispute
-	}
-	return b
 }
 
 // sums is what the journal says an account must hold.
@@ -115,7 +96,7 @@ func (r *Rail) Check(context.Context) error {
 		}
 		var bad []error
 		err = eachAccount(tx, func(peer identity.PubKey, a account) error {
-			have := sums{paid: a.Paid.Total, got: a.Got.Total, reserved: a.Reserved}
+			have := sums{paid: a.Paid.Total + a.Paid.Secured, got: a.Got.Total + a.Got.Secured, reserved: a.Reserved}
 			if a.Paid.Pending != nil {
 				have.pending = a.Paid.Pending.Amount
 			}
@@ -137,6 +118,7 @@ func (r *Rail) Check(context.Context) error {
 func (s sums) with(e payments.Entry) sums {
 	v := e.Amount.Value
 	switch {
+	case e.Ref.Class() != "", e.Secured != "" && e.State.Open():
 	case e.Direction == payments.Out && e.State == payments.StateCaptured:
 		s.paid += v
 	case e.Direction == payments.Out && e.State.Open():

@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"crypto/sha256"
@@ -20,10 +20,13 @@ type account struct {
 	Paid     paid   `json:"paid"`
 	Got      got    `json:"got"`
 	Reserved uint64 `json:"reserved"`
+	// History is what was settled with the peer, for Config.Growth.
+	History []bucket `json:"history,omitempty"`
 }
 
 // paid is the payer's end of a channel.
 type paid struct {
+	flow
 	Seq     uint64   `json:"seq"`               // last number the payee decided
 	Total   uint64   `json:"total"`             // captured so far
 	Note    []byte   `json:"note,omitempty"`    // last note countersigned
@@ -42,6 +45,7 @@ type pending struct {
 
 // got is the payee's end of a channel.
 type got struct {
+	flow
 	Seq     uint64  `json:"seq"`              // last number decided
 	Total   uint64  `json:"total"`            // captured so far
 	Note    []byte  `json:"note,omitempty"`   // last note countersigned
@@ -51,14 +55,38 @@ type got struct {
 	Dispute string  `json:"dispute,omitempty"`
 }
 
-// net is what the peer owes us; below zero we owe it. Totals are at most
-// payments.MaxValue, so it cannot overflow.
-func (a account) net() int64 { return int64(a.Got.Total) - int64(a.Paid.Total) }
+// owed is what the peer owes us; on a rail that nets, below zero we owe it.
+// Totals are at most payments.MaxValue, so it cannot overflow.
+func (a account) owed(net bool) int64 {
+	if net {
+		return int64(a.Got.Total) - int64(a.Paid.Total)
+	}
+	return int64(a.Got.Total - a.Got.Settled)
+}
+
+// owing is what we owe the peer, in the same way.
+func (a account) owing(net bool) int64 {
+	if net {
+		return -a.owed(true)
+	}
+	return int64(a.Paid.Total - a.Paid.Settled)
+}
+
+// cancelled is how much of both totals cancels out.
+func (a account) cancelled() uint64 { return min(a.Got.Total, a.Paid.Total) }
+
+// settled is how much was made good of what the peer noted and of what we did.
+func (a account) settled(net bool) (in, out uint64) {
+	if net {
+		return a.cancelled(), a.cancelled()
+	}
+	return a.Got.Settled, a.Paid.Settled
+}
 
 // room is how much more the peer may come to owe under limit, with all that is
 // expected of it counted as owed.
-func (a account) room(limit uint64) uint64 {
-	left := int64(limit) - a.net() - int64(min(a.Reserved, payments.MaxValue))
+func (a account) room(net bool, limit uint64) uint64 {
+	left := int64(limit) - a.owed(net) - int64(min(a.Reserved, payments.MaxValue))
 	return uint64(max(left, 0))
 }
 
@@ -86,7 +114,7 @@ func decodeAccount(raw []byte) (a account, err error) {
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return account{}, fmt.Errorf("%w: account: %w", payments.ErrCorrupt, err)
 	}
-	if max(a.Paid.Total, a.Got.Total) > payments.MaxValue {
+	if max(a.Paid.Total, a.Got.Total) > payments.MaxValue || a.Paid.Settled > a.Paid.Total || a.Got.Settled > a.Got.Total {
 		return account{}, fmt.Errorf("%w: account total out of range", payments.ErrCorrupt)
 	}
 	return a, nil
@@ -145,10 +173,10 @@ func eachAccount(r store.Reader, fn func(identity.PubKey, account) error) error 
 }
 
 // channelID names the channel of notes from payer to payee. Both compute it;
-// it binds a note to the pair, the direction and the unit.
-func channelID(payer, payee identity.PubKey) string {
+// it binds a note to the rail, the pair, the direction and the unit.
+func channelID(rail string, unit payments.Unit, payer, payee identity.PubKey) string {
 	h := sha256.New()
-	h.Write([]byte("infernet/credit/v1\x00" + string(payments.Credits) + "\x00"))
+	h.Write([]byte("infernet/" + rail + "/v1\x00" + string(unit) + "\x00"))
 	h.Write(payer[:])
 	h.Write(payee[:])
 	return hex.EncodeToString(h.Sum(nil))

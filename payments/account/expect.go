@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"context"
@@ -10,7 +10,19 @@ import (
 )
 
 // Expect implements payments.Payee.
-func (r *Rail) Expect(_ context.Context, p payments.Payment) error {
+func (r *Rail) Expect(_ context.Context, p payments.Payment) error { return r.expect(p, "") }
+
+// ExpectSecured is Expect for a payment for which money is locked already; by
+// names the lock. It counts no credit, is never waived by Run, and is captured
+// by CaptureSecured. What is expected without a lock becomes secured by it.
+func (r *Rail) ExpectSecured(_ context.Context, p payments.Payment, by string) error {
+	if by == "" || len(by) > payments.MaxRef {
+		return fmt.Errorf("name of a lock of %d bytes: %w", len(by), payments.ErrSyntax)
+	}
+	return r.expect(p, by)
+}
+
+func (r *Rail) expect(p payments.Payment, by string) error {
 	if err := r.checkPayment(p); err != nil {
 		return err
 	}
@@ -19,23 +31,31 @@ func (r *Rail) Expect(_ context.Context, p payments.Payment) error {
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}
-		if e.State == payments.StateQuoted || e.State == payments.StateCaptured {
+		again := e.State == payments.StateQuoted || e.State == payments.StateCaptured
+		if again && (by == "" || e.Secured != "" || e.State == payments.StateCaptured) {
 			return e.Same(p)
 		}
 		a, known, err := load(tx, p.Peer)
 		if err != nil {
 			return err
 		}
-		if room := a.room(r.cfg.limit(p.Peer)); p.Amount.Value > room {
-			return fmt.Errorf("%s has room for %d of %s: %w", p.Peer.Short(), room, p.Amount, payments.ErrOverLimit)
+		if again {
+			return r.secure(tx, a, known, e, p, by)
 		}
-		a.Reserved += p.Amount.Value
+		reason := "work accepted on credit"
+		if by != "" {
+			reason = "work accepted on locked money"
+		} else if room := a.room(r.cfg.Net, r.cfg.limit(p.Peer, a, r.clock())); p.Amount.Value > room {
+			return fmt.Errorf("%s has room for %d of %s: %w", p.Peer.Short(), room, p.Amount, payments.ErrOverLimit)
+		} else {
+			a.Reserved += p.Amount.Value
+		}
 		if err := r.save(tx, p.Peer, a, known); err != nil {
 			return err
 		}
 		_, err = r.journal.Put(tx, payments.Entry{
 			Direction: payments.In, Ref: p.Ref, Peer: p.Peer, Amount: p.Amount, Memo: p.Memo,
-			State: payments.StateQuoted, Reason: "work accepted on credit",
+			State: payments.StateQuoted, Reason: reason, Secured: by,
 		})
 		return err
 	})
@@ -55,7 +75,9 @@ func (r *Rail) Waive(_ context.Context, ref payments.Ref, reason string) error {
 		if err != nil {
 			return err
 		}
-		a.Reserved -= min(e.Amount.Value, a.Reserved)
+		if e.Secured == "" {
+			a.Reserved -= min(e.Amount.Value, a.Reserved)
+		}
 		e.State, e.Reason = payments.StateReleased, "waived: "+reason
 		if _, err := r.journal.Put(tx, e); err != nil {
 			return err
@@ -66,7 +88,7 @@ func (r *Rail) Waive(_ context.Context, ref payments.Ref, reason string) error {
 
 // checkPayment refuses what no note could say.
 func (r *Rail) checkPayment(p payments.Payment) error {
-	if err := p.Validate(payments.Credits); err != nil {
+	if err := p.Validate(r.cfg.Unit); err != nil {
 		return err
 	}
 	if p.Peer == r.key.PubKey() {

@@ -1,4 +1,4 @@
-package credit
+package account
 
 import (
 	"context"
@@ -52,7 +52,10 @@ func (r *Rail) captured(peer identity.PubKey, p pending, note, by wire.Event) er
 		return r.lost(peer, p, errors.New("countersignature of something else"))
 	}
 	err = r.decide(peer, p, func(tx store.Txn, a *account, e payments.Entry) error {
+		cancelled := a.cancelled()
+		a.Paid.noted(p.Seq, a.Paid.Total, a.Paid.Total+p.Amount, note.ID, r.clock())
 		a.Paid.Total += p.Amount
+		r.netted(a, cancelled)
 		a.Paid.Note, a.Paid.Theirs, a.Paid.Dispute = p.Note, nil, ""
 		e.State, e.Reason, e.Answer = payments.StateCaptured, fmt.Sprintf("note %d countersigned", p.Seq), by.Bytes()
 		_, err := r.journal.Put(tx, e)
@@ -61,6 +64,9 @@ func (r *Rail) captured(peer identity.PubKey, p pending, note, by wire.Event) er
 	if err != nil {
 		// The payee has it; only our book lags behind, until the next attempt.
 		return payments.Fail(p.Ref, payments.OutcomeUnknown, err)
+	}
+	if r.settler != nil {
+		r.settler.Due(peer)
 	}
 	return nil
 }
@@ -123,7 +129,7 @@ func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *ac
 // lost enters that no answer settles the note.
 func (r *Rail) lost(peer identity.PubKey, p pending, cause error) error {
 	err := r.s.Update(func(tx store.Txn) error { return r.unknown(tx, p.Ref, cause) })
-	r.log.Info("credit: outcome unknown", "peer", peer.Short(), "ref", p.Ref, "cause", cause)
+	r.log.Info("payment's outcome unknown", "peer", peer.Short(), "ref", p.Ref, "cause", cause)
 	return payments.Fail(p.Ref, payments.OutcomeUnknown, errors.Join(fmt.Errorf("%w: %w", payments.ErrUnknown, cause), err))
 }
 
@@ -141,7 +147,7 @@ func (r *Rail) diverged(peer identity.PubKey, p pending, a answer) error {
 		}
 		return r.save(tx, peer, acc, known)
 	})
-	r.log.Warn("credit: books differ", "peer", peer.Short(), "ref", p.Ref, "difference", why)
+	r.log.Warn("the two sides' books differ", "peer", peer.Short(), "ref", p.Ref, "difference", why)
 	return payments.Fail(p.Ref, payments.OutcomeUnknown, errors.Join(fmt.Errorf("%w: %s", payments.ErrDiverged, why), err))
 }
 

@@ -1,6 +1,7 @@
-// Package credit is the rail of bilateral mutual credit: two nodes owe each
-// other, up to a limit each sets for the other, and sign for every step. No
-// third party and no money elsewhere is involved.
+// Package account is what every rail does between two nodes: each owes the
+// other, up to a limit each sets for the other, and signs for every step. By
+// itself that is mutual credit; a rail of money attaches a Settler, which makes
+// what was noted good afterwards.
 //
 // From a payer to a payee runs a channel of notes, numbered from 1, each
 // carrying the total promised so far. The payer signs the next note and writes
@@ -27,7 +28,15 @@
 // notes can be laid side by side. The rail never repairs a divergence by itself:
 // it shows it in Balances and leaves the payment unknown.
 //
+// What is noted and not made good is the payee's exposure. Its limit bounds it,
+// and may grow with what was settled before. A Settler makes it good: it pays
+// and calls SettledOut on the payer's side, sees the money and calls SettledIn on
+// the payee's, each in the transaction in which it enters its own evidence. Both
+// are totals of the channel, so that doing it twice is doing it once. Where
+// money was locked before the work, the payment is secured: it counts no credit
+// and is captured without a note.
+//
 // It refuses to pay over its ceiling, to expect over its limit, to take a note
-// it did not expect, and any unit but payments.Credits. The node calls it, and
+// it did not expect, and any unit but its own. The rails call it, and the node
 // hands it the streams of the pay protocol.
-package credit
+package account

@@ -1,4 +1,4 @@
-package credit_test
+package account_test
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/payments/credit"
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/store"
 )
@@ -27,7 +26,7 @@ func TestRailConforms(t *testing.T) {
 		return paymentstest.Pair{
 			Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Fault: w.fault,
 			Settle: func(ctx context.Context) error {
-				_, err := a.now().Reconcile(ctx)
+				_, err := a.now().Sweep(ctx)
 				return errors.Join(err, a.now().Check(ctx), b.now().Check(ctx))
 			},
 		}
@@ -128,7 +127,7 @@ func TestUnresolvedNoteBlocksOnlyItsPeer(t *testing.T) {
 	if got := a.balance(b); got.Pending != 5 || got.Paid != 0 {
 		t.Fatalf("%+v", got)
 	}
-	if rep, err := a.now().Reconcile(t.Context()); err != nil || rep.Settled != 1 {
+	if rep, err := a.now().Sweep(t.Context()); err != nil || rep.Settled != 1 {
 		t.Fatalf("%+v %v", rep, err)
 	}
 	agree(t, a, b)
@@ -220,12 +219,12 @@ func TestRunWaivesAndSettlesByItself(t *testing.T) {
 		if _, err := a.now().Pay(ctx, pay(b, "j/0/0", 5)); payments.OutcomeOf(err) != payments.OutcomeUnknown {
 			t.Fatal(err)
 		}
-		<-time.After(2 * credit.Default().Reconcile) // virtual
+		<-time.After(2 * config(0).Reconcile) // virtual
 		synctest.Wait()
 		if got := a.balance(b); got.Paid != 5 || got.Pending != 0 {
 			t.Fatalf("not settled: %+v", got)
 		}
-		<-time.After(credit.Default().ExpectFor) // virtual
+		<-time.After(config(0).ExpectFor) // virtual
 		synctest.Wait()
 		if got := b.balance(a); got.Expected != 0 || got.Received != 5 {
 			t.Fatalf("not waived: %+v", got)
