@@ -72,3 +72,21 @@ func TestOpenJobsTakeCredit(t *testing.T) {
 		t.Errorf("%d without the second, want 12", got)
 	}
 }
+
+// TestClientsAnswersAreNotLearned wants nothing of a client's job among the known
+// answers, which other jobs are checked with.
+func TestClientsAnswersAreNotLearned(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	for want, client := range []identity.PubKey{{1}, {}} {
+		j := job.Job{ID: wire.JobID(), Client: client, Shards: []*job.Shard{{
+			Input: job.Input{CID: rootA, Units: 5, Bytes: 9}, Result: rootB, Size: 9, Label: job.LabelReplicated, Group: []uint32{0, 1},
+		}}}
+		if err := d.learn(j); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := d.allKnown("canary/"); err != nil || len(all) != want {
+			t.Errorf("of a job of client %v %d answers are known, %v; want %d", client, len(all), err, want)
+		}
+	}
+}
