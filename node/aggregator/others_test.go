@@ -61,7 +61,7 @@ func TestOpenJobsTakeCredit(t *testing.T) {
 		{Client: client, State: job.StateRunning}, {Client: client, State: job.StateMatching},
 		{Client: client, State: job.StateDone}, {Client: identity.PubKey{2}, State: job.StateRunning},
 	} {
-		j.ID, j.Budget.Value, j.Shards = wire.JobID(), 10<<i, make([]*job.Shard, 2)
+		j.ID, j.Budget.Value, j.Fee.Value = wire.JobID(), 10<<i, 2
 		d.actors[j.ID] = newActor(d, j)
 		ids = append(ids, j.ID)
 	}

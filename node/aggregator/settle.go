@@ -118,9 +118,29 @@ func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef str
 	if e.Verdict == job.VerdictOK {
 		m.Amount = e.Amount.Value
 	} else {
-		m.Blame = e.Blame
+		m.Blame = d.blame(j, e)
 	}
 	return d.Ledger.Issue(d.Key, m, time.Now())
+}
+
+// blame is whose fault a receipt says a failure was. Of a client's task this node
+// cannot tell whether honest machines agree on its result or have time enough for
+// it: unless a validator of its own looked, it blames nobody for that, and leaves
+// it to the client's own book. What a provider's documents show is its own fault.
+func (d *Driver) blame(j job.Job, e job.Settle) string {
+	if !d.forClient(j) || e.Blame != job.BlameProvider {
+		return e.Blame
+	}
+	switch e.Reason.Code {
+	case job.CodeMismatch:
+		if j.Shards[e.Shard].Label == job.LabelAudited {
+			return e.Blame
+		}
+		return job.BlameInconclusive
+	case job.CodeLate:
+		return job.BlameInconclusive
+	}
+	return e.Blame
 }
 
 // span is when an attempt ran. One that never said that it runs is counted
