@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
 )
 
@@ -73,6 +76,55 @@ func (d *Driver) billOf(j job.Job) (b bill, err error) {
 		return errors.Join(tx.Set(billKey(j.ID), raw), tx.Set(unbilledKey(j.ID), nil))
 	})
 	return b, err
+}
+
+// signFor is how long providers that were paid and did not sign are asked again
+// before a client is billed without them.
+const signFor = 10 * time.Second
+
+// complete has those who were paid sign for it that have not yet: one that was
+// away, or restarted, when it was asked. What stays unsigned a client does not
+// believe, and need not.
+func (d *Driver) complete(ctx context.Context, j job.Job) error {
+	records, err := d.Ledger.ByJob(j.ID)
+	if err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, signFor)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, r := range records {
+		if r.Author == d.Key.PubKey() && !r.Countersigned && r.Receipt.Verdict == wire.VerdictOK {
+			wg.Go(func() { d.signed(within, j.ID, r) })
+		}
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// signed asks for the signature under one receipt until it is there, refused, or
+// time is over.
+func (d *Driver) signed(ctx context.Context, id job.ID, r reputation.Record) {
+	verdict, err := d.document(id, r.Receipt.Shard, r.Receipt.Attempt, docVerdict)
+	for err == nil {
+		var by wire.Event
+		if by, err = d.countersign(ctx, r.Receipt.Provider, verdict, r.Doc); err == nil {
+			_, err = d.Ledger.AddReceipt(wire.Countersigned{Doc: r.Doc, By: by})
+			break
+		}
+		var refused *Refused
+		if ctx.Err() != nil || errors.As(err, &refused) && refused.Code != "unpaid" {
+			break
+		}
+		err = nil
+		select {
+		case <-ctx.Done():
+		case <-time.After(redialEvery):
+		}
+	}
+	if err != nil {
+		d.Log.Info("a provider was paid and does not sign for it", "job", id.Short(), "shard", r.Receipt.Shard, "provider", r.Receipt.Provider.Short(), "err", err)
+	}
 }
 
 // charge has the rail expect what a client owes for a job that has ended.

@@ -50,6 +50,9 @@ func (d *Driver) finish(ctx context.Context, j job.Job, e job.Finish) (job.Event
 		return nil, err
 	}
 	if d.forClient(j) {
+		if err := d.complete(ctx, j); err != nil {
+			return nil, err
+		}
 		if _, err := d.billOf(j); err != nil {
 			return nil, err
 		}

@@ -90,3 +90,32 @@ func TestClientsAnswersAreNotLearned(t *testing.T) {
 		}
 	}
 }
+
+// TestBlameOfAClientsTask wants nobody blamed in this node's book for what may be
+// the fault of a task that a client gave.
+func TestBlameOfAClientsTask(t *testing.T) {
+	t.Parallel()
+	d, h := newDriver(t), newHanded(t)
+	d.Key = h.agg
+	for _, tc := range []struct {
+		client identity.PubKey
+		code   string
+		label  string
+		want   string
+	}{
+		{identity.PubKey{}, job.CodeMismatch, job.LabelReplicated, job.BlameProvider},
+		{h.agg.PubKey(), job.CodeLate, "", job.BlameProvider},
+		{identity.PubKey{1}, job.CodeMismatch, job.LabelReplicated, job.BlameInconclusive},
+		{identity.PubKey{1}, job.CodeMismatch, job.LabelAudited, job.BlameProvider}, // this node's own validator looked
+		{identity.PubKey{1}, job.CodeLate, "", job.BlameInconclusive},
+		{identity.PubKey{1}, job.CodeWrongReveal, "", job.BlameProvider}, // its documents show it
+		{identity.PubKey{1}, job.CodeNoReveal, "", job.BlameProvider},
+	} {
+		j := h.j
+		j.Client, j.Shards = tc.client, []*job.Shard{{Label: tc.label}}
+		got := d.blame(j, job.Settle{Blame: job.BlameProvider, Reason: job.Reason{Code: tc.code}})
+		if got != tc.want {
+			t.Errorf("%s, labelled %q, for client %v: %s, want %s", tc.code, tc.label, tc.client, got, tc.want)
+		}
+	}
+}

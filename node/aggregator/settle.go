@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 )
@@ -161,7 +162,7 @@ func span(at job.Attempt) (began, ended time.Time) {
 // which the ledger weighs as such.
 func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, verdict, receipt wire.Event) error {
 	for try := range receiptTries {
-		by, err := d.countersign(ctx, e, verdict, receipt)
+		by, err := d.countersign(ctx, e.Provider, verdict, receipt)
 		if err == nil {
 			_, err := d.Ledger.AddReceipt(wire.Countersigned{Doc: receipt, By: by})
 			return err
@@ -184,10 +185,10 @@ func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, v
 	return err
 }
 
-func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt wire.Event) (wire.Event, error) {
+func (d *Driver) countersign(ctx context.Context, provider identity.PubKey, verdict, receipt wire.Event) (wire.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	s, done, err := d.open(ctx, e.Provider)
+	s, done, err := d.open(ctx, provider)
 	if err != nil {
 		return wire.Event{}, err
 	}
@@ -197,5 +198,5 @@ func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt
 		return by, err
 	}
 	pair := wire.Countersigned{Doc: receipt, By: by}
-	return by, pair.Verify(e.Provider)
+	return by, pair.Verify(provider)
 }
