@@ -32,12 +32,12 @@ func (l *Ledger) place(tx store.Txn, rec Record) (change, error) {
 	if c.stale, err = l.settleDebt(tx, rec); err != nil {
 		return change{}, err
 	}
-	peer := l.concerns(rec.Receipt)
+	peer, _ := l.otherParty(rec.Receipt)
 	if known {
 		if e, ok := old.about(peer, l.self); ok {
 			c.old = &e
 		}
-		if err := l.remove(tx, old); err != nil {
+		if err := remove(tx, old); err != nil {
 			return change{}, err
 		}
 	}

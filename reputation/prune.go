@@ -49,6 +49,7 @@ func (l *Ledger) drop(id wire.ID) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.admit(l.concerns(rec.Receipt), func(tx store.Txn) (change, error) { return change{stale: true}, l.remove(tx, rec) })
+	peer, _ := l.otherParty(rec.Receipt)
+	_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
 	return err
 }

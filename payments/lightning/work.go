@@ -1,0 +1,194 @@
+package lightning
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning/ln"
+	"infernet.tech/infernet/store"
+)
+
+// task is what a pass has to do about one direction of one peer.
+type task struct {
+	lane
+	run func(context.Context) error
+}
+
+// tasks lists what there is to do, from what is written down. With now nothing
+// waits for its linger or its next try.
+func (r *Rail) tasks(ctx context.Context, now bool) (list []task, err error) {
+	owing, owed, err := r.acc.Debts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, in := map[identity.PubKey]bool{}, map[identity.PubKey]bool{}
+	for i := range owing {
+		if owing[i].Total-owing[i].Settled >= r.cfg.Least {
+			out[owing[i].Peer] = true
+		}
+		if owed[i].Total-owed[i].Settled >= r.cfg.Least {
+			in[owed[i].Peer] = true
+		}
+	}
+	for _, d := range []struct {
+		prefix string
+		peers  map[identity.PubKey]bool
+	}{{outPrefix, out}, {inPrefix, in}} {
+		some, err := r.peers(d.prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, peer := range some {
+			d.peers[peer] = true
+		}
+	}
+	for peer := range out {
+		list = append(list, task{lane{payments.Out, peer}, func(ctx context.Context) error { return r.workOut(ctx, peer, now) }})
+	}
+	for peer := range in {
+		list = append(list, task{lane{payments.In, peer}, func(ctx context.Context) error { return r.workIn(ctx, peer) }})
+	}
+	return list, nil
+}
+
+// workOut brings on what is under way towards peer.
+func (r *Rail) workOut(ctx context.Context, peer identity.PubKey, now bool) error {
+	o, err := r.out(peer)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for ref := range o.Holds {
+		all = append(all, r.watchOut(ctx, peer, ref))
+	}
+	for ref, c := range o.Credit {
+		if c.Paying || r.clock().Sub(c.At) > r.cfg.Account.ExpectFor {
+			all = append(all, r.tidyUp(ctx, peer, ref))
+		}
+	}
+	d, err := r.acc.Owing(ctx, peer)
+	if err != nil {
+		return err
+	}
+	if o.Window == nil && d.Total-d.Settled < r.cfg.Least {
+		r.settled(peer)
+		return errors.Join(all...)
+	}
+	if wait := r.settleAt(peer, d.Total-d.Settled, o).Sub(r.clock()); wait > 0 && !now {
+		return errors.Join(all...)
+	}
+	err = r.settle(ctx, peer)
+	if err != nil {
+		r.tryLater(peer)
+	} else {
+		r.settled(peer)
+	}
+	return errors.Join(append(all, err)...)
+}
+
+// tidyUp ends a promise unless a payment of it is just going on.
+func (r *Rail) tidyUp(ctx context.Context, peer identity.PubKey, ref payments.Ref) error {
+	unlock, ok := r.holds.try(berth{lane{payments.Out, peer}, ref})
+	if !ok {
+		return nil
+	}
+	defer unlock()
+	return r.changeOut(peer, func(tx store.Txn, o *out) error { return r.tidyIn(tx, o, ref) })
+}
+
+// watchOut brings one hold of ours on, unless somebody is at it.
+func (r *Rail) watchOut(ctx context.Context, peer identity.PubKey, ref payments.Ref) error {
+	unlock, ok := r.holds.try(berth{lane{payments.Out, peer}, ref})
+	if !ok {
+		return nil
+	}
+	defer unlock()
+	o, err := r.out(peer)
+	if err != nil {
+		return err
+	}
+	h, known := o.Holds[ref]
+	if !known {
+		return nil
+	}
+	if h.Phase == drawn {
+		return r.holdBack(peer, h, "nothing came of it")
+	}
+	end, err := r.track(ctx, peer, h, h.Why)
+	if end != ln.InFlight {
+		return err
+	}
+	late := r.clock().Sub(h.Until)
+	switch {
+	case h.Phase == revealed:
+		return r.show(ctx, peer, h)
+	case h.Phase == giving:
+		r.tellStuck(peer, h, late)
+		return r.giveUp(ctx, peer, h, h.Why)
+	case h.Phase != charged && late > 0:
+		return r.giveUp(ctx, peer, h, "the time for the work is over")
+	}
+	if errors.Is(err, ln.ErrNotFound) {
+		return nil // Fund goes on with it, or its time comes
+	}
+	return err
+}
+
+// tellStuck reports a payee that does not give back what is not its own.
+func (r *Rail) tellStuck(peer identity.PubKey, h hold, late time.Duration) {
+	if h.Told || late < r.cfg.ReportAfter {
+		return
+	}
+	r.unpaid(peer, []payments.Ref{h.Ref}, "keeps locked what it was asked to give back")
+	h.Told = true
+	if err := r.putHoldOut(peer, h, payments.StateUnknown, "given up: "+h.Why); err != nil {
+		r.log.Warn("lightning: hold not written", "ref", h.Ref, "err", err)
+	}
+}
+
+// workIn brings on what is under way from peer.
+func (r *Rail) workIn(ctx context.Context, peer identity.PubKey) error {
+	i, err := r.in(peer)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for ref := range i.Holds {
+		all = append(all, r.watchIn(ctx, peer, ref))
+	}
+	return errors.Join(append(all, r.refresh(ctx, peer), r.overdue(ctx, peer))...)
+}
+
+// watchIn brings one hold for us on, unless somebody is at it.
+func (r *Rail) watchIn(ctx context.Context, peer identity.PubKey, ref payments.Ref) error {
+	unlock, ok := r.holds.try(berth{lane{payments.In, peer}, ref})
+	if !ok {
+		return nil
+	}
+	defer unlock()
+	i, err := r.in(peer)
+	if err != nil {
+		return err
+	}
+	if h, known := i.Holds[ref]; known {
+		_, err = r.lookHold(ctx, peer, h)
+	}
+	return err
+}
+
+// refresh looks whether the peer's open window was paid.
+func (r *Rail) refresh(ctx context.Context, peer identity.PubKey) error {
+	unlock, ok := r.windows.try(lane{payments.In, peer})
+	if !ok {
+		return nil
+	}
+	defer unlock()
+	i, err := r.in(peer)
+	if err != nil || i.Window == nil {
+		return err
+	}
+	return r.lookWindow(ctx, peer, *i.Window, false)
+}
