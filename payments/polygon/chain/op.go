@@ -109,10 +109,15 @@ type Sent struct {
 	State State `json:"state"`
 	// Nonce is nil until one was given.
 	Nonce *uint64 `json:"nonce,omitempty"`
+	// Gas is the limit it is sent with.
+	Gas uint64 `json:"gas,omitempty"`
 	// Hash is of the transaction that was mined, else of the newest one sent.
 	Hash common.Hash `json:"hash,omitzero"`
-	// Tries are all transactions signed under the nonce, oldest first.
+	// Tries are all transactions signed under the nonce, oldest first; at most
+	// one of them ever gets into the chain.
 	Tries []Try `json:"tries,omitempty"`
+	// Raw is the newest of them.
+	Raw []byte `json:"raw,omitempty"`
 	// GasUsed and GasPrice (wei a gas) are from the receipt.
 	GasUsed  uint64 `json:"gas_used,omitempty"`
 	GasPrice uint64 `json:"gas_price,omitempty"`
@@ -121,12 +126,13 @@ type Sent struct {
 	BlockHash common.Hash `json:"block_hash,omitzero"`
 	// Reason says why it failed or was replaced.
 	Reason string `json:"reason,omitempty"`
-	// Waiting says what an Op that is not done waits for, for people.
-	Waiting string    `json:"waiting,omitempty"`
+	// Waiting says what an Op that is not done waits for, to people; it is not
+	// kept over a restart.
+	Waiting string    `json:"-"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
-	// Raw is the newest signed transaction.
-	Raw []byte `json:"raw,omitempty"`
+	// Seq is the order in which Ops were put.
+	Seq uint64 `json:"seq"`
 }
 
 // Try is one signed transaction; fees in wei a gas.
@@ -136,3 +142,9 @@ type Try struct {
 	FeeCap uint64      `json:"fee_cap"`
 	At     time.Time   `json:"at"`
 }
+
+// signed tells whether something may be out under the nonce.
+func (s Sent) signed() bool { return len(s.Tries) > 0 }
+
+// last is the newest try of a signed one.
+func (s Sent) last() Try { return s.Tries[len(s.Tries)-1] }
