@@ -16,8 +16,9 @@ import (
 const (
 	// gapRef begins the refs of the sender's own Ops, that fill a gap.
 	gapRef = "gap/"
-	// transferGas is what a transfer of nothing needs.
-	transferGas = 21_000
+	// transferGas is the limit for a transfer of nothing: it uses 21,000, or what
+	// a later fork makes of that.
+	transferGas = 50_000
 	// maxGap is the widest gap that is filled.
 	maxGap = 64
 )
