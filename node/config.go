@@ -44,11 +44,12 @@ type Config struct {
 
 // ProviderConfig is what the provider role adds.
 type ProviderConfig struct {
-	Price            uint64 // credits per unit of work
-	Slots            int    // attempts run at once
-	ContainerdSocket string // "" starts a private containerd
-	BinDir           string // of containerd, shim and runc; "" beside this executable
-	Cheat            string // devnets only: one of package provider's, or CheatSwap and a file
+	Price            uint64            // credits per unit of work
+	Prices           []payments.Amount // the same in the units of money; a validator's is for one verdict
+	Slots            int               // attempts run at once
+	ContainerdSocket string            // "" starts a private containerd
+	BinDir           string            // of containerd, shim and runc; "" beside this executable
+	Cheat            string            // devnets only: one of package provider's, or CheatSwap and a file
 
 	Models ModelsConfig
 }
@@ -217,11 +218,23 @@ func (c Config) path(elem ...string) string {
 // KeyPath is the node key's file.
 func KeyPath(home string) string { return filepath.Join(home, "key") }
 
-// rate is the price for everything that this node does for others. A
-// validator's is the same for much work and little, and for every verdict.
-func (c Config) rate(unit payments.Unit) payments.Rate {
-	if c.has(RoleValidator) {
-		return payments.Rate{Base: c.Trust.ValidatorPrice, Unit: unit}
+// rates are the prices for everything that this node does for others, in each
+// unit it takes. A validator's is the same for much work and little, and for
+// every verdict.
+func (c Config) rates() map[payments.Unit]payments.Rate {
+	of := func(a payments.Amount) payments.Rate {
+		if c.has(RoleValidator) {
+			return payments.Rate{Base: a.Value, Unit: a.Unit}
+		}
+		return payments.Rate{PerUnit: a.Value, Unit: a.Unit}
 	}
-	return payments.Rate{PerUnit: c.Provider.Price, Unit: unit}
+	own := payments.Amount{Value: c.Provider.Price, Unit: payments.Credits}
+	if c.has(RoleValidator) {
+		own.Value = c.Trust.ValidatorPrice
+	}
+	out := map[payments.Unit]payments.Rate{own.Unit: of(own)}
+	for _, a := range c.Provider.Prices {
+		out[a.Unit] = of(a)
+	}
+	return out
 }

@@ -27,6 +27,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
 )
@@ -44,7 +45,8 @@ type Node struct {
 	dht   *dht.DHT
 	db    store.Store
 	lib   *content.Library
-	rail  *credit.Rail
+	rail  *credit.Rail // the one that needs no wallet
+	rails *rails.Set
 	book  *reputation.Ledger // of trust
 	agg   *aggregator.Driver
 	guard *wire.Guard
@@ -190,7 +192,7 @@ func (n *Node) compose() ([]unit, error) {
 		{name: "api", run: server.Run, ready: server.Ready(), detail: server.Addr},
 		{name: "p2p", run: n.host.Run, ready: n.host.Ready(), detail: n.peersDetail},
 		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: after(n.host.Ready())},
-		{name: "payments", run: n.rail.Run, needs: after(n.host.Ready())},
+		{name: "payments", run: n.rails.Run, needs: after(n.host.Ready())},
 		{name: "inference", run: n.router.Run, needs: after(n.host.Ready())},
 		{name: "tokens", run: n.vocab.Run, needs: after(n.host.Ready()), detail: n.vocab.detail},
 		{name: "face", run: n.face.Run},
@@ -241,11 +243,14 @@ func (n *Node) composeCore() (err error) {
 	if err != nil {
 		return fmt.Errorf("credit: %w", err)
 	}
+	if n.rails, err = rails.New(n.rail); err != nil {
+		return fmt.Errorf("rails: %w", err)
+	}
 	n.agg = aggregator.New(
 		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators()},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
-			Rail: n.rail, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: n.judge(), Fraud: n.proof, Replay: replayer{n},
+			Rail: n.rails, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: n.judge(), Fraud: n.proof, Replay: replayer{n},
 			Penalty: n.host.Penalise, Log: n.log.With("in", "aggregator"),
 		})
 	return n.composeContent()

@@ -33,7 +33,7 @@ func (n *Node) composeProvider() ([]unit, error) {
 	host := exec.Host()
 	p, err := provider.New(n.providerConfig(host), provider.Deps{
 		Key: n.key, Store: store.Prefix(n.db, "work/"), Runner: n.runner, GPUs: n.cards.tasks, Content: n.lib,
-		Rail: n.rail, Ledger: n.book, Trust: n.trust, Fraud: n.proof, Log: n.log.With("in", "provider"),
+		Rail: n.rails, Ledger: n.book, Trust: n.trust, Fraud: n.proof, Log: n.log.With("in", "provider"),
 	})
 	if err != nil {
 		return nil, err
@@ -86,13 +86,9 @@ func (p ProviderConfig) taskCheat() provider.Cheat {
 // providerConfig gives one attempt at most what this machine has, leaving the
 // machine itself a quarter of its memory.
 func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
-	var flat uint64
-	if n.cfg.has(RoleValidator) {
-		flat = n.cfg.Trust.ValidatorPrice
-	}
 	return provider.Config{
-		Network: n.cfg.Network, Version: n.cfg.Version, Flat: flat,
-		Rate:           n.cfg.rate(n.rail.Unit()),
+		Network: n.cfg.Network, Version: n.cfg.Version,
+		Rates:          n.cfg.rates(),
 		Slots:          n.cfg.Provider.Slots,
 		MaxCPUMillis:   uint64(host.Cores) * 1000,
 		MaxMemoryBytes: host.MemoryBytes / 4 * 3,
@@ -126,6 +122,18 @@ func (n *Node) announce() error {
 	return n.dht.SetKeys(keys)
 }
 
+// prices are those that this node has a rail for.
+func (n *Node) prices() (out []wire.UnitRate) {
+	all, _ := n.rails.All()
+	rates := n.cfg.rates()
+	for _, r := range all {
+		if p, ok := rates[r.Unit()]; ok {
+			out = append(out, wire.UnitRate{Unit: string(p.Unit), Base: p.Base, PerUnit: p.PerUnit})
+		}
+	}
+	return out
+}
+
 // offer is the signed description of this provider.
 func (n *Node) offer() wire.ProviderOffer {
 	host := exec.Host()
@@ -133,15 +141,14 @@ func (n *Node) offer() wire.ProviderOffer {
 	for _, r := range n.cfg.Roles {
 		roles = append(roles, string(r))
 	}
-	rate := n.cfg.rate(n.rail.Unit())
 	return wire.ProviderOffer{
 		Network: n.cfg.Network, Class: host.Class(), Version: n.cfg.Version,
 		Hardware: wire.Hardware{
 			OS: host.OS, Arch: host.Arch, CPUModel: host.CPUModel,
 			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30, GPUs: n.cards.offer(),
 		},
-		Isolation: []string{"runc"}, Rails: []string{n.rail.Name()}, Roles: roles,
-		Rates:  []wire.UnitRate{{Unit: string(rate.Unit), Base: rate.Base, PerUnit: rate.PerUnit}},
+		Isolation: []string{"runc"}, Rails: n.rails.Names(), Roles: roles,
+		Rates:  n.prices(),
 		Slots:  uint32(n.cfg.Provider.Slots),
 		Serves: n.serves.Offer(), Benches: n.measured.list(), Operator: n.binding(),
 	}

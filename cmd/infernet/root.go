@@ -34,7 +34,7 @@ Every participant runs this program.`
 		chatCmd(a), runCmd(a), jobCmd(a),
 		dataCmd(a), modelCmd(a), imageCmd(a), gpuCmd(a), leaseCmd(a),
 		providerCmd(a), peerCmd(a), receiptCmd(a), verifierCmd(a),
-		walletCmd(a), balanceCmd(a), paymentsCmd(a), reputationCmd(a),
+		walletCmd(a), walletBalanceCmd(a), paymentsCmd(a), reputationCmd(a),
 		apiCmd(a),
 		exitCodesTopic(), verificationTopic(),
 	)

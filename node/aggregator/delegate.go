@@ -90,14 +90,14 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	switch {
 	case len(h.Inputs) == 0 || len(h.Inputs) > job.MaxShards:
 		return job.Job{}, fmt.Errorf("%d shards, 1 to %d are taken", len(h.Inputs), job.MaxShards)
-	case m.Rail != d.Rail.Name() || m.Unit != string(d.Rail.Unit()) || spec.Payment.Rail != m.Rail:
+	case !d.Rail.Takes(m.Rail, payments.Unit(m.Unit)) || spec.Payment.Rail != m.Rail:
 		return job.Job{}, fmt.Errorf("rail %q in %q is not taken here", m.Rail, m.Unit)
 	case m.Fee < fee:
 		return job.Job{}, fmt.Errorf("fee: %d offered, %d asked", m.Fee, fee)
 	case m.Max < m.Fee:
 		return job.Job{}, errors.New("the fee is more than the job may cost")
 	}
-	room, err := d.Rail.RoomFor(ctx, client)
+	room, err := d.Rail.RoomFor(ctx, client, payments.Unit(m.Unit))
 	if err != nil {
 		return job.Job{}, err
 	}

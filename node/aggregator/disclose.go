@@ -64,6 +64,13 @@ func (d *Driver) finish(ctx context.Context, j job.Job, e job.Finish) (job.Event
 	case d.tell <- struct{}{}:
 	default: // it looks soon in any case
 	}
+	for n, sh := range j.Shards {
+		for _, a := range sh.Attempts {
+			if a.PayRef == "" {
+				d.unfund(j, uint32(n), a.Wire, "the job has ended")
+			}
+		}
+	}
 	return job.Acked{Key: e.Key(), Now: now}, nil
 }
 

@@ -54,6 +54,8 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 				return at.failed(code, err.Error(), fault), nil
 			}
 			wait = again
+		} else if errors.Is(err, errUnfunded) {
+			return at.failed(job.CodeRefused, err.Error(), false), nil
 		} else if errors.Is(err, errProtocol) || errors.Is(err, wire.ErrInvalid) {
 			d.Penalty(e.Provider, 20, "malformed answer to an accept")
 			return at.failed(codeProtocol, err.Error(), true), nil
@@ -79,6 +81,7 @@ type attempt struct {
 }
 
 func (at *attempt) failed(code, text string, fault bool) job.Event {
+	at.a.d.unfund(at.j, at.Shard, at.Wire, text)
 	return job.AttemptFailed{
 		Shard: at.Shard, Attempt: at.Attempt, Code: code, Text: text, Fault: fault, Now: time.Now(),
 	}
@@ -124,6 +127,9 @@ func reasonOf(code string) (reason string, fault bool) {
 // the provider was heard at all.
 func (d *Driver) follow(ctx context.Context, at *attempt) (ev job.Event, contact bool, err error) {
 	acc := at.accept()
+	if err := d.fund(ctx, at); err != nil {
+		return nil, false, err
+	}
 	signed, err := wire.Seal(d.Key, acc, time.Now())
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errProtocol, err)

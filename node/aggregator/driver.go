@@ -29,14 +29,18 @@ var (
 	ErrNoEvidence = errors.New("aggregator: nothing of that kind is kept")
 )
 
-// Rail is what an aggregator needs of a payment rail.
+// Rail is what an aggregator needs of its payment rails.
 type Rail interface {
-	Name() string
-	Unit() payments.Unit
+	// Takes tells whether there is a rail of that name that carries that unit.
+	Takes(rail string, unit payments.Unit) bool
+	// Fund locks money for p where its rail does so: see payments.Funder.
+	Fund(ctx context.Context, p payments.Payment) error
+	// Release gives up what was locked for ref.
+	Release(ctx context.Context, unit payments.Unit, ref payments.Ref, reason string) error
 	Pay(ctx context.Context, p payments.Payment) (payments.Proof, error)
 	// As the aggregator of others' jobs it is a payee too.
 	Expect(ctx context.Context, p payments.Payment) error
-	RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amount, error)
+	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
 }
 
 // Market finds providers; *dht.DHT does.

@@ -161,5 +161,6 @@ func (d *Driver) abort(ctx context.Context, j job.Job, e job.Abort) (job.Event, 
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	d.unfund(j, e.Shard, e.Wire, e.Reason.Code)
 	return job.Acked{Key: e.Key(), Now: time.Now()}, nil
 }

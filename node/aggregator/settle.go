@@ -24,11 +24,8 @@ func (d *Driver) settle(ctx context.Context, j job.Job, e job.Settle) (job.Event
 	}
 	payRef := ""
 	if e.Verdict == job.VerdictOK {
-		proof, err := d.Rail.Pay(ctx, payments.Payment{
-			Ref:  payments.NewRef(j.ID.String(), e.Shard, e.Wire),
-			Peer: e.Provider, Amount: e.Amount,
-			Memo: fmt.Sprintf("job %q, shard %d, verdict %s by %s", j.Name, e.Shard, e.Verdict, e.Label),
-		})
+		memo := fmt.Sprintf("job %q, shard %d, verdict %s by %s", j.Name, e.Shard, e.Verdict, e.Label)
+		proof, err := d.Rail.Pay(ctx, owed(j, e.Shard, e.Wire, e.Provider, e.Amount, memo))
 		if ctx.Err() != nil && err != nil {
 			return nil, ctx.Err()
 		}
@@ -36,6 +33,8 @@ func (d *Driver) settle(ctx context.Context, j job.Job, e job.Settle) (job.Event
 			return unpaid(e, err), nil
 		}
 		payRef = string(proof.Ref)
+	} else {
+		d.unfund(j, e.Shard, e.Wire, "verdict "+e.Verdict)
 	}
 	receipt, err := d.receipt(j, e, verdict, payRef)
 	if err != nil {

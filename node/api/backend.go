@@ -129,8 +129,20 @@ type Market interface {
 	Reputation(ctx context.Context, npub string) (Reputation, error)
 }
 
-// Money is balances and the journal, newest entry first.
+// Money is balances, the journal, newest entry first, and the wallets behind
+// the rails.
 type Money interface {
 	Balances(ctx context.Context) ([]Balance, error)
-	Payments(ctx context.Context) ([]Payment, error)
+	Payments(ctx context.Context, q PaymentQuery) ([]Payment, error)
+	Payment(ctx context.Context, ref string) (PaymentDetail, error)
+	Earnings(ctx context.Context, by string) ([]Earning, error) // by: job, peer or day
+	Reconcile(ctx context.Context) ([]Reconciled, error)
+
+	Wallets(ctx context.Context) ([]Wallet, error)
+	Connect(ctx context.Context, req ConnectRequest) (Wallet, error)
+	Movements(ctx context.Context, rail string) ([]Movement, error)
+	Channels(ctx context.Context) ([]MoneyChannel, error)
+	Open(ctx context.Context, req OpenRequest) (MoneyChannel, error)
+	TopUp(ctx context.Context, req TopUpRequest) (MoneyChannel, error)
+	Close(ctx context.Context, req CloseRequest) (MoneyChannel, error)
 }

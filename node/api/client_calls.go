@@ -179,16 +179,6 @@ func (c *Client) Reputation(ctx context.Context, npub string) (out Reputation, e
 	return out, c.get(ctx, "/api/reputation/"+url.PathEscape(npub), &out)
 }
 
-// Balances lists how this node stands with its peers.
-func (c *Client) Balances(ctx context.Context) (out []Balance, err error) {
-	return out, c.get(ctx, "/api/balance", &out)
-}
-
-// Payments lists the journal, newest first.
-func (c *Client) Payments(ctx context.Context) (out []Payment, err error) {
-	return out, c.get(ctx, "/api/payments", &out)
-}
-
 func jobPath(id, rest string) string { return "/api/jobs/" + url.PathEscape(id) + rest }
 
 func kindPath(kind ContentKind, rest string) string { return "/api/" + string(kind) + rest }

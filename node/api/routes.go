@@ -16,6 +16,7 @@ func (s *Server) handler() http.Handler {
 	s.storeRoutes(mux)
 	s.marketRoutes(mux)
 	s.trustRoutes(mux)
+	s.moneyRoutes(mux)
 	s.benchRoutes(mux)
 	s.inferenceRoutes(mux)
 	if s.b.Face != nil {
@@ -127,11 +128,5 @@ func (s *Server) marketRoutes(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("GET /api/reputation/{npub}", answer(func(r *http.Request) (Reputation, error) {
 		return s.b.Market.Reputation(r.Context(), r.PathValue("npub"))
-	}))
-	mux.HandleFunc("GET /api/balance", answer(func(r *http.Request) ([]Balance, error) {
-		return s.b.Money.Balances(r.Context())
-	}))
-	mux.HandleFunc("GET /api/payments", answer(func(r *http.Request) ([]Payment, error) {
-		return s.b.Money.Payments(r.Context())
 	}))
 }

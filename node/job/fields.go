@@ -231,11 +231,21 @@ func (d *decoder) npubs(to *[]identity.PubKey) field {
 	}
 }
 
+// amount reads "500 sat" or "0.25 USDC"; digits alone are credits.
 func (d *decoder) amount(to *payments.Amount) field {
 	return func(key string, n *yaml.Node) {
-		var v uint64
-		d.number(&v)(key, n)
-		*to = payments.Amount{Value: v, Unit: payments.Credits}
+		if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+			var v uint64
+			d.number(&v)(key, n)
+			*to = payments.Amount{Value: v, Unit: payments.Credits}
+			return
+		}
+		a, err := payments.ParseHuman(n.Value)
+		if n.Kind != yaml.ScalarNode || err != nil {
+			d.bad(n, key, fmt.Sprintf("%.40q is no amount", n.Value), "write 100 for credits, or 500 sat, or 0.25 USDC")
+			return
+		}
+		*to = a
 	}
 }
 

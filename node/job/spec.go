@@ -32,7 +32,9 @@ const (
 	CompareImage     = "image"     // pictures by structure
 	CompareContainer = "container" // the image in verify.image decides
 
-	RailCredit = "credit"
+	RailCredit    = "credit"
+	RailLightning = "lightning"
+	RailPolygon   = "polygon"
 )
 
 // Spec is what a person asks for, complete: every default is applied.

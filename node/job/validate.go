@@ -19,7 +19,7 @@ const (
 	DefaultReplicas    = 2
 	DefaultAgree       = 2
 	DefaultSplitSize   = 1
-	DefaultMax         = 1000 // credits
+	DefaultMax         = 1000 // credits; money is never spent without a ceiling that somebody named
 	DefaultShardTime   = 5 * time.Minute
 	DefaultFetchTime   = 5 * time.Minute
 	DefaultJobTime     = time.Hour
@@ -52,10 +52,7 @@ func (s *Spec) ApplyDefaults() {
 	fill(&s.Resources.PIDs, DefaultPIDs)
 	s.Verify.applyDefaults()
 	s.tellTokens()
-	fill(&s.Payment.Rail, RailCredit)
-	if s.Payment.Max.Unit == "" {
-		s.Payment.Max = payments.Amount{Value: DefaultMax, Unit: payments.Credits}
-	}
+	s.Payment.applyDefaults()
 	fill(&s.Timeouts.Shard, DefaultShardTime)
 	fill(&s.Timeouts.Fetch, DefaultFetchTime)
 	fill(&s.Timeouts.Job, DefaultJobTime)
@@ -155,8 +152,7 @@ func (s Spec) check(v *checker) {
 	v.say(s.Split.By != SplitNone || s.Split.Size == 0, "split.size", "leave it out, or split by lines or files", "nothing is split")
 	v.oneOf("merge.by", s.Merge.By, MergeConcat, MergeNone)
 	s.checkVerify(v)
-	v.oneOf("payment.rail", s.Payment.Rail, RailCredit)
-	v.say(s.Payment.Max.Validate() == nil, "payment.max", "", "%d is too much", s.Payment.Max.Value)
+	s.Payment.check(v)
 	s.checkBounds(v)
 }
 

@@ -30,8 +30,10 @@ type bond struct {
 // rail knows what was paid.
 type rail struct{ captured map[payments.Ref]bool }
 
-func (r *rail) Name() string        { return "credit" }
-func (r *rail) Unit() payments.Unit { return payments.Credits }
+func (r *rail) Takes(name string, unit payments.Unit) bool {
+	return name == "credit" && unit == payments.Credits
+}
+func (r *rail) Funds(payments.Unit) bool { return false }
 func (r *rail) Expect(context.Context, payments.Payment) error {
 	return nil
 }
@@ -42,7 +44,7 @@ func (r *rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, erro
 	}
 	return payments.Entry{}, payments.ErrNoEntry
 }
-func (r *rail) RoomFor(context.Context, identity.PubKey) (payments.Amount, error) {
+func (r *rail) RoomFor(context.Context, identity.PubKey, payments.Unit) (payments.Amount, error) {
 	return payments.Amount{Value: 1000, Unit: payments.Credits}, nil
 }
 
@@ -72,7 +74,7 @@ func newBond(t *testing.T) *bond {
 		t: t, agg: newKey(t), own: newKey(t), rail: &rail{map[payments.Ref]bool{}},
 		job: wire.RandomID(), secret: wire.RandomID(),
 	}
-	cfg := Config{Slots: 1, Dir: t.TempDir(), MaxWallClock: time.Hour, Rate: payments.Rate{PerUnit: 1, Unit: payments.Credits}}
+	cfg := Config{Slots: 1, Dir: t.TempDir(), MaxWallClock: time.Hour, Rates: map[payments.Unit]payments.Rate{payments.Credits: {PerUnit: 1, Unit: payments.Credits}}}
 	st := store.NewMem()
 	p, err := New(cfg, Deps{
 		Key: b.own, Store: st, Rail: b.rail, Log: slog.New(slog.DiscardHandler),
@@ -233,16 +235,5 @@ func TestUnpaidWork(t *testing.T) {
 	b.rail.captured[b.ids[0].ref()] = true
 	if err := b.p.solvent(ctx, b.agg.PubKey()); err != nil {
 		t.Errorf("after it has paid: %v", err)
-	}
-}
-
-// A validator's price does not depend on what there is to check.
-func TestFlatPrice(t *testing.T) {
-	t.Parallel()
-	c := Config{Rate: payments.Rate{PerUnit: 7, Unit: payments.Credits}, Flat: 3}
-	for _, units := range []uint64{1, 1000} {
-		if p, err := payments.Price(c.rate(), units); err != nil || p.Value != 3 {
-			t.Errorf("%d units cost %s, %v", units, p, err)
-		}
 	}
 }

@@ -26,9 +26,11 @@ type Config struct {
 	Network string
 	Version string
 
-	Rate  payments.Rate // per shard and per work unit
-	Flat  uint64        // not zero: a validator, paid this for a shard whatever its verdict, in Rate's unit
-	Slots int           // attempts run at once
+	// Rates are the prices, one for each unit that is taken. A validator's has a
+	// base alone, so that it depends neither on how much there is to check nor on
+	// what is found.
+	Rates map[payments.Unit]payments.Rate
+	Slots int // attempts run at once
 
 	// What one attempt may ask for at most.
 	MaxCPUMillis   uint64
@@ -59,15 +61,17 @@ func (c Config) Validate() error {
 	return c.Cheat.Validate()
 }
 
-// Rail is what a provider needs of a payment rail: to announce what it
+// Rail is what a provider needs of its payment rails: to announce what it
 // expects before it works, and to see that it came.
 type Rail interface {
-	Name() string
-	Unit() payments.Unit
+	// Takes tells whether there is a rail of that name that carries that unit.
+	Takes(rail string, unit payments.Unit) bool
+	// Funds tells whether money in unit may be locked before work is done.
+	Funds(unit payments.Unit) bool
 	Expect(ctx context.Context, p payments.Payment) error
 	Waive(ctx context.Context, ref payments.Ref, reason string) error
 	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
-	RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amount, error)
+	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
 }
 
 // Deps are the parts a provider is composed of.

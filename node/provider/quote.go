@@ -49,7 +49,7 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	if err := p.solvent(ctx, from); err != nil {
 		return wire.Quote{}, err
 	}
-	rate := p.cfg.rate()
+	rate := p.cfg.Rates[payments.Unit(o.Unit)]
 	price, err := payments.Price(rate, o.UnitsPerShard)
 	if err != nil {
 		return wire.Quote{}, refuse(CodeRefused, "price of %d units: %v", o.UnitsPerShard, err)
@@ -57,11 +57,12 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	if price.Value > o.MaxPrice {
 		return wire.Quote{}, refuse(CodeRefused, "price: a shard costs %s here, the offer allows %d", price, o.MaxPrice)
 	}
-	room, err := p.Rail.RoomFor(ctx, from)
+	room, err := p.Rail.RoomFor(ctx, from, rate.Unit)
 	if err != nil {
 		return wire.Quote{}, err
 	}
-	if room.Value < price.Value {
+	// Where money can be locked for the work, no credit is needed.
+	if room.Value < price.Value && !p.Rail.Funds(rate.Unit) {
 		return wire.Quote{}, refuse(CodeCredit, "credit: %s left for this payer, a shard costs %s", room, price)
 	}
 	working, slots := p.Load()
@@ -71,7 +72,7 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	return wire.Quote{
 		Offer: id, Job: o.Job,
 		Price: wire.Rate{Base: rate.Base, PerUnit: rate.PerUnit},
-		Unit:  string(rate.Unit), Rail: p.Rail.Name(),
+		Unit:  string(rate.Unit), Rail: o.Rail,
 		Slots: uint32(2*slots - working), CreditLeft: room.Value,
 		Class:    p.Class(o.Image),
 		Expires:  time.Now().Add(quoteValidity).Unix(),
@@ -79,13 +80,14 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	}, nil
 }
 
-// rate is the price: that of work, or a validator's flat one, which does not
-// depend on how much there is to check nor on what is found.
-func (c Config) rate() payments.Rate {
-	if c.Flat == 0 {
-		return c.Rate
+// units lists the units that there is a price in.
+func (c Config) units() string {
+	var all []string
+	for u := range c.Rates {
+		all = append(all, string(u))
 	}
-	return payments.Rate{Base: c.Flat, Unit: c.Rate.Unit}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }
 
 // solvent refuses a client that has not paid for what it got.
@@ -110,10 +112,10 @@ func (p *Provider) solvent(ctx context.Context, client identity.PubKey) error {
 // fits tells the first thing the offer asks for that this node does not give.
 func (p *Provider) fits(o wire.JobOffer) error {
 	switch {
-	case o.Rail != p.Rail.Name():
-		return refuse(CodeRefused, "rail: %q is not taken here, %q is", o.Rail, p.Rail.Name())
-	case o.Unit != string(p.Rail.Unit()):
-		return refuse(CodeRefused, "unit: %q is not taken here, %q is", o.Unit, p.Rail.Unit())
+	case !p.Rail.Takes(o.Rail, payments.Unit(o.Unit)):
+		return refuse(CodeRefused, "rail: %q in %q is not taken here", o.Rail, o.Unit)
+	case p.cfg.Rates[payments.Unit(o.Unit)].Unit == "":
+		return refuse(CodeRefused, "price: there is none in %q here, only in %s", o.Unit, p.cfg.units())
 	case o.GPUs > p.usableGPUs(o.VRAMBytes):
 		return refuse(CodeRefused, "gpu: %d with %d bytes asked, %d here for jobs", o.GPUs, o.VRAMBytes, p.usableGPUs(o.VRAMBytes))
 	case o.CPUMillis > p.cfg.MaxCPUMillis:

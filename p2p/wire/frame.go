@@ -31,15 +31,38 @@ func WriteEvent(w io.Writer, e Event) error {
 // one, ErrFrame for a malformed length, ErrTooBig for one over the limit, and
 // otherwise what Parse or r returns. After an error the stream is of no use.
 func ReadEvent(r Reader) (Event, error) {
-	n, err := readLength(r)
+	body, err := readBody(r)
 	if err != nil {
 		return Event{}, err
 	}
+	return Parse(body)
+}
+
+// PeekEvent reads one frame as ReadEvent does but verifies neither id nor
+// signature, and returns the frame's bytes too, to be read again: for those who
+// only pass a stream on to where its first document belongs.
+func PeekEvent(r Reader) (e Event, frame []byte, err error) {
+	body, err := readBody(r)
+	if err != nil {
+		return Event{}, nil, err
+	}
+	p := parser{buf: body}
+	if e, err = p.unverified(); err == nil {
+		err = p.end()
+	}
+	return e, append(binary.AppendUvarint(nil, uint64(len(body))), body...), err
+}
+
+func readBody(r Reader) ([]byte, error) {
+	n, err := readLength(r)
+	if err != nil {
+		return nil, err
+	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(r, body); err != nil {
-		return Event{}, noEOF(err)
+		return nil, noEOF(err)
 	}
-	return Parse(body)
+	return body, nil
 }
 
 // readLength reads a uvarint of at most three bytes, which hold eight times

@@ -1,0 +1,135 @@
+package rails
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+)
+
+// Pay pays on the rail of p's unit: see payments.Payer.
+func (s *Set) Pay(ctx context.Context, p payments.Payment) (payments.Proof, error) {
+	r, err := s.of(p.Amount.Unit)
+	if err != nil {
+		return payments.Proof{}, payments.Fail(p.Ref, payments.NotCharged, err)
+	}
+	return r.Pay(ctx, p)
+}
+
+// Expect expects on the rail of p's unit: see payments.Payee.
+func (s *Set) Expect(ctx context.Context, p payments.Payment) error {
+	r, err := s.of(p.Amount.Unit)
+	if err != nil {
+		return err
+	}
+	return r.Expect(ctx, p)
+}
+
+// Fund locks money for p where its rail does so, and changes nothing where
+// work is done on credit alone: see payments.Funder.
+func (s *Set) Fund(ctx context.Context, p payments.Payment) error {
+	r, err := s.of(p.Amount.Unit)
+	if err != nil {
+		return payments.Fail(p.Ref, payments.NotCharged, err)
+	}
+	if f, ok := r.(payments.Funder); ok {
+		return f.Fund(ctx, p)
+	}
+	return nil
+}
+
+// Funds tells whether work in unit may be secured before it is done although
+// there is no credit for it.
+func (s *Set) Funds(unit payments.Unit) bool {
+	r, err := s.of(unit)
+	if err != nil {
+		return false
+	}
+	_, ok := r.(payments.Funder)
+	return ok
+}
+
+// Release gives up what was locked for ref in that unit: see payments.Funder.
+func (s *Set) Release(ctx context.Context, unit payments.Unit, ref payments.Ref, reason string) error {
+	r, err := s.of(unit)
+	if err != nil {
+		return err
+	}
+	if f, ok := r.(payments.Funder); ok {
+		return f.Release(ctx, ref, reason)
+	}
+	return nil
+}
+
+// Waive gives an expected payment up, on whichever rail it is expected: see
+// payments.Payee. It returns ErrNoEntry when none knows it.
+func (s *Set) Waive(ctx context.Context, ref payments.Ref, reason string) error {
+	r, _, err := s.holder(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return r.Waive(ctx, ref, reason)
+}
+
+// Status returns the entry for ref of the rail that has one, or ErrNoEntry.
+func (s *Set) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
+	_, e, err := s.holder(ctx, ref)
+	return e, err
+}
+
+// RoomFor returns how much more work for peer, in unit, may be accepted unpaid.
+func (s *Set) RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error) {
+	r, err := s.of(unit)
+	if err != nil {
+		return payments.Amount{}, err
+	}
+	return r.RoomFor(ctx, peer)
+}
+
+// Run runs every rail, those that join later too, until ctx ends. One that
+// fails ends all: money that nobody looks after is none to accept.
+func (s *Set) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	running := 0
+	for {
+		all, added := s.All()
+		for _, r := range all[running:] {
+			g.Go(func() error {
+				if err := r.Run(ctx); err != nil && ctx.Err() == nil {
+					return fmt.Errorf("%s: %w", r.Name(), err)
+				}
+				return nil
+			})
+		}
+		running = len(all)
+		select {
+		case <-added:
+		case <-ctx.Done():
+			return g.Wait()
+		}
+	}
+}
+
+// Reconcile has each rail compare its journal with what is so, and returns one
+// report for each; an error is of a rail that could not.
+func (s *Set) Reconcile(ctx context.Context) (out []payments.Report, err error) {
+	all, _ := s.All()
+	var errs []error
+	for _, r := range all {
+		c, ok := r.(payments.Reconciler)
+		if !ok {
+			continue
+		}
+		report, err := c.Reconcile(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.Name(), err))
+			continue
+		}
+		out = append(out, report)
+	}
+	return out, errors.Join(errs...)
+}
