@@ -152,7 +152,7 @@ func settled(t *testing.T, client *nodetest.Member, providers ...*nodetest.Membe
 	theirs := map[string]api.Payment{}
 	for _, p := range providers {
 		nodetest.NoError(t, 10*time.Second, func() error {
-			all, err := p.API().Payments(t.Context())
+			all, err := p.API().Payments(t.Context(), api.PaymentQuery{})
 			for _, e := range all {
 				if e.State != "captured" {
 					return fmt.Errorf("%s is %s at %s", e.Ref, e.State, p.Name)
@@ -190,7 +190,7 @@ func settled(t *testing.T, client *nodetest.Member, providers ...*nodetest.Membe
 // outgoing is what a client paid, by its own book; nothing is there twice.
 func outgoing(t *testing.T, client *nodetest.Member) map[string]api.Payment {
 	t.Helper()
-	all, err := client.API().Payments(t.Context())
+	all, err := client.API().Payments(t.Context(), api.PaymentQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,47 +2,191 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/payments"
 )
 
-// moneyBackend shows the journal.
+// moneyBackend shows the journal and the wallets behind the rails.
 type moneyBackend struct{ n *Node }
 
 var _ api.Money = moneyBackend{}
 
 func (b moneyBackend) Balances(ctx context.Context) ([]api.Balance, error) {
-	all, err := b.n.rail.Balances(ctx)
-	if err != nil {
-		return nil, err
-	}
+	rails, _ := b.n.rails.All()
 	out := []api.Balance{}
-	for _, x := range all {
-		out = append(out, api.Balance{
-			Rail: b.n.rail.Name(), Peer: x.Peer.String(), Unit: string(x.Unit),
-			Paid: x.Paid, Received: x.Received, Held: x.Expected, Unknown: x.Pending, Limit: x.Limit,
-		})
+	for _, r := range rails {
+		all, err := r.Balances(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range all {
+			out = append(out, balanceView(r.Name(), x))
+		}
 	}
 	return out, nil
 }
 
-func (b moneyBackend) Payments(context.Context) ([]api.Payment, error) {
-	entries, err := b.n.rail.Journal().List(payments.Filter{})
-	if err != nil {
-		return nil, err
+func balanceView(rail string, x payments.Balance) api.Balance {
+	v := api.Balance{
+		Rail: rail, Peer: x.Peer.String(), Unit: string(x.Unit),
+		Paid: x.Paid, Received: x.Received, Held: x.Expected, Unknown: x.Pending, Limit: x.Limit,
+		Exposure: x.Exposure, OurExposure: x.OurExposure, Available: x.Available, Dispute: x.Dispute,
 	}
-	out := []api.Payment{}
-	for _, e := range entries {
-		memo := e.Memo
-		if e.Reason != "" {
-			memo += ": " + e.Reason
+	// On credit debts net out; with money each direction is made good by itself.
+	if x.Unit == payments.Credits {
+		v.Exposure, v.Owing = uint64(max(x.Net, 0)), uint64(max(-x.Net, 0))
+	} else if x.Paid > x.SettledOut {
+		v.Owing = x.Paid - x.SettledOut
+	}
+	return v
+}
+
+// Wallets tells of every rail: credit, those connected, and those that are not.
+func (b moneyBackend) Wallets(ctx context.Context) ([]api.Wallet, error) {
+	rails, _ := b.n.rails.All()
+	var out []api.Wallet
+	for _, r := range rails {
+		w := api.Wallet{Rail: r.Name(), Unit: string(r.Unit()), State: "ready"}
+		if back, ok := b.n.wallets.named(r.Name()); ok {
+			w = back.view(ctx)
+			w.Rail, w.Unit, w.Connected = r.Name(), string(r.Unit()), true
 		}
-		out = append(out, api.Payment{
-			Ref: string(e.Ref), Rail: e.Rail, Direction: string(e.Direction), Peer: e.Peer.String(),
-			Amount: api.Amount{Amount: e.Amount.Value, Unit: string(e.Amount.Unit)},
-			State:  string(e.State), Memo: memo, AtMS: e.Updated.UnixMilli(),
-		})
+		if err := exposures(ctx, r, &w); err != nil {
+			return nil, err
+		}
+		out = append(out, w)
 	}
 	return out, nil
+}
+
+// exposures adds up what is at risk with all peers.
+func exposures(ctx context.Context, r payments.Rail, w *api.Wallet) error {
+	all, err := r.Balances(ctx)
+	if err != nil {
+		return err
+	}
+	w.Exposure.Unit, w.OurExposure.Unit, w.Owing.Unit = w.Unit, w.Unit, w.Unit
+	for _, x := range all {
+		v := balanceView(w.Rail, x)
+		w.Exposure.Amount += v.Exposure
+		w.OurExposure.Amount += v.OurExposure
+		w.Owing.Amount += v.Owing
+	}
+	return nil
+}
+
+// Connect checks a wallet, keeps where it is, and has its rail join.
+func (b moneyBackend) Connect(ctx context.Context, req api.ConnectRequest) (api.Wallet, error) {
+	if err := b.n.connect(ctx, req); err != nil {
+		return api.Wallet{}, err
+	}
+	all, err := b.Wallets(ctx)
+	if err != nil {
+		return api.Wallet{}, err
+	}
+	for _, w := range all {
+		if w.Rail == req.Rail {
+			return w, nil
+		}
+	}
+	return api.Wallet{}, api.Errorf(api.CodeInternal, "", "the rail did not join")
+}
+
+// back is the wallet behind a rail, or an error that says how to connect one.
+func (b moneyBackend) back(rail string) (wallet, error) {
+	w, ok := b.n.wallets.named(rail)
+	if !ok {
+		return nil, api.Errorf(api.CodeNotFound, "infernet wallet connect lightning --help", "no wallet is connected for rail %.80q", rail)
+	}
+	return w, nil
+}
+
+func (b moneyBackend) Channels(ctx context.Context) ([]api.MoneyChannel, error) {
+	out := []api.MoneyChannel{}
+	var errs []error
+	for _, w := range b.n.wallets.all() {
+		chans, err := w.channels(ctx)
+		errs = append(errs, err)
+		out = append(out, chans...)
+	}
+	return out, errors.Join(errs...)
+}
+
+func (b moneyBackend) Open(ctx context.Context, req api.OpenRequest) (api.MoneyChannel, error) {
+	w, err := b.back(req.Rail)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	amount, err := b.amount(req.Rail, req.Amount)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	ch, err := w.open(ctx, req.Peer, amount)
+	return ch, moneyError(err)
+}
+
+func (b moneyBackend) TopUp(ctx context.Context, req api.TopUpRequest) (api.MoneyChannel, error) {
+	w, err := b.back(req.Rail)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	amount, err := b.amount(req.Rail, req.Amount)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	ch, err := w.topUp(ctx, req.Channel, amount)
+	return ch, moneyError(err)
+}
+
+// Close closes the channel of that id, on whichever rail it is.
+func (b moneyBackend) Close(ctx context.Context, req api.CloseRequest) (api.MoneyChannel, error) {
+	for _, w := range b.n.wallets.all() {
+		chans, err := w.channels(ctx)
+		if err != nil {
+			return api.MoneyChannel{}, moneyError(err)
+		}
+		for _, ch := range chans {
+			if ch.ID == req.Channel {
+				ch, err := w.close(ctx, ch.ID, req.Force)
+				return ch, moneyError(err)
+			}
+		}
+	}
+	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", req.Channel)
+}
+
+// amount reads an amount that must be in the rail's unit.
+func (b moneyBackend) amount(rail, text string) (payments.Amount, error) {
+	r, ok := b.n.rails.Named(rail)
+	if !ok {
+		return payments.Amount{}, api.Errorf(api.CodeNotFound, "", "no rail %.80q here", rail)
+	}
+	a, err := payments.ParseHuman(text)
+	if err != nil {
+		return a, api.Errorf(api.CodeBadRequest, "write it with its unit: 5000 sat, 0.25 USDC", "amount: %v", err)
+	}
+	if a.Unit != r.Unit() {
+		return a, api.Errorf(api.CodeBadRequest, "", "amount: %s is not what rail %s carries", a.Human(), rail)
+	}
+	return a, nil
+}
+
+// moneyError gives failures of rails and wallets the codes that programs branch
+// on.
+func moneyError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, payments.ErrCeiling):
+		return api.Errorf(api.CodeRefused, "wait, or connect the wallet again with a higher --per-day", "%v", err)
+	case errors.Is(err, payments.ErrUnknown), errors.Is(err, payments.ErrDiverged):
+		return api.Errorf(api.CodeUnknownMoney, "infernet payments reconcile", "%v", err)
+	case errors.Is(err, payments.ErrNoEntry):
+		return api.Errorf(api.CodeNotFound, "infernet payments list", "%v", err)
+	case errors.Is(err, payments.ErrRefused), errors.Is(err, payments.ErrOverLimit):
+		return api.Errorf(api.CodeRefused, "", "%v", err)
+	}
+	return err
 }

@@ -47,12 +47,14 @@ type Node struct {
 	lib   *content.Library
 	rail  *credit.Rail // the one that needs no wallet
 	rails *rails.Set
-	book  *reputation.Ledger // of trust
-	agg   *aggregator.Driver
-	guard *wire.Guard
-	ready chan struct{}
-	work  worker // the provider, or its absence
-	takes taker  // the aggregator for others, or its absence
+
+	wallets wallets            // the money behind rails that have any
+	book    *reputation.Ledger // of trust
+	agg     *aggregator.Driver
+	guard   *wire.Guard
+	ready   chan struct{}
+	work    worker // the provider, or its absence
+	takes   taker  // the aggregator for others, or its absence
 
 	trust    *reputation.Book // what is known of others
 	gossip   *gossip.Gossip   // and how it is heard

@@ -180,7 +180,7 @@ func (n *Node) serveBlob(ctx context.Context, s *p2p.Stream) {
 }
 
 func (n *Node) servePay(ctx context.Context, s *p2p.Stream) {
-	if err := n.rail.ServeStream(ctx, s.Peer(), s); err != nil {
+	if err := n.rails.ServeStream(ctx, s.Peer(), s); err != nil {
 		if errors.Is(err, credit.ErrNote) {
 			n.host.Penalise(s.Peer(), penaltyMalformed, "a note that is not its own")
 		} else {

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"infernet.tech/infernet/node/api"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestOwnerAsksItself(t *testing.T) {
 	if all := leases(t, p); len(all) != 0 {
 		t.Errorf("leases with itself: %+v", all)
 	}
-	if all, err := p.API().Payments(t.Context()); err != nil || len(all) != 0 {
+	if all, err := p.API().Payments(t.Context(), api.PaymentQuery{}); err != nil || len(all) != 0 {
 		t.Errorf("payments to itself: %+v, %v", all, err)
 	}
 }

@@ -50,7 +50,7 @@ func cmdAPI(ts *testscript.TestScript, neg bool, args []string) {
 	cfg.Dir = filepath.Join(home, "openai")
 	face, err := openai.New(cfg, openai.Deps{Infer: openaitest.New(), Store: store.NewMem(), Log: slog.New(slog.DiscardHandler)})
 	ts.Check(err)
-	b := api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: n, Trust: n, Inference: n, Face: face}
+	b := api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: scriptedMoney{}, Trust: n, Inference: n, Face: face}
 	s, err := api.NewServer(api.DefaultConfig(home), b, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())

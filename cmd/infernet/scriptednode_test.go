@@ -134,9 +134,3 @@ func (n *scriptedNode) Providers(_ context.Context, q api.ProviderQuery) (api.Pr
 func (n *scriptedNode) Reputation(_ context.Context, npub string) (api.Reputation, error) {
 	return api.Reputation{NPub: npub, Score: 0.5, Receipts: 3, Good: 3}, nil
 }
-
-func (n *scriptedNode) Balances(context.Context) ([]api.Balance, error) {
-	return []api.Balance{{Rail: "credit", Peer: someNpub, Unit: "credits", Paid: 9, Limit: 100}}, nil
-}
-
-func (n *scriptedNode) Payments(context.Context) ([]api.Payment, error) { return nil, nil }

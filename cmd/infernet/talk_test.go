@@ -64,7 +64,7 @@ func startTalk(t *testing.T, model string) (in io.WriteCloser, out *window, stop
 		t.Fatal(err)
 	}
 	n := &scriptedNode{}
-	s, err := api.NewServer(api.DefaultConfig(home), api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: n, Face: face}, slog.New(slog.DiscardHandler))
+	s, err := api.NewServer(api.DefaultConfig(home), api.Backends{Node: n, Jobs: n, Results: n, Content: scriptedShelf{}, Market: n, Money: scriptedMoney{}, Face: face}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,8 +57,7 @@ the other way. Both are bounded by LIMIT and by the size of a shard.`,
 
 // human writes an amount as people do: 50 sat, 0.25 USDC.
 func human(m api.Amount) string {
-	text := payments.Amount{Value: m.Amount, Unit: payments.Unit(m.Unit)}.Human()
-	return foreign(text)
+	return words(payments.Amount{Value: m.Amount, Unit: payments.Unit(m.Unit)}.Human())
 }
 
 // inUnit is human for a number whose unit stands elsewhere.
@@ -306,4 +305,4 @@ func movementRows(all []api.Movement) [][]string {
 }
 
 // clock is a time for people, here; stamp one for programs, everywhere.
-func clock(ms int64) string { return fmt.Sprint(at(ms).Local().Format("2006-01-02 15:04:05")) }
+func clock(ms int64) string { return at(ms).Local().Format(time.DateTime) }

@@ -105,7 +105,7 @@ func TestFaceBehindGuard(t *testing.T) {
 func again(t *testing.T, home string, fn func(c *Client)) error {
 	t.Helper()
 	b := &backend{}
-	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: b}, slog.New(slog.DiscardHandler))
+	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: noMoney{}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

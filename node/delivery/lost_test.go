@@ -59,7 +59,7 @@ func TestGivenUp(t *testing.T) {
 		}
 		f.net.pass(25 * time.Hour)
 		_, rail := f.seller.now()
-		if rep, err := rail.Reconcile(t.Context()); err != nil || rep.Waived != 4 {
+		if rep, err := rail.Sweep(t.Context()); err != nil || rep.Waived != 4 {
 			t.Fatalf("%+v, %v", rep, err)
 		}
 		for range 5 { // each takes the place of one that was given up

@@ -102,7 +102,7 @@ func (n *testnet) sameBooks(j api.Job) {
 	// reconciler finds it out.
 	n.await("every payment is certain", func() bool {
 		var err error
-		if payments, err = n.client("client").Payments(n.t.Context()); err != nil {
+		if payments, err = n.client("client").Payments(n.t.Context(), api.PaymentQuery{}); err != nil {
 			n.t.Fatal(err)
 		}
 		return !slices.ContainsFunc(payments, func(p api.Payment) bool {

@@ -260,7 +260,7 @@ func settled(t *testing.T, ctx context.Context, net *devnet.Network) {
 		}
 	}
 	books := map[string]uint64{} // by ref, as the client has it
-	entries, err := client.Payments(ctx)
+	entries, err := client.Payments(ctx, api.PaymentQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func settled(t *testing.T, ctx context.Context, net *devnet.Network) {
 	}
 	seen := 0
 	for _, name := range []string{"provider1", "provider2"} {
-		theirs, err := devnettest.Client(t, net, name).Payments(ctx)
+		theirs, err := devnettest.Client(t, net, name).Payments(ctx, api.PaymentQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}

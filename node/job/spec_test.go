@@ -73,7 +73,7 @@ inputs: []
 split: {by: words, size: 0}
 resources: {cpu: lots, memory: 512, disk: 1 GB, gpu: 1.5}
 verify: {mode: hopeful, rate: 0, agree: 3, compare: guessing}
-payment: {rail: bitcoin, max: 10 credits}
+payment: {rail: bitcoin, max: 5 gold}
 timeouts: {shard: 60, job: }
 aggregator: npub1nobody
 colour: blue

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"infernet.tech/infernet/payments"
 )
 
 // Defaults of a spec: what ApplyDefaults puts where nothing was written.

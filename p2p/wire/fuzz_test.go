@@ -58,10 +58,18 @@ func FuzzReadEvent(f *testing.F) {
 		f.Add(buf.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
+		peeked, frame, perr := PeekEvent(bytes.NewReader(in))
 		r := bytes.NewReader(in)
-		for {
+		for first := true; ; first = false {
 			left := r.Len()
 			e, err := ReadEvent(r)
+			// What can be read was peeked at as it is, and its frame reads the same.
+			if first && err == nil {
+				again, err := ReadEvent(bytes.NewReader(frame))
+				if perr != nil || err != nil || peeked.ID != e.ID || again.ID != e.ID {
+					t.Fatalf("peeked at another event: %v, %v", perr, err)
+				}
+			}
 			if err != nil {
 				return
 			}

@@ -1,0 +1,226 @@
+package rails_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/rails"
+	"infernet.tech/infernet/store"
+)
+
+// rail answers with its own name and remembers what came.
+type rail struct {
+	name string
+	unit payments.Unit
+	got  []byte
+	held map[payments.Ref]bool
+	ran  chan struct{}
+}
+
+func newRail(name string, unit payments.Unit) *rail {
+	return &rail{name: name, unit: unit, held: map[payments.Ref]bool{}, ran: make(chan struct{})}
+}
+
+func (r *rail) Name() string        { return r.name }
+func (r *rail) Unit() payments.Unit { return r.unit }
+func (r *rail) Pay(_ context.Context, p payments.Payment) (payments.Proof, error) {
+	r.held[p.Ref] = true
+	return payments.Proof{Ref: p.Ref, Rail: r.name}, nil
+}
+func (r *rail) Expect(_ context.Context, p payments.Payment) error {
+	r.held[p.Ref] = true
+	return nil
+}
+func (r *rail) Waive(_ context.Context, ref payments.Ref, _ string) error {
+	delete(r.held, ref)
+	return nil
+}
+func (r *rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
+	if !r.held[ref] {
+		return payments.Entry{}, payments.ErrNoEntry
+	}
+	return payments.Entry{Rail: r.name, Ref: ref}, nil
+}
+func (r *rail) Balances(context.Context) ([]payments.Balance, error) { return nil, nil }
+func (r *rail) Run(ctx context.Context) error {
+	close(r.ran)
+	<-ctx.Done()
+	return nil
+}
+func (r *rail) RoomFor(context.Context, identity.PubKey) (payments.Amount, error) {
+	return payments.Amount{Value: 7, Unit: r.unit}, nil
+}
+func (r *rail) ServeStream(_ context.Context, _ identity.PubKey, conn io.ReadWriteCloser) (err error) {
+	r.got, err = io.ReadAll(conn)
+	return err
+}
+func (r *rail) Journal() *payments.Journal {
+	return payments.NewJournal(r.name, store.NewMem(), time.Now)
+}
+
+// funding is a rail that locks money.
+type funding struct {
+	*rail
+	locked map[payments.Ref]bool
+}
+
+func (f funding) Fund(_ context.Context, p payments.Payment) error {
+	f.locked[p.Ref] = true
+	return nil
+}
+func (f funding) Release(_ context.Context, ref payments.Ref, _ string) error {
+	delete(f.locked, ref)
+	return nil
+}
+
+// An amount goes to the rail of its unit and no other.
+func TestByUnit(t *testing.T) {
+	t.Parallel()
+	credit, ln := newRail("credit", payments.Credits), funding{newRail("lightning", payments.MilliSat), map[payments.Ref]bool{}}
+	s, err := rails.New(credit, ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	sats := payments.Payment{Ref: "a/0/1", Amount: payments.Amount{Value: 5, Unit: payments.MilliSat}}
+	if err := s.Fund(ctx, sats); err != nil || !ln.locked["a/0/1"] {
+		t.Errorf("fund: %v, %v", err, ln.locked)
+	}
+	if proof, err := s.Pay(ctx, sats); err != nil || proof.Rail != "lightning" || credit.held["a/0/1"] {
+		t.Errorf("pay: %+v, %v", proof, err)
+	}
+	if err := s.Release(ctx, payments.MilliSat, "a/0/1", "x"); err != nil || ln.locked["a/0/1"] {
+		t.Errorf("release: %v", err)
+	}
+	owed := payments.Payment{Ref: "b/0/1", Amount: payments.Amount{Value: 5, Unit: payments.Credits}}
+	if err := errors.Join(s.Fund(ctx, owed), s.Expect(ctx, owed)); err != nil || !credit.held["b/0/1"] {
+		t.Errorf("expect: %v", err)
+	}
+	if e, err := s.Status(ctx, "b/0/1"); err != nil || e.Rail != "credit" {
+		t.Errorf("status: %+v, %v", e, err)
+	}
+	if err := s.Waive(ctx, "b/0/1", "x"); err != nil || credit.held["b/0/1"] {
+		t.Errorf("waive: %v", err)
+	}
+	if !s.Funds(payments.MilliSat) || s.Funds(payments.Credits) || !s.Takes("credit", payments.Credits) || s.Takes("credit", payments.MilliSat) {
+		t.Error("what the rails do is told wrong")
+	}
+	if room, err := s.RoomFor(ctx, identity.PubKey{}, payments.MilliSat); err != nil || room.Unit != payments.MilliSat {
+		t.Errorf("room: %s, %v", room, err)
+	}
+}
+
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	s, err := rails.New(newRail("credit", payments.Credits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gold := payments.Payment{Ref: "a/0/1", Amount: payments.Amount{Value: 5, Unit: "gold"}}
+	if _, err := s.Pay(t.Context(), gold); !errors.Is(err, payments.ErrUnit) || payments.OutcomeOf(err) != payments.NotCharged {
+		t.Errorf("pay: %v", err)
+	}
+	if err := s.Expect(t.Context(), gold); !errors.Is(err, payments.ErrUnit) {
+		t.Errorf("expect: %v", err)
+	}
+	if err := s.Waive(t.Context(), "a/0/1", ""); !errors.Is(err, payments.ErrNoEntry) {
+		t.Errorf("waive: %v", err)
+	}
+	for _, twin := range []*rail{newRail("credit", "gold"), newRail("gold", payments.Credits)} {
+		if err := s.Add(twin); !errors.Is(err, rails.ErrTwice) {
+			t.Errorf("a second %s in %s: %v", twin.name, twin.unit, err)
+		}
+	}
+}
+
+// conn is what a peer sent.
+type conn struct {
+	*bytes.Buffer
+	closed bool
+}
+
+func (c *conn) Close() error {
+	c.closed = true
+	return nil
+}
+
+// A stream goes, whole, to the rail that its first document names.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	credit, ln := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
+	s, err := rails.New(credit, ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := func(unit string) wire.Message {
+		return wire.CreditNote{Payee: key.PubKey(), Channel: "c", Seq: 1, Cumulative: 5, Amount: 5, Unit: unit, Ref: "a/0/1"}
+	}
+	for name, c := range map[string]struct {
+		m    wire.Message
+		want *rail
+	}{
+		"a note in credits":  {note("credits"), credit},
+		"a note in msat":     {note("msat"), ln},
+		"terms of a rail":    {wire.PayTermsAsk{Rail: "lightning"}, ln},
+		"a note in gold":     {note("gold"), nil},
+		"terms of no rail":   {wire.PayTermsAsk{Rail: "gold"}, nil},
+		"no money in it":     {wire.Countersign{Of: wire.ID{1}, Role: wire.RolePayee}, nil},
+		"the default's name": {wire.PayTermsAsk{Rail: "credit"}, credit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			credit.got, ln.got = nil, nil
+			e, err := wire.Seal(key, c.m, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sent bytes.Buffer
+			if err := errors.Join(wire.WriteEvent(&sent, e), wire.WriteEvent(&sent, e)); err != nil {
+				t.Fatal(err)
+			}
+			in := &conn{Buffer: bytes.NewBuffer(bytes.Clone(sent.Bytes()))}
+			err = s.ServeStream(t.Context(), key.PubKey(), in)
+			if c.want == nil {
+				if !errors.Is(err, payments.ErrUnit) || !in.closed || credit.got != nil || ln.got != nil {
+					t.Errorf("%v, closed %v", err, in.closed)
+				}
+				return
+			}
+			if err != nil || !bytes.Equal(c.want.got, sent.Bytes()) {
+				t.Errorf("%v; %d bytes came, want %d", err, len(c.want.got), sent.Len())
+			}
+		})
+	}
+}
+
+// A rail that joins later runs too.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	first, late := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
+	s, err := rails.New(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	<-first.ran
+	if err := s.Add(late); err != nil {
+		t.Fatal(err)
+	}
+	<-late.ran
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
