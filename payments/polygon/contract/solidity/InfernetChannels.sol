@@ -112,6 +112,10 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
     // vouchers do not: those of the one fork are worth nothing on the other.
     bytes32 private immutable origin;
 
+    // Channels by id, packed by _store: read once and written once, which the
+    // compiler does not do for a struct.
+    mapping(bytes32 id => uint256) private words;
+
     constructor(IERC20 token_, uint40 minDelay_) EIP712("Infernet Channels", "1") {
         require(address(token_).code.length > 0 && minDelay_ > 0 && minDelay_ <= MAX_DELAY, BadConfig());
         token = token_;
@@ -171,7 +175,7 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
         returns (uint256 paid)
     {
         bytes32 id = channelId(config);
-        Channel memory ch = channels[id];
+        Channel memory ch = _load(id);
         Reason reason = _check(_domainSeparatorV4(), id, ch, config.signer, cumulative, receiptRoot, signature);
         require(reason == Reason.None, Refused(reason));
         paid = _claim(id, ch, cumulative, receiptRoot);
@@ -211,19 +215,20 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
     function startClose(Config calldata config) external nonReentrant {
         require(msg.sender == config.payer, NotPayer());
         bytes32 id = channelId(config);
-        Channel storage ch = channels[id];
-        require(ch.balance > 0, Refused(Reason.UnknownChannel));
+        Channel memory ch = _load(id);
+        // Of a closed channel, balance may be zero too.
         require(ch.closeAt == 0, AlreadyClosing());
-        uint40 closeAt = uint40(block.timestamp) + config.withdrawDelay;
-        ch.closeAt = closeAt;
-        emit CloseStarted(id, closeAt);
+        require(ch.balance > 0, Refused(Reason.UnknownChannel));
+        ch.closeAt = uint40(block.timestamp) + config.withdrawDelay;
+        _store(id, ch);
+        emit CloseStarted(id, ch.closeAt);
     }
 
     /// @notice Ends a channel whose delay is over: the rest goes to the payer.
     /// Anyone may send it; until somebody does, the payee can redeem.
     function finishClose(Config calldata config) external nonReentrant returns (uint256 refund) {
         bytes32 id = channelId(config);
-        Channel memory ch = channels[id];
+        Channel memory ch = _load(id);
         // Also refuses channels that are not there or closed.
         require(ch.closeAt != 0 && ch.closeAt != CLOSED && block.timestamp >= ch.closeAt, NotClosable());
         refund = _close(id, ch);
@@ -239,7 +244,7 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
         bytes calldata payeeSignature
     ) external nonReentrant {
         bytes32 id = channelId(config);
-        Channel memory ch = channels[id];
+        Channel memory ch = _load(id);
         require(ch.balance > 0 || ch.closeAt != 0, Refused(Reason.UnknownChannel));
         require(ch.closeAt != CLOSED, Refused(Reason.Closed));
         require(cumulative >= ch.claimed, Refused(Reason.Stale));
@@ -258,8 +263,11 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
 
     // Looking
 
-    /// @notice The channels by id.
-    mapping(bytes32 id => Channel) public channels;
+    /// @notice A channel as it stands; all zero if it was never opened.
+    function channels(bytes32 id) external view returns (uint96 balance, uint96 claimed, uint40 closeAt) {
+        Channel memory ch = _load(id);
+        return (ch.balance, ch.claimed, ch.closeAt);
+    }
 
     /// @notice A channel's id; the same on no other chain and for no other contract.
     function channelId(Config calldata config) public view returns (bytes32) {
@@ -290,9 +298,8 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
         require(good, BadConfig());
         require(amount > 0, BadAmount());
         id = channelId(config);
-        Channel storage ch = channels[id];
-        require(ch.balance == 0 && ch.closeAt == 0, ChannelExists());
-        ch.balance = amount;
+        require(words[id] == 0, ChannelExists());
+        _store(id, Channel({balance: amount, claimed: 0, closeAt: 0}));
         emit Opened(
             id, config.payer, config.payee, config.signer, config.withdrawDelay, config.salt, amount
         );
@@ -300,12 +307,12 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
 
     function _topUp(bytes32 id, uint96 amount) private {
         require(amount > 0, BadAmount());
-        Channel storage ch = channels[id];
+        Channel memory ch = _load(id);
         require(ch.closeAt != CLOSED, Refused(Reason.Closed));
         require(ch.balance > 0, Refused(Reason.UnknownChannel));
-        uint96 balance = ch.balance + amount;
-        ch.balance = balance;
-        emit ToppedUp(id, amount, balance);
+        ch.balance += amount;
+        _store(id, ch);
+        emit ToppedUp(id, amount, ch.balance);
     }
 
     // receiveWithAuthorization, not transferWithAuthorization: only this
@@ -351,7 +358,7 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
             root := calldataload(add(at, 65))
         }
         id = _id(payer, signer, payee, delay, salt);
-        ch = channels[id];
+        ch = _load(id);
         reason = _check(domain, id, ch, signer, cumulative, root, row[97:]);
     }
 
@@ -379,14 +386,23 @@ contract InfernetChannels is EIP712, ReentrancyGuardTransient {
             paid = cumulative - ch.claimed;
         }
         ch.claimed = uint96(cumulative);
-        channels[id] = ch;
+        _store(id, ch);
         emit Redeemed(id, uint96(cumulative), root);
     }
 
     function _close(bytes32 id, Channel memory ch) private returns (uint96 refund) {
         refund = ch.balance - ch.claimed;
-        channels[id] = Channel({balance: ch.claimed, claimed: ch.claimed, closeAt: CLOSED});
+        _store(id, Channel({balance: ch.claimed, claimed: ch.claimed, closeAt: CLOSED}));
         emit ChannelClosed(id, ch.claimed, refund);
+    }
+
+    function _load(bytes32 id) private view returns (Channel memory) {
+        uint256 word = words[id];
+        return Channel({balance: uint96(word), claimed: uint96(word >> 96), closeAt: uint40(word >> 192)});
+    }
+
+    function _store(bytes32 id, Channel memory ch) private {
+        words[id] = uint256(ch.balance) | uint256(ch.claimed) << 96 | uint256(ch.closeAt) << 192;
     }
 
     // 65 bytes with a low s and nothing else, so that a voucher has one signature.
