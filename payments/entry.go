@@ -42,6 +42,7 @@ type Entry struct {
 	Updated   time.Time       `json:"updated"`
 	Doc       []byte          `json:"doc,omitempty"`    // the promise, as signed
 	Answer    []byte          `json:"answer,omitempty"` // the other side's answer, as signed
+	Steps     []Step          `json:"steps,omitempty"`  // how it came there, the last being State
 }
 
 // Payment returns what the entry was made for.
@@ -58,19 +59,30 @@ func (e Entry) Same(p Payment) error {
 	return nil
 }
 
-// Filter selects entries; a zero field selects all.
-type Filter struct {
-	Direction Direction
-	Peer      identity.PubKey
-	State     State
-	Open      bool   // only those whose state is open
-	Prefix    string // only refs that begin so, such as "job/"
-	Limit     int    // at most so many
+// Step is one state an entry was in.
+type Step struct {
+	State  State     `json:"state"`
+	At     time.Time `json:"at"`               // when it was entered, the last time
+	Times  uint32    `json:"times"`            // how often in a row it was entered
+	Reason string    `json:"reason,omitempty"` // of the last time
 }
 
-func (f Filter) match(e Entry) bool {
-	return (f.Direction == "" || e.Direction == f.Direction) &&
-		(f.Peer.IsZero() || e.Peer == f.Peer) &&
-		(f.State == "" || e.State == f.State) &&
-		(!f.Open || e.State.Open())
+// maxSteps is how many steps an entry keeps: the first, and of the others the
+// latest.
+const maxSteps = 64
+
+// maxReason is the longest reason that is kept, in bytes.
+const maxReason = 1024
+
+// stepped returns the steps with one more; the slice is a new one.
+func stepped(old []Step, next Step) []Step {
+	if n := len(old); n > 0 && old[n-1].State == next.State {
+		next.Times = old[n-1].Times + 1
+		old = old[:n-1]
+	}
+	steps := append(make([]Step, 0, len(old)+1), old...)
+	if len(steps) >= maxSteps {
+		steps = append(steps[:1], steps[2:]...)
+	}
+	return append(steps, next)
 }

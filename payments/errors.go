@@ -25,6 +25,11 @@ var (
 	ErrConflict = errors.New("ref already stands for another payment")
 	// ErrCorrupt is returned when a stored entry cannot be read.
 	ErrCorrupt = errors.New("journal entry unreadable")
+	// ErrSums is returned when the sums of accounts are not what the entries say:
+	// the store was damaged or written by something else.
+	ErrSums = errors.New("accounts do not match their entries")
+	// ErrCursor is returned for a place in a list that no page returned.
+	ErrCursor = errors.New("no such place in the list")
 
 	// ErrOverLimit is returned when a payment would pass a credit limit, ours
 	// or the payee's. Nothing is charged.

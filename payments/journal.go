@@ -2,7 +2,6 @@ package payments
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,24 +9,35 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// Journal keeps the entries of one rail in a store. Its writes take the
-// caller's transaction, so that an entry and the rail's own state change
-// together or not at all.
+// Journal keeps the entries of one rail in a store, and the sums of its
+// accounts. Its writes take the caller's transaction, so that an entry, the sums
+// and the rail's own state change together or not at all.
 type Journal struct {
 	rail  string
 	s     store.Store
 	clock func() time.Time
+	rule  Rule
+	ready readiness
 }
 
 // NewJournal returns the journal of the rail in s; clock gives the times of
-// entries.
+// entries. Its accounts are those of Books.
 func NewJournal(rail string, s store.Store, clock func() time.Time) *Journal {
-	return &Journal{rail: rail, s: s, clock: clock}
+	return &Journal{rail: rail, s: s, clock: clock, rule: Books}
+}
+
+// NewJournalBy is NewJournal with another rule for its accounts. The rule of a
+// journal that has entries must not change.
+func NewJournalBy(rule Rule, rail string, s store.Store, clock func() time.Time) *Journal {
+	j := NewJournal(rail, s, clock)
+	j.rule = rule
+	return j
 }
 
 // Keys: "entry/RAIL/DIRECTION/REF" holds the entry; "open/…" beside it exists
 // while the state is open, so that reconciling costs what is open and not what
-// ever was.
+// ever was. Those of index.go find entries by time and peer, those of sums.go
+// hold the accounts.
 func (j *Journal) key(d Direction, ref string) []byte {
 	return []byte("entry/" + j.rail + "/" + string(d) + "/" + ref)
 }
@@ -48,7 +58,7 @@ func (j *Journal) Get(r store.Reader, d Direction, ref Ref) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return decodeEntry(raw)
+	return j.decode(d, ref, raw)
 }
 
 // Put writes e over what is there after checking the step between the two
@@ -79,7 +89,12 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	if e.State == StateHeld {
 		e.Tries++
 	}
-	return e, j.write(tx, e)
+	e.Reason = e.Reason[:min(len(e.Reason), maxReason)]
+	e.Steps = stepped(old.Steps, Step{State: e.State, At: now, Times: 1, Reason: e.Reason})
+	if err := errors.Join(j.begin(tx), j.move(tx, old, e)); err != nil {
+		return Entry{}, err
+	}
+	return e, j.write(tx, old, e)
 }
 
 // Amend writes over an entry what is no part of its state: Reason, Memo, Doc,
@@ -90,31 +105,33 @@ func (j *Journal) Amend(tx store.Txn, e Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := old.Same(e.Payment()); err != nil {
+	if err := errors.Join(e.Payment().Validate(e.Amount.Unit), old.Same(e.Payment())); err != nil {
 		return err
 	}
 	if old.State != e.State {
 		return fmt.Errorf("%s: amend %s in state %s: %w", e.Ref, e.State, old.State, ErrTransition)
 	}
-	e.Rail, e.Created, e.Tries = j.rail, old.Created, old.Tries
-	e.Updated = j.clock().UTC().Truncate(time.Millisecond)
-	return j.write(tx, e)
+	e.Rail, e.Created, e.Tries, e.Steps = j.rail, old.Created, old.Tries, old.Steps
+	last := &e.Steps[len(e.Steps)-1]
+	last.Reason = e.Reason[:min(len(e.Reason), maxReason)]
+	last.At = j.clock().UTC().Truncate(time.Millisecond)
+	return j.write(tx, old, e)
 }
 
-func (j *Journal) write(tx store.Txn, e Entry) error {
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	if e.State.Open() {
+func (j *Journal) write(tx store.Txn, old, e Entry) (err error) {
+	switch {
+	case e.State.Open() && (old.State == "" || !old.State.Open()):
 		err = tx.Set(j.openKey(e.Direction, string(e.Ref)), []byte{1})
-	} else {
+	case !e.State.Open() && old.State.Open():
 		err = tx.Delete(j.openKey(e.Direction, string(e.Ref)))
 	}
+	if err == nil && (old.State == "" || old.Peer != e.Peer) {
+		err = j.index(tx, e)
+	}
 	if err != nil {
 		return err
 	}
-	return tx.Set(j.key(e.Direction, string(e.Ref)), raw)
+	return tx.Set(j.key(e.Direction, string(e.Ref)), e.encode())
 }
 
 // Status returns the entry for ref, what was paid before what was received,
@@ -174,13 +191,7 @@ func (j *Journal) Each(r store.Reader, f Filter, fn func(Entry) error) error {
 
 func (j *Journal) scan(r store.Reader, d Direction, f Filter, fn func(Entry) error) error {
 	if !f.Open {
-		return r.Scan(j.key(d, f.Prefix), func(_, raw []byte) error {
-			e, err := decodeEntry(raw)
-			if err != nil {
-				return err
-			}
-			return fn(e)
-		})
+		return j.scanFrom(r, d, f.Prefix, "", fn)
 	}
 	// Scans do not nest, so the open refs are gathered first.
 	var refs []Ref
@@ -197,13 +208,33 @@ func (j *Journal) scan(r store.Reader, d Direction, f Filter, fn func(Entry) err
 	return err
 }
 
-func decodeEntry(raw []byte) (Entry, error) {
-	var e Entry
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return Entry{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if err := e.State.Validate(); err != nil {
-		return Entry{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+// scanFrom calls fn for the entries whose refs begin with prefix and are not
+// before from.
+func (j *Journal) scanFrom(r store.Reader, d Direction, prefix, from string, fn func(Entry) error) error {
+	skip := len(j.key(d, ""))
+	return r.ScanFrom(j.key(d, prefix), j.key(d, from), func(k, raw []byte) error {
+		e, err := j.decode(d, Ref(k[skip:]), raw)
+		if err != nil {
+			return err
+		}
+		return fn(e)
+	})
+}
+
+func (j *Journal) decode(d Direction, ref Ref, raw []byte) (Entry, error) {
+	e := Entry{Rail: j.rail, Direction: d, Ref: ref}
+	if err := e.decode(raw); err != nil {
+		return Entry{}, fmt.Errorf("%s: %w", ref, err)
 	}
 	return e, nil
+}
+
+// Steps returns the states an entry was in, the first and the latest of many.
+func (j *Journal) Steps(d Direction, ref Ref) (steps []Step, err error) {
+	err = j.s.View(func(r store.Reader) error {
+		e, err := j.Get(r, d, ref)
+		steps = e.Steps
+		return err
+	})
+	return steps, err
 }

@@ -197,9 +197,13 @@ func (p plain) Get(k []byte) ([]byte, error) {
 }
 
 func (p plain) Scan(prefix []byte, fn func(k, v []byte) error) error {
+	return p.ScanFrom(prefix, prefix, fn)
+}
+
+func (p plain) ScanFrom(prefix, from []byte, fn func(k, v []byte) error) error {
 	var keys []string
 	for k := range p {
-		if len(k) >= len(prefix) && k[:len(prefix)] == string(prefix) {
+		if len(k) >= len(prefix) && k[:len(prefix)] == string(prefix) && k >= string(from) {
 			keys = append(keys, k)
 		}
 	}

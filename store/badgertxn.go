@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -33,6 +34,13 @@ func (t *badgerTxn) Get(key []byte) ([]byte, error) {
 }
 
 func (t *badgerTxn) Scan(prefix []byte, fn func(key, value []byte) error) error {
+	return t.ScanFrom(prefix, prefix, fn)
+}
+
+func (t *badgerTxn) ScanFrom(prefix, from []byte, fn func(key, value []byte) error) error {
+	if bytes.Compare(from, prefix) < 0 {
+		from = prefix
+	}
 	// Badger panics on a second iterator of a writing transaction.
 	if t.update {
 		if t.scanning {
@@ -47,7 +55,7 @@ func (t *badgerTxn) Scan(prefix []byte, fn func(key, value []byte) error) error 
 	it := t.txn.NewIterator(opt)
 	defer it.Close()
 	var key, value []byte
-	for it.Rewind(); it.Valid(); it.Next() {
+	for it.Seek(inner(from)); it.Valid(); it.Next() {
 		item := it.Item()
 		key = item.KeyCopy(key)
 		var err error

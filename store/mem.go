@@ -77,7 +77,11 @@ func (r memReader) Get(key []byte) ([]byte, error) {
 }
 
 func (r memReader) Scan(prefix []byte, fn func(key, value []byte) error) error {
-	i, _ := r.find(string(prefix))
+	return r.ScanFrom(prefix, prefix, fn)
+}
+
+func (r memReader) ScanFrom(prefix, from []byte, fn func(key, value []byte) error) error {
+	i, _ := r.find(max(string(prefix), string(from)))
 	for ; i < len(r) && strings.HasPrefix(r[i].key, string(prefix)); i++ {
 		// A copy, because fn may write into what it is given.
 		if err := fn([]byte(r[i].key), bytes.Clone(r[i].value)); err != nil {
@@ -109,12 +113,16 @@ func (t *memTxn) Get(key []byte) ([]byte, error) {
 }
 
 func (t *memTxn) Scan(prefix []byte, fn func(key, value []byte) error) error {
+	return t.ScanFrom(prefix, prefix, fn)
+}
+
+func (t *memTxn) ScanFrom(prefix, from []byte, fn func(key, value []byte) error) error {
 	if t.scanning {
 		return ErrNestedScan
 	}
 	t.scanning = true
 	defer func() { t.scanning = false }()
-	return memReader(t.merged(prefix)).Scan(prefix, fn)
+	return memReader(t.merged(prefix)).ScanFrom(prefix, from, fn)
 }
 
 func (t *memTxn) Set(key, value []byte) error {

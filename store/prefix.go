@@ -37,6 +37,12 @@ func (v prefixedReader) Scan(prefix []byte, fn func(key, value []byte) error) er
 	})
 }
 
+func (v prefixedReader) ScanFrom(prefix, from []byte, fn func(key, value []byte) error) error {
+	return v.r.ScanFrom(join(v.p, prefix), join(v.p, from), func(key, value []byte) error {
+		return fn(key[len(v.p):], value)
+	})
+}
+
 type prefixedTxn struct {
 	prefixedReader
 	t Txn

@@ -15,6 +15,9 @@ type Reader interface {
 	// the scan and is returned as it is. In an Update the scan sees the writes
 	// made before it began and none made during it.
 	Scan(prefix []byte, fn func(key, value []byte) error) error
+	// ScanFrom is Scan of the keys that are not before from, which need not
+	// exist. It costs what is read and not what is left out before it.
+	ScanFrom(prefix, from []byte, fn func(key, value []byte) error) error
 }
 
 // Txn is a Reader that also writes. Its reads see its own writes.

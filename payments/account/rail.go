@@ -77,43 +77,66 @@ func (r *Rail) Balances(context.Context) (out []payments.Balance, err error) {
 	return out, err
 }
 
-// sums is what the journal says an account must hold.
-type sums struct{ paid, got, reserved, pending uint64 }
-
 // Check compares every account with the journal and returns ErrBooks for each
 // that does not add up: captured amounts against totals, expected ones against
-// what is reserved, the note in flight against its entry. It is exact and reads
-// all entries.
+// what is reserved, the note in flight against its entry. It is exact, reads all
+// entries, and proves the journal's own sums with them.
 func (r *Rail) Check(context.Context) error {
+	if err := r.journal.Prepare(); err != nil {
+		return err
+	}
 	return r.s.View(func(tx store.Reader) error {
-		want := map[identity.PubKey]sums{}
-		err := r.journal.Each(tx, payments.Filter{}, func(e payments.Entry) error {
-			want[e.Peer] = want[e.Peer].with(e)
-			return nil
-		})
-		if err != nil {
-			return err
+		bad, err := r.check(tx, func(payments.Entry) {})
+		all := []error{err}
+		for _, b := range bad {
+			all = append(all, b.err)
 		}
-		var bad []error
-		err = eachAccount(tx, func(peer identity.PubKey, a account) error {
-			have := sums{paid: a.Paid.Total + a.Paid.Secured, got: a.Got.Total + a.Got.Secured, reserved: a.Reserved}
-			if a.Paid.Pending != nil {
-				have.pending = a.Paid.Pending.Amount
-			}
-			if have != want[peer] {
-				bad = append(bad, fmt.Errorf("%s: have %+v, journal %+v: %w", peer.Short(), have, want[peer], ErrBooks))
-			}
-			delete(want, peer)
-			return nil
-		})
-		for peer, s := range want {
-			if s != (sums{}) {
-				bad = append(bad, fmt.Errorf("%s: no account, journal %+v: %w", peer.Short(), s, ErrBooks))
-			}
-		}
-		return errors.Join(append(bad, err)...)
+		return errors.Join(all...)
 	})
 }
+
+// unsound is an account that does not match the journal.
+type unsound struct {
+	peer identity.PubKey
+	err  error
+}
+
+// check finds the accounts that do not match and calls seen for each entry. Its
+// error is the store's.
+func (r *Rail) check(tx store.Reader, seen func(payments.Entry)) (bad []unsound, err error) {
+	want := map[identity.PubKey]sums{}
+	err = r.journal.Verify(tx, func(e payments.Entry) error {
+		want[e.Peer] = want[e.Peer].with(e)
+		seen(e)
+		return nil
+	})
+	if errors.Is(err, payments.ErrSums) {
+		bad, err = append(bad, unsound{err: err}), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = eachAccount(tx, func(peer identity.PubKey, a account) error {
+		have := sums{paid: a.Paid.Total + a.Paid.Secured, got: a.Got.Total + a.Got.Secured, reserved: a.Reserved}
+		if a.Paid.Pending != nil {
+			have.pending = a.Paid.Pending.Amount
+		}
+		if have != want[peer] {
+			bad = append(bad, unsound{peer, fmt.Errorf("%s: have %+v, journal %+v: %w", peer.Short(), have, want[peer], ErrBooks)})
+		}
+		delete(want, peer)
+		return nil
+	})
+	for peer, s := range want {
+		if s != (sums{}) {
+			bad = append(bad, unsound{peer, fmt.Errorf("%s: no account, journal %+v: %w", peer.Short(), s, ErrBooks)})
+		}
+	}
+	return bad, err
+}
+
+// sums is what the journal says an account must hold.
+type sums struct{ paid, got, reserved, pending uint64 }
 
 func (s sums) with(e payments.Entry) sums {
 	v := e.Amount.Value

@@ -129,6 +129,7 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 	}
 	a.Got.Seq, a.Got.Decided, a.Got.Answer = n.Seq, e.ID, by.Bytes()
 	a.Got.Theirs, a.Got.Dispute = nil, ""
+	a.heard(n)
 	if code == "" {
 		cancelled := a.cancelled()
 		a.Got.noted(n.Seq, a.Got.Total, n.Cumulative, e.ID, r.clock())

@@ -18,7 +18,7 @@ func Conformance(t *testing.T, open func(t *testing.T) store.Store) {
 		run  func(t *testing.T, s store.Store)
 	}{
 		{"values", values}, {"keys", keys}, {"large", large},
-		{"order", order}, {"scan stops", scanStops}, {"scan in update", scanInUpdate},
+		{"order", order}, {"scan from", scanFrom}, {"scan stops", scanStops}, {"scan in update", scanInUpdate},
 		{"rollback", rollback}, {"panic", panics}, {"isolation", isolation},
 		{"own writes", ownWrites}, {"copies", copies},
 		{"counters", counters}, {"transfers", transfers},

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"infernet.tech/infernet/store"
@@ -15,6 +16,29 @@ func order(t *testing.T, s store.Store) {
 	want(t, s, "a/", "a/1=7", "a/10=4", "a/2=2")
 	want(t, s, "a\xff", "a\xff=5")
 	want(t, s, "zzz")
+}
+
+// scanFrom begins anywhere, at a key or between two, and never before the prefix.
+func scanFrom(t *testing.T, s store.Store) {
+	set(t, s, "a", "1", "p/1", "2", "p/2", "3", "p/3", "4", "q", "5")
+	for from, want := range map[string]string{
+		"": "1 2 3", "a": "1 2 3", "p/": "1 2 3", "p/2": "2 3", "p/20": "3", "p/3": "3", "p/4": "", "q": "", "z": "",
+	} {
+		read := func(r store.Reader) error {
+			var got []string
+			err := r.ScanFrom([]byte("p/"), []byte(from), func(k, _ []byte) error {
+				got = append(got, string(k[2:]))
+				return nil
+			})
+			if strings.Join(got, " ") != want {
+				t.Errorf("from %q: %q, want %q", from, got, want)
+			}
+			return err
+		}
+		if err := errors.Join(s.View(read), s.Update(func(x store.Txn) error { return read(x) })); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func scanStops(t *testing.T, s store.Store) {
