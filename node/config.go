@@ -45,7 +45,7 @@ type Config struct {
 // ProviderConfig is what the provider role adds.
 type ProviderConfig struct {
 	Price            uint64            // credits per unit of work
-	Prices           []payments.Amount // the same in the units of money; a validator's is for one verdict
+	Prices           []payments.Amount // the same in units of money
 	Slots            int               // attempts run at once
 	ContainerdSocket string            // "" starts a private containerd
 	BinDir           string            // of containerd, shim and runc; "" beside this executable
@@ -56,16 +56,17 @@ type ProviderConfig struct {
 
 // ModelsConfig says which models a provider serves from warm engines, and how.
 type ModelsConfig struct {
-	Serve    []string      // each NAME, FILE, CID, NAME=FILE or NAME=CID; none: no engine is run
-	Engine   string        // image by name, digest or CID; "" is the default engine
-	Adapter  string        // how an engine is started whose image does not say it; "" reads the image
-	GPUs     string        // as docker's --gpus has it; "" none
-	In, Out  uint64        // credits per million tokens read and written
-	Parallel int           // requests that one engine answers at once
-	Context  int           // tokens of prompt and answer; 0: the model's own, up to maxContext
-	Threads  int           // of one engine; 0: all cores but one
-	Memory   uint64        // bytes of all engines together; 0: three quarters of the machine's
-	Idle     time.Duration // an engine unused for so long is stopped; 0 never
+	Serve               []string          // each NAME, FILE, CID, NAME=FILE or NAME=CID; none: no engine is run
+	Engine              string            // image by name, digest or CID; "" is the default engine
+	Adapter             string            // how an engine is started whose image does not say it; "" reads the image
+	GPUs                string            // as docker's --gpus has it; "" none
+	In, Out             uint64            // credits per million tokens read and written
+	PricesIn, PricesOut []payments.Amount // the same in units of money
+	Parallel            int               // requests that one engine answers at once
+	Context             int               // tokens of prompt and answer; 0: the model's own, up to maxContext
+	Threads             int               // of one engine; 0: all cores but one
+	Memory              uint64            // bytes of all engines together; 0: three quarters of the machine's
+	Idle                time.Duration     // an engine unused for so long is stopped; 0 never
 }
 
 // DefaultNetwork is the network that nodes join when nothing else is said.
@@ -228,13 +229,35 @@ func (c Config) rates() map[payments.Unit]payments.Rate {
 		}
 		return payments.Rate{PerUnit: a.Value, Unit: a.Unit}
 	}
-	own := payments.Amount{Value: c.Provider.Price, Unit: payments.Credits}
+	own, money := payments.Amount{Value: c.Provider.Price, Unit: payments.Credits}, c.Provider.Prices
 	if c.has(RoleValidator) {
-		own.Value = c.Trust.ValidatorPrice
+		own.Value, money = c.Trust.ValidatorPrice, c.Trust.ValidatorPrices
 	}
 	out := map[payments.Unit]payments.Rate{own.Unit: of(own)}
-	for _, a := range c.Provider.Prices {
+	for _, a := range money {
 		out[a.Unit] = of(a)
+	}
+	return out
+}
+
+// rates are what a million tokens cost, in credits first. A unit with a price
+// for one way alone costs nothing the other.
+func (m ModelsConfig) rates() []payments.TokenRate {
+	out := []payments.TokenRate{{In: m.In, Out: m.Out, Unit: payments.Credits}}
+	at := func(u payments.Unit) *payments.TokenRate {
+		for i := range out {
+			if out[i].Unit == u {
+				return &out[i]
+			}
+		}
+		out = append(out, payments.TokenRate{Unit: u})
+		return &out[len(out)-1]
+	}
+	for _, a := range m.PricesIn {
+		at(a.Unit).In = a.Value
+	}
+	for _, a := range m.PricesOut {
+		at(a.Unit).Out = a.Value
 	}
 	return out
 }

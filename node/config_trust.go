@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
 )
 
 // TrustConfig says whose word this node takes, and what its own word costs.
 type TrustConfig struct {
-	Validators     []string // npubs of validators that this node trusts: they decide disputes
-	ValidatorPrice uint64   // credits for one verdict of this node, whatever it is; with the validator role
+	Validators      []string          // npubs of validators that this node trusts: they decide disputes
+	ValidatorPrice  uint64            // credits for one verdict of this node, whatever it is; with the validator role
+	ValidatorPrices []payments.Amount // the same in units of money
 	// AuditAnswers has a share of the answers to this node's own prompts
 	// replayed by another provider, who then has read them too.
 	AuditAnswers bool

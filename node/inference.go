@@ -53,7 +53,7 @@ func (n *Node) localModels() []infer.ModelInfo {
 	for _, m := range n.serves.Serves() {
 		out = append(out, infer.ModelInfo{
 			Name: m.Name, CID: m.CID, Providers: 1, Local: true, Context: m.Context,
-			MinIn: m.Rate.In, MinOut: m.Rate.Out, Unit: string(m.Rate.Unit), Seen: n.started,
+			MinIn: m.Rates[0].In, MinOut: m.Rates[0].Out, Unit: string(m.Rates[0].Unit), Seen: n.started,
 		})
 	}
 	return out

@@ -14,7 +14,6 @@ import (
 	"infernet.tech/infernet/exec/engine/gguf"
 	"infernet.tech/infernet/node/content"
 	"infernet.tech/infernet/node/serving"
-	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
 )
 
@@ -32,7 +31,7 @@ func (n *Node) composeModels(running ...<-chan struct{}) ([]unit, error) {
 	conf := serving.Default()
 	conf.Class = exec.Host().Class()
 	s, err := serving.New(conf, serving.Deps{
-		Key: n.key, Store: store.Prefix(n.db, "serving/"), Rail: n.rail, Ledger: n.book, Pool: warm, Betrayed: n.betrayed,
+		Key: n.key, Store: store.Prefix(n.db, "serving/"), Rail: n.rails, Ledger: n.book, Pool: warm, Betrayed: n.betrayed,
 		Log: n.log.With("in", "serving"), Now: time.Now,
 	})
 	if err != nil {
@@ -90,7 +89,7 @@ func (n *Node) loadModels(ctx context.Context, warm *engines, s *serving.Server)
 			return fmt.Errorf("serve %q: %w", what, err)
 		}
 		n.log.Info("model is served", "name", m.Name, "cid", m.CID, "context", m.Context,
-			"in", m.Rate.In, "out", m.Rate.Out, "unit", m.Rate.Unit)
+			"rates", m.Rates)
 	}
 	return n.announce()
 }
@@ -153,7 +152,7 @@ func (n *Node) model(ctx context.Context, what string, image exec.Image) (m serv
 	}
 	m = serving.Model{
 		Name: name, CID: e.CID, Image: image.Digest, Context: size.Context, Parallel: size.Parallel,
-		Rate: payments.TokenRate{In: c.In, Out: c.Out, Unit: n.rail.Unit()},
+		Rates: c.rates(),
 	}
 	m.Spec = engine.Spec{
 		Key: image.Digest + "/" + e.CID, Image: image, Adapter: c.Adapter, Model: path, Name: name,

@@ -15,6 +15,7 @@ import (
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/payments"
 )
 
 func nodeCmd(a *app) *cobra.Command {
@@ -71,7 +72,6 @@ func (s settings) config(home string) (node.Config, error) {
 	set(&cfg.API, s.API)
 	set(&cfg.IdleExit, s.IdleExit)
 	set(&cfg.CreditLimit, s.Credit)
-	set(&cfg.Provider.Price, s.Price)
 	set(&cfg.Provider.Slots, s.Slots)
 	set(&cfg.Provider.ContainerdSocket, s.Containerd)
 	set(&cfg.Provider.BinDir, s.BinDir)
@@ -86,9 +86,33 @@ func (s settings) config(home string) (node.Config, error) {
 		}
 	}
 	cfg.Trust.Validators = firstList(s.Validators, cfg.Trust.Validators)
-	set(&cfg.Trust.ValidatorPrice, s.ValidatorPrice)
 	set(&cfg.Trust.AuditAnswers, s.AuditAnswers)
-	return cfg, errors.Join(s.models(&cfg), s.kept(&cfg.Content))
+	return cfg, errors.Join(s.priced(&cfg), s.models(&cfg), s.kept(&cfg.Content))
+}
+
+// priced sets what the node asks for its work. A validator's work has one price
+// and no other.
+func (s settings) priced(cfg *node.Config) error {
+	p, m := &cfg.Provider, &cfg.Provider.Models
+	for _, one := range []struct {
+		name    string
+		text    prices
+		credits *uint64
+		money   *[]payments.Amount
+	}{
+		{"price", s.Price, &p.Price, &p.Prices},
+		{"validator-price", s.ValidatorPrice, &cfg.Trust.ValidatorPrice, &cfg.Trust.ValidatorPrices},
+		{"price-in", s.PriceIn, &m.In, &m.PricesIn},
+		{"price-out", s.PriceOut, &m.Out, &m.PricesOut},
+	} {
+		credits, money, err := one.text.amounts(one.name)
+		if err != nil {
+			return err
+		}
+		set(one.credits, credits)
+		*one.money = money
+	}
+	return nil
 }
 
 // kept sets what the node keeps and gives to others.
@@ -126,8 +150,6 @@ func (s settings) models(cfg *node.Config) error {
 	set(&m.Engine, s.Engine)
 	set(&m.Adapter, s.Adapter)
 	set(&m.GPUs, s.GPUs)
-	set(&m.In, s.PriceIn)
-	set(&m.Out, s.PriceOut)
 	set(&m.Parallel, s.Parallel)
 	set(&m.Context, s.Context)
 	set(&m.Threads, s.Threads)

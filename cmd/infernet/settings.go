@@ -29,7 +29,7 @@ type settings struct {
 	MDNS       *bool          `yaml:"mdns,omitempty"`
 	API        *string        `yaml:"api,omitempty"`
 	IdleExit   *time.Duration `yaml:"idle-exit,omitempty"`
-	Price      *uint64        `yaml:"price,omitempty"`
+	Price      prices         `yaml:"price,omitempty"`
 	Slots      *int           `yaml:"slots,omitempty"`
 	Credit     *uint64        `yaml:"credit-limit,omitempty"`
 	Containerd *string        `yaml:"containerd-socket,omitempty"`
@@ -40,8 +40,8 @@ type settings struct {
 	Engine     *string        `yaml:"engine,omitempty"`
 	Adapter    *string        `yaml:"engine-adapter,omitempty"`
 	GPUs       *string        `yaml:"gpus,omitempty"`
-	PriceIn    *uint64        `yaml:"price-in,omitempty"`
-	PriceOut   *uint64        `yaml:"price-out,omitempty"`
+	PriceIn    prices         `yaml:"price-in,omitempty"`
+	PriceOut   prices         `yaml:"price-out,omitempty"`
 	Parallel   *int           `yaml:"parallel,omitempty"`
 	Context    *int           `yaml:"context,omitempty"`
 	Threads    *int           `yaml:"threads,omitempty"`
@@ -60,7 +60,7 @@ type settings struct {
 
 	Validators     []string `yaml:"validators,omitempty"`
 	AuditAnswers   *bool    `yaml:"audit-answers,omitempty"`
-	ValidatorPrice *uint64  `yaml:"validator-price,omitempty"`
+	ValidatorPrice prices   `yaml:"validator-price,omitempty"`
 }
 
 func configPath(home string) string { return filepath.Join(home, "config.yaml") }
@@ -75,7 +75,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.MDNS = f.Bool("mdns", true, "find nodes on the local network")
 	s.API = f.String("api", "", "loopback host:port of the local API (default: a free port)")
 	s.IdleExit = f.Duration("idle-exit", 0, "stop when nobody has used the node for so long (0: never)")
-	s.Price = f.Uint64("price", 0, "provider: credits per unit of work")
+	f.StringSliceVar((*[]string)(&s.Price), "price", nil, "provider: price of a unit of work: 2 for credits, '500 msat', '0.0001 USDC' (repeatable, one a unit)")
 	s.Slots = f.Int("slots", 0, "provider: tasks run at once")
 	s.Credit = f.Uint64("credit-limit", 0, "credits that each peer may owe this node")
 	s.Containerd = f.String("containerd-socket", "", "provider: use this containerd (default: a private one)")
@@ -90,7 +90,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 func (s *settings) trust(f *pflag.FlagSet) {
 	s.AuditAnswers = f.Bool("audit-answers", true, "have a share of the answers to your prompts checked by another provider, who then has read them too")
 	f.StringSliceVar(&s.Validators, "validators", nil, "npub of a validator whose word decides disputes about this node's jobs (repeatable, or with commas)")
-	s.ValidatorPrice = f.Uint64("validator-price", 0, fmt.Sprintf("validator: credits for one verdict, whatever it is (default %d)", node.DefaultValidatorPrice))
+	f.StringSliceVar((*[]string)(&s.ValidatorPrice), "validator-price", nil, fmt.Sprintf("validator: price of one verdict, whatever it is, as --price has it (default %d)", node.DefaultValidatorPrice))
 }
 
 // content adds the flags of what a node keeps and gives to others.
@@ -112,8 +112,8 @@ func (s *settings) serving(f *pflag.FlagSet) {
 	s.Engine = f.String("engine", "", "provider: engine image that serves the models (default infernet/llm)")
 	s.Adapter = f.String("engine-adapter", "", "provider: how an engine is started whose image does not say: llama.cpp, vllm, sglang, ollama")
 	s.GPUs = f.String("gpus", "", "provider: GPUs for the engines, as docker has it: all, 2, device=0,1")
-	s.PriceIn = f.Uint64("price-in", 0, "provider: credits per million tokens of prompts")
-	s.PriceOut = f.Uint64("price-out", 0, "provider: credits per million tokens of answers")
+	f.StringSliceVar((*[]string)(&s.PriceIn), "price-in", nil, "provider: price of a million tokens of prompts, as --price has it (repeatable, one a unit)")
+	f.StringSliceVar((*[]string)(&s.PriceOut), "price-out", nil, "provider: price of a million tokens of answers, as --price has it (repeatable, one a unit)")
 	s.Parallel = f.Int("parallel", 0, "provider: requests that an engine answers at once")
 	s.Context = f.Int("context", 0, "provider: longest prompt and answer together, in tokens (0: the model's own, up to 8192)")
 	s.Threads = f.Int("threads", 0, "provider: processor threads of an engine (0: all cores but one)")

@@ -74,7 +74,7 @@ func TestSettingsGivenAndOver(t *testing.T) {
 	switch {
 	case *got.MDNS || *got.Slots != 0 || !slices.Equal(got.Serve, []string{"demo"}):
 		t.Errorf("the file won over a flag: %+v", got)
-	case *got.Network != name || !slices.Equal(got.Relays, below.Relays) || *got.PriceOut != 7:
+	case *got.Network != name || !slices.Equal(got.Relays, below.Relays) || !slices.Equal(got.PriceOut, prices{"7"}):
 		t.Errorf("what the flags left open is lost: %+v", got)
 	case got.API != nil || got.Listen != nil:
 		t.Errorf("invented: %+v", got)

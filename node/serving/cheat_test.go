@@ -142,7 +142,7 @@ func TestBrokenOffWhole(t *testing.T) {
 	e := &servingtest.Engine{}
 	r := newRig(t, newPool(t, e, 4, 4))
 	r.model.Context = 100_000
-	r.model.Rate = payments.TokenRate{In: 1, Out: 2, Unit: payments.Credits}
+	r.model.Rates = []payments.TokenRate{{In: 1, Out: 2, Unit: payments.Credits}}
 	r.start(r.disk)
 	c := r.client()
 	mustLease(t, c, 1000, 500)
@@ -165,7 +165,7 @@ func TestGrowingStreams(t *testing.T) {
 	e := &servingtest.Engine{}
 	r := newRig(t, newPool(t, e, 8, 8))
 	r.cfg.OutGuess = 8
-	r.model.Rate = payments.TokenRate{In: 0, Out: 100_000, Unit: payments.Credits}
+	r.model.Rates = []payments.TokenRate{{In: 0, Out: 100_000, Unit: payments.Credits}}
 	r.start(r.disk)
 	c := r.client()
 	const window, budget, streams = 300, 9000, 8

@@ -119,34 +119,39 @@ func (s *Server) affords(ctx context.Context, t *tenant, l *lease, amount uint64
 	if left := l.terms.Budget - min(l.terms.Budget, used+l.inflight); amount > left {
 		return unpaid(CodeBudget, "the request could cost %d %s, the lease has %d left", amount, l.terms.Unit, left)
 	}
-	var open uint64 // of all leases, not yet expected on the rail
+	var open uint64 // of all leases in this unit, not yet expected on the rail
+	unit := l.unit()
 	for _, other := range t.leases {
+		if other.unit() != unit {
+			continue
+		}
 		open = min(open+other.due()+other.inflight, payments.MaxValue) // three of them fit 64 bits
 	}
 	for fresh := false; ; fresh = true {
-		if err := s.askRoom(ctx, t, fresh); err != nil {
+		if err := s.askRoom(ctx, t, unit, fresh); err != nil {
 			return err
 		}
-		if open+amount <= t.room {
+		room := t.rooms[unit].value
+		if open+amount <= room {
 			return nil
 		}
 		if fresh {
-			return unpaid(CodeNoCredit, "the request could cost %d %s, this payer has credit for %d", amount, l.terms.Unit, t.room-min(t.room, open))
+			return unpaid(CodeNoCredit, "the request could cost %d %s, this payer has credit for %d", amount, l.terms.Unit, room-min(room, open))
 		}
 	}
 }
 
-func (s *Server) askRoom(ctx context.Context, t *tenant, fresh bool) error {
+func (s *Server) askRoom(ctx context.Context, t *tenant, unit payments.Unit, fresh bool) error {
 	now := s.Now()
-	if age := now.Sub(t.roomAt); !fresh && age >= 0 && age < roomFor {
+	if age := now.Sub(t.rooms[unit].at); !fresh && age >= 0 && age < roomFor {
 		return nil
 	}
-	room, err := s.Rail.RoomFor(ctx, t.peer)
+	given, err := s.Rail.RoomFor(ctx, t.peer, unit)
 	if err != nil {
 		s.Log.Error("credit of a payer", "peer", t.peer.Short(), "err", err)
 		return openai.Unavailable("the provider cannot tell the payer's credit")
 	}
-	t.room, t.roomAt = room.Value, now
+	t.rooms[unit] = room{given.Value, now}
 	return nil
 }
 
@@ -161,7 +166,8 @@ func (s *Server) seePaid(ctx context.Context, t *tenant, l *lease) error {
 		return nil
 	}
 	if e.State == payments.StateCaptured {
-		l.sum.Owed, l.dirty, t.roomAt = 0, true, time.Time{}
+		l.sum.Owed, l.dirty = 0, true
+		delete(t.rooms, l.unit())
 	}
 	return nil
 }

@@ -21,10 +21,9 @@ type tenant struct {
 
 	mu     sync.Mutex
 	leases map[wire.ID]*lease
-	active int       // requests answered or waiting
-	room   uint64    // what the rail gave, at roomAt
-	roomAt time.Time // zero: ask again
-	gone   float64   // requests left before their first byte, halved every minute
+	active int                    // requests answered or waiting
+	rooms  map[payments.Unit]room // what the rails gave; none: ask
+	gone   float64                // requests left before their first byte, halved every minute
 	goneAt time.Time
 
 	users int // who holds it now; guarded by the server's mutex
@@ -60,6 +59,14 @@ type count struct {
 	In       uint64 `json:"in"`
 	Out      uint64 `json:"out"`
 }
+
+// room is how much more a payer may come to owe, as the rail said at a time.
+type room struct {
+	value uint64
+	at    time.Time
+}
+
+func (l *lease) unit() payments.Unit { return payments.Unit(l.terms.Unit) }
 
 func (l *lease) rate() payments.TokenRate {
 	return payments.TokenRate{In: l.terms.In, Out: l.terms.Out, Unit: payments.Unit(l.terms.Unit)}

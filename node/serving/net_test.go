@@ -117,7 +117,7 @@ func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	e := &servingtest.Engine{}
 	r := newRig(t, newPool(t, e, 4, 4))
-	r.model.Rate.In, r.model.Rate.Out = 1, 1
+	r.model.Rates[0].In, r.model.Rates[0].Out = 1, 1
 	r.start(r.disk)
 	lim := p2p.HTTPStreamLimits()
 	lim.Idle = 300 * time.Millisecond
@@ -178,7 +178,7 @@ func BenchmarkRequests(b *testing.B) {
 
 func benchmark(b *testing.B, clients int, more string) {
 	r := newRig(b, newPool(b, &servingtest.Engine{}, 64, 256))
-	r.model.Rate.In, r.model.Rate.Out = 1, 1
+	r.model.Rates[0].In, r.model.Rates[0].Out = 1, 1
 	r.start(r.disk)
 	c, _, _ := overNet(b, r, p2p.HTTPStreamLimits())
 	mustLease(b, c, 1_000_000, 1000)

@@ -8,6 +8,7 @@ import (
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 const (
@@ -59,17 +60,18 @@ func (s *Server) quote(ctx context.Context, from identity.PubKey, ev wire.Event)
 	if err != nil {
 		return wire.Event{}, err
 	}
-	room, err := s.Rail.RoomFor(ctx, from)
+	rate := m.rate(payments.Unit(o.Unit))
+	room, err := s.Rail.RoomFor(ctx, from, rate.Unit)
 	if err != nil {
 		return wire.Event{}, err
 	}
-	if room.Value == 0 && m.Rate.In+m.Rate.Out > 0 {
+	if room.Value == 0 && rate.In+rate.Out > 0 {
 		return wire.Event{}, refuse(CodeCredit, "credit: none left for this payer")
 	}
 	load := s.Pool.Load(m)
 	q := wire.InferQuote{
-		Offer: ev.ID, Job: o.Job, Model: m.CID, Image: m.Image, In: m.Rate.In, Out: m.Rate.Out,
-		Unit: string(m.Rate.Unit), Rail: s.Rail.Name(),
+		Offer: ev.ID, Job: o.Job, Model: m.CID, Image: m.Image, In: rate.In, Out: rate.Out,
+		Unit: string(rate.Unit), Rail: o.Rail,
 		Queue: uint32(max(load.Queued, 0)), Slots: uint32(m.Parallel),
 		TPSMilli: m.TPSMilli, TTFTMS: m.TTFTMS, Context: uint32(m.Context), Warm: load.Warm,
 		Credit: room.Value, Class: s.cfg.Class, Expires: s.Now().Add(quoteValidity).Unix(),
@@ -93,16 +95,16 @@ func (s *Server) fits(o wire.InferOffer) (Model, error) {
 	s.mu.Lock()
 	m := srv.measured()
 	s.mu.Unlock()
-	now := s.Now()
+	now, rate := s.Now(), m.rate(payments.Unit(o.Unit))
 	switch {
-	case o.Rail != s.Rail.Name():
-		return m, refuse(CodeRefused, "rail: %q is not taken here, %q is", o.Rail, s.Rail.Name())
-	case o.Unit != string(m.Rate.Unit):
-		return m, refuse(CodeRefused, "unit: %q is not taken here, %q is", o.Unit, m.Rate.Unit)
-	case o.MaxIn > 0 && m.Rate.In > o.MaxIn:
-		return m, refuse(CodeRefused, "price: %d per million prompt tokens here, the offer allows %d", m.Rate.In, o.MaxIn)
-	case o.MaxOut > 0 && m.Rate.Out > o.MaxOut:
-		return m, refuse(CodeRefused, "price: %d per million completion tokens here, the offer allows %d", m.Rate.Out, o.MaxOut)
+	case !s.Rail.Takes(o.Rail, payments.Unit(o.Unit)):
+		return m, refuse(CodeRefused, "rail: %q in %q is not taken here", o.Rail, o.Unit)
+	case rate.Unit == "":
+		return m, refuse(CodeRefused, "price: this model has none in %q here", o.Unit)
+	case o.MaxIn > 0 && rate.In > o.MaxIn:
+		return m, refuse(CodeRefused, "price: %d per million prompt tokens here, the offer allows %d", rate.In, o.MaxIn)
+	case o.MaxOut > 0 && rate.Out > o.MaxOut:
+		return m, refuse(CodeRefused, "price: %d per million completion tokens here, the offer allows %d", rate.Out, o.MaxOut)
 	case o.Deadline <= now.Unix():
 		return m, refuse(CodeStale, "deadline: already past")
 	case o.Deadline > now.Add(s.cfg.LeaseFor).Unix():

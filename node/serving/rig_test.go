@@ -19,6 +19,7 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
 )
@@ -66,7 +67,7 @@ func newRig(t testing.TB, pool Pool) *rig {
 	t.Helper()
 	r := &rig{t: t, key: newKey(t), disk: store.NewMem(), cfg: Default(), credit: credit.Default(), pool: pool}
 	r.model = Model{Name: "demo", CID: testCID, Image: testDigest, Context: 64, Parallel: 4,
-		Rate: payments.TokenRate{In: 1_000_000, Out: 2_000_000, Unit: payments.Credits}}
+		Rates: []payments.TokenRate{{In: 1_000_000, Out: 2_000_000, Unit: payments.Credits}}}
 	r.start(r.disk)
 	t.Cleanup(r.conns.Wait)
 	return r
@@ -85,7 +86,7 @@ func (r *rig) start(s store.Store) {
 		r.t.Fatal(err)
 	}
 	r.book = reputation.NewLedger(r.key.PubKey(), store.Prefix(s, "book/"), reputation.Default())
-	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.rail, Ledger: r.book, Pool: r.pool, Log: log, Now: r.now,
+	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.rails(), Ledger: r.book, Pool: r.pool, Log: log, Now: r.now,
 		Betrayed: func(fault string, docs ...wire.Event) {
 			if len(docs) != 2 || docs[0].Kind != wire.KindLease || docs[1].Kind != wire.KindDisclosure {
 				r.t.Errorf("%s is told of by %v", fault, texts(docs))
@@ -337,4 +338,13 @@ func codeOf(list []wire.Event) string {
 		return m.Code
 	}
 	return ev.Kind.String()
+}
+
+// rails are those of the server: credit alone.
+func (r *rig) rails() *rails.Set {
+	s, err := rails.New(r.rail)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
 }

@@ -20,24 +20,24 @@ import (
 type Model struct {
 	Name     string // the alias that it is served under
 	CID      string
-	Image    string      // the engine's OCI manifest digest, sha256:…
-	Spec     engine.Spec // what runs it; Engines reads it
-	Rate     payments.TokenRate
-	Context  int // tokens
-	Parallel int // requests answered at once
+	Image    string               // the engine's OCI manifest digest, sha256:…
+	Spec     engine.Spec          // what runs it; Engines reads it
+	Rates    []payments.TokenRate // one for each unit taken, that of the offer first
+	Context  int                  // tokens
+	Parallel int                  // requests answered at once
 	TPSMilli uint64
 	TTFTMS   uint64
 }
 
-// Rail is what serving needs of a payment rail: to announce what it expects,
+// Rail is what serving needs of its payment rails: to announce what it expects,
 // and to see that it came.
 type Rail interface {
-	Name() string
-	Unit() payments.Unit
+	// Takes tells whether there is a rail of that name that carries that unit.
+	Takes(rail string, unit payments.Unit) bool
 	Expect(ctx context.Context, p payments.Payment) error
 	Waive(ctx context.Context, ref payments.Ref, reason string) error
 	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
-	RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amount, error)
+	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
 }
 
 // Ledger keeps receipts; *reputation.Ledger is one.
@@ -104,8 +104,8 @@ func (s *Server) Add(m Model) error {
 	if m.Context < 1 || m.Parallel < 1 {
 		return fmt.Errorf("%w: model %.64q: context and parallel must be above zero", ErrConfig, m.Name)
 	}
-	if m.Rate.Unit != s.Rail.Unit() {
-		return fmt.Errorf("%w: model %.64q: the rail is in %s", ErrConfig, m.Name, s.Rail.Unit())
+	if len(m.Rates) == 0 {
+		return fmt.Errorf("%w: model %.64q has no price", ErrConfig, m.Name)
 	}
 	if err := (wire.ProviderOffer{Network: "x", Hardware: wire.Hardware{OS: "x", Arch: "x"}, Serves: []wire.Served{m.served()}}).Validate(); err != nil {
 		return fmt.Errorf("%w: model %.64q: %w", ErrConfig, m.Name, err)
@@ -149,9 +149,20 @@ func (s *Server) Offer() []wire.Served {
 	return out
 }
 
+// rate is what the model costs in a unit; the zero rate has no unit and is none.
+func (m Model) rate(unit payments.Unit) payments.TokenRate {
+	for _, r := range m.Rates {
+		if r.Unit == unit {
+			return r
+		}
+	}
+	return payments.TokenRate{}
+}
+
 func (m Model) served() wire.Served {
+	first := m.Rates[0]
 	return wire.Served{
-		Name: m.Name, Model: m.CID, Image: m.Image, Unit: string(m.Rate.Unit), In: m.Rate.In, Out: m.Rate.Out,
+		Name: m.Name, Model: m.CID, Image: m.Image, Unit: string(first.Unit), In: first.In, Out: first.Out,
 		Context: uint32(m.Context), TPSMilli: m.TPSMilli, TTFTMS: m.TTFTMS, Parallel: uint32(m.Parallel),
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // maxTenants bounds the clients that are known in memory at a time.
@@ -25,7 +26,7 @@ func (s *Server) hold(peer identity.PubKey) (*tenant, error) {
 			s.mu.Unlock()
 			return nil, retry(5000, CodeBusy, "too many clients")
 		}
-		t = &tenant{peer: peer, name: peer.String(), salt: cacheSalt(peer), known: make(chan struct{}), leases: map[wire.ID]*lease{}}
+		t = &tenant{peer: peer, name: peer.String(), salt: cacheSalt(peer), known: make(chan struct{}), leases: map[wire.ID]*lease{}, rooms: map[payments.Unit]room{}}
 		s.tenants[peer] = t
 	}
 	t.users++

@@ -205,6 +205,6 @@ func (s *Server) accept(t *tenant, l *lease, w wire.Window, rec windowRecord) (w
 		return wire.Event{}, err
 	}
 	l.sum, l.saved, l.dirty = sum, l.price(sum.Meter.In, sum.Meter.Out), false
-	t.roomAt = time.Time{} // the rail now holds what was open here
+	delete(t.rooms, l.unit()) // the rail now holds what was open here
 	return signed, nil
 }
