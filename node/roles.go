@@ -52,6 +52,8 @@ type worker interface {
 // taker takes whole jobs for other clients.
 type taker interface {
 	ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	// ServeCancel reports false where no job of that peer is known by the name.
+	ServeCancel(ctx context.Context, s *p2p.Stream, ev wire.Event) (taken bool, err error)
 }
 
 // seller answers prompts to models for clients who lease it.
@@ -87,6 +89,8 @@ func (o off) ServeLog(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 func (o off) ServeDelegate(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)
 }
+
+func (o off) ServeCancel(context.Context, *p2p.Stream, wire.Event) (bool, error) { return false, nil }
 
 func (o off) ServeInferOffer(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)

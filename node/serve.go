@@ -135,6 +135,13 @@ func (n *Node) job(ctx context.Context, s *p2p.Stream, ev wire.Event) error {
 	switch ev.Kind {
 	case wire.KindDelegate:
 		return n.takes.ServeDelegate(ctx, s, ev)
+	case wire.KindCancel:
+		// It may be of a whole job that was handed over, or of work for an aggregator.
+		if m, err := wire.Decode[wire.Cancel](ev); err == nil && m.Shard < 0 {
+			if taken, err := n.takes.ServeCancel(ctx, s, ev); taken {
+				return err
+			}
+		}
 	case wire.KindLease:
 		if err := n.serves.ServeLease(ctx, s, ev); err != nil {
 			return err

@@ -25,6 +25,7 @@ type account struct {
 	bad   float64
 	shown float64   // of good, what the peer countersigned
 	paid  float64   // reference amounts that this node verified and paid to it
+	heard float64   // of bad, what an aggregator says of this node's jobs
 	fraud time.Time // newest proven fraud
 	count int
 	owes  uint64
@@ -47,7 +48,7 @@ type place struct {
 // cannot follow and has to be made anew: evidence older than what is in it may
 // end a row of right results.
 func (a *account) fold(p Params, e Evidence) bool {
-	if e.When.Before(a.seen) && !e.AsPayer && !e.Fraud {
+	if e.When.Before(a.seen) && !e.AsPayer && !e.Fraud && !e.Delegated {
 		return false
 	}
 	a.sum(p, e, 1)
@@ -59,6 +60,9 @@ func (a *account) fold(p Params, e Evidence) bool {
 		if e.Verdict == Unpaid {
 			a.owes++
 		}
+		return true
+	}
+	if e.Delegated { // an aggregator's word alone begins no row and ends none
 		return true
 	}
 	a.watch(e.When)
@@ -95,7 +99,7 @@ func (a *account) sum(p Params, e Evidence, sign float64) {
 	if e.When.After(a.at) {
 		if !a.at.IsZero() {
 			good, bad := decay(e.When.Sub(a.at), p.HalfGood), decay(e.When.Sub(a.at), p.HalfBad)
-			a.good, a.shown, a.paid, a.bad = a.good*good, a.shown*good, a.paid*good, a.bad*bad
+			a.good, a.shown, a.paid, a.bad, a.heard = a.good*good, a.shown*good, a.paid*good, a.bad*bad, a.heard*bad
 		}
 		a.at = e.When
 	}
@@ -104,6 +108,10 @@ func (a *account) sum(p Params, e Evidence, sign float64) {
 	a.bad = max(0, a.bad+sign*it.Bad)
 	if e.Fraud && e.When.After(a.fraud) {
 		a.fraud = e.When
+	}
+	if e.Delegated {
+		a.heard = max(0, a.heard+sign*it.Bad)
+		return
 	}
 	if !e.Countersigned || e.Verdict != OK {
 		return

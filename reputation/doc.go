@@ -18,7 +18,8 @@
 //
 // The package refuses to take a stranger's word: only receipts with this node
 // as payer or provider are admitted, and one that the other side did not
-// countersign weighs less. It does no I/O beside its store and knows no clock:
+// countersign weighs less. So do those of a job that this node gave to an
+// aggregator to drive, which are that aggregator's word (AddDelegated). It does no I/O beside its store and knows no clock:
 // callers give the time. An unknown peer has the score 0, which is no error.
 //
 // The node calls it when it picks providers and serves clients; the command

@@ -33,6 +33,8 @@ type Evidence struct {
 	Countersigned bool            `json:"countersigned"` // both parties signed
 	Own           bool            `json:"own"`           // the one who scores signed it
 	Fraud         bool            `json:"fraud"`         // the wrong proves itself: a signed contradiction
+	// Delegated: it is the word of an aggregator that drove a job of the one who scores.
+	Delegated bool `json:"delegated,omitempty"`
 
 	Blame   string `json:"blame,omitempty"`    // a wire.Blame constant; empty when nobody says
 	AsPayer bool   `json:"as_payer,omitempty"` // of how it paid; otherwise of how it worked

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -56,6 +57,36 @@ func (l *Ledger) AddOneSided(e wire.Event) (Record, error) {
 		return Record{}, err
 	}
 	return l.add(record(v, e))
+}
+
+// AddDelegated admits a receipt of a job of this node's that aggregator drove for
+// it, signed by both or by aggregator alone. It is the word of one whom this node
+// chose, about whom it chose: it weighs as a one-sided receipt does, makes no row
+// of right results, is not told to others, and says nothing of the aggregator.
+// Errors are those of AddReceipt.
+func (l *Ledger) AddDelegated(c wire.Countersigned, aggregator identity.PubKey) (Record, error) {
+	v, err := verifyAlone(c.Doc)
+	if err == nil && !c.By.ID.IsZero() {
+		v, err = verifyPair(c)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	m := v.Receipt
+	if v.Author != aggregator || m.Payer != aggregator || m.Payer == l.self || m.Provider == l.self {
+		return Record{}, ErrNotOurs
+	}
+	rec := record(v, c.Doc)
+	rec.Countersigned, rec.By = v.Countersigned, c.By
+	return l.admit(m.Provider, func(tx store.Txn) (change, error) { return l.place(tx, rec) })
+}
+
+// concerns returns whom a kept receipt is about in this node's eyes.
+func (l *Ledger) concerns(r wire.Receipt) identity.PubKey {
+	if peer, err := l.otherParty(r); err == nil {
+		return peer
+	}
+	return r.Provider
 }
 
 func (l *Ledger) add(rec Record) (Record, error) {
@@ -118,7 +149,7 @@ func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	if err != nil {
 		return err
 	}
-	for _, peer := range []identity.PubKey{rec.Receipt.Provider, rec.Receipt.Payer} {
+	for _, peer := range l.listed(rec) {
 		var value []byte
 		if e, ok := rec.about(peer, l.self); ok {
 			if value, err = json.Marshal(indexed{e, indexVersion}); err != nil {
@@ -132,6 +163,16 @@ func (l *Ledger) insert(tx store.Txn, rec Record) error {
 	return nil
 }
 
+// listed are the keys under which a receipt is found: those of its parties, and
+// this node's own, by which it is forgotten.
+func (l *Ledger) listed(rec Record) []identity.PubKey {
+	both := []identity.PubKey{rec.Receipt.Provider, rec.Receipt.Payer}
+	if slices.Contains(both, l.self) {
+		return both
+	}
+	return append(both, l.self)
+}
+
 // indexVersion is that of stored Evidence; of one before, the receipt is read
 // again.
 const indexVersion = 1
@@ -143,13 +184,11 @@ type indexed struct {
 
 // remove takes out what insert wrote. The end of this node's own chain stays:
 // the next receipt goes on from it.
-func remove(tx store.Txn, rec Record) error {
-	err := errors.Join(
-		tx.Delete(recordKey(rec.ID)),
-		tx.Delete(attemptKey(rec.Receipt, rec.Author)),
-		tx.Delete(peerKey(rec.Receipt.Provider, rec)),
-		tx.Delete(peerKey(rec.Receipt.Payer, rec)),
-	)
+func (l *Ledger) remove(tx store.Txn, rec Record) error {
+	err := errors.Join(tx.Delete(recordKey(rec.ID)), tx.Delete(attemptKey(rec.Receipt, rec.Author)))
+	for _, peer := range l.listed(rec) {
+		err = errors.Join(err, tx.Delete(peerKey(peer, rec)))
+	}
 	if rec.Receipt.Seq > 0 && err == nil {
 		err = tx.Delete(chainKey(rec.Author, rec.other(), rec.Receipt.Seq))
 	}

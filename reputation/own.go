@@ -27,12 +27,13 @@ func (l *Ledger) Digest(now time.Time, network string) (wire.Digest, error) {
 		err := l.with(peer, func(a *account) {
 			age := max(now.Sub(a.at), 0)
 			good, bad := decay(age, l.params.HalfGood), decay(age, l.params.HalfBad)
+			seen := max(0, a.bad-a.heard) * bad // nobody else's word is told on
 			o := wire.Opinion{
-				Subject: peer, Good: wire.Quantize(a.shown * good), Bad: wire.Quantize(a.bad * bad),
+				Subject: peer, Good: wire.Quantize(a.shown * good), Bad: wire.Quantize(seen),
 				Value: wire.Quantize(a.paid * good), Day: day(a.at),
 			}
 			if o.Good > 0 || o.Bad > 0 || o.Value > 0 {
-				list = append(list, known{o, a.shown*good + a.bad*bad})
+				list = append(list, known{o, a.shown*good + seen})
 			}
 		})
 		if err != nil {

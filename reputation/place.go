@@ -32,12 +32,12 @@ func (l *Ledger) place(tx store.Txn, rec Record) (change, error) {
 	if c.stale, err = l.settleDebt(tx, rec); err != nil {
 		return change{}, err
 	}
-	peer, _ := l.otherParty(rec.Receipt)
+	peer := l.concerns(rec.Receipt)
 	if known {
 		if e, ok := old.about(peer, l.self); ok {
 			c.old = &e
 		}
-		if err := remove(tx, old); err != nil {
+		if err := l.remove(tx, old); err != nil {
 			return change{}, err
 		}
 	}

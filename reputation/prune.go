@@ -49,7 +49,6 @@ func (l *Ledger) drop(id wire.ID) error {
 	if err != nil {
 		return err
 	}
-	peer, _ := l.otherParty(rec.Receipt)
-	_, err = l.admit(peer, func(tx store.Txn) (change, error) { return change{stale: true}, remove(tx, rec) })
+	_, err = l.admit(l.concerns(rec.Receipt), func(tx store.Txn) (change, error) { return change{stale: true}, l.remove(tx, rec) })
 	return err
 }

@@ -89,14 +89,23 @@ func (r Record) about(peer, self identity.PubKey) (Evidence, bool) {
 	e := Evidence{
 		Receipt: r.ID, Peer: peer, When: r.Signed, Amount: m.Amount, Unit: m.Unit,
 		Verdict: Verdict(m.Verdict), Label: m.Label, Blame: m.Blame,
-		Countersigned: r.Countersigned, Own: r.Author == self,
+		Countersigned: r.Countersigned, Own: r.Author == self, Delegated: self != m.Provider && self != m.Payer,
 	}
-	switch peer {
-	case m.Provider:
+	switch {
+	case e.Delegated && peer == m.Provider:
+		e.Image, e.Model, e.Class = m.Image, m.ModelCID, m.Class
+		// Whose task it is knows whether honest results of it may differ; the
+		// aggregator could not tell, and blamed nobody.
+		if e.Verdict == Bad && e.Blame == wire.BlameInconclusive {
+			e.Blame = wire.BlameProvider
+		}
+		return e, true
+	case e.Delegated:
+	case peer == m.Provider:
 		e.Image, e.Model, e.Class = m.Image, m.ModelCID, m.Class
 		e.Checked = checked(m)
 		return e, m.Verdict != wire.VerdictUnpaid
-	case m.Payer:
+	case peer == m.Payer:
 		// Of the payer a receipt says only whether it paid; what it found of
 		// our work is no merit and no fault of its own.
 		e.AsPayer = true

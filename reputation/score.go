@@ -158,8 +158,9 @@ func (p Params) weight(e Evidence) float64 {
 		w = max(w, p.MinBad)
 	}
 	// A culprit does not sign for its failure, and the scorer needs nobody's
-	// signature for what it saw itself. Praise always takes both.
-	if !e.Countersigned && (success || !e.Own) && !e.Fraud {
+	// signature for what it saw itself. Praise always takes both. Of what others
+	// saw, both may be one.
+	if (e.Delegated || !e.Countersigned && (success || !e.Own)) && !e.Fraud {
 		w *= p.OneSided
 	}
 	return w

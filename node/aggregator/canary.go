@@ -21,7 +21,8 @@ import (
 // agreed on in an earlier job of the same image, model, arguments and split. To
 // who gets it, it is a shard like the others: of the same kind of input, with as
 // many units as a real one of this job. It is kept with all who have seen it and
-// never given to one of them again.
+// never given to one of them again. What a client had computed here is shown to
+// nobody else: nothing is learned from its jobs.
 
 const (
 	maxKnown      = 500       // answers kept of one kind of work
@@ -216,8 +217,11 @@ func (d *Driver) seen(j job.Job, in job.Input, operator string) error {
 }
 
 // learn takes over what a job has made known, and forgets what it has shown to
-// be wrong or worn out.
+// be wrong or worn out. A client's inputs are its own: of its job nothing is kept.
 func (d *Driver) learn(j job.Job) error {
+	if !j.Client.IsZero() {
+		return nil
+	}
 	kind := kindOfWork(j.Spec, j.Image, j.Model)
 	var sure []*job.Shard
 	for _, sh := range j.Shards {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/content"
@@ -33,10 +34,6 @@ type handedOver struct {
 	Inputs []job.Input
 }
 
-// delegateRef is the payment reference of a whole job: the client's one
-// payment to its aggregator.
-func delegateRef(id job.ID) payments.Ref { return payments.Ref(id.String() + "/delegate") }
-
 // ServeDelegate takes a job for another client, drives it as its own, and
 // answers with the receipts of all attempts and a verdict that names the
 // result. Asking again joins the job that is under way or has ended.
@@ -49,12 +46,8 @@ func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event
 	if errors.Is(err, ErrNoJob) {
 		j, err = d.take(ctx, s.Peer(), m)
 	}
-	switch {
-	case err != nil:
-	case j.Client != s.Peer():
+	if err == nil && j.Client != s.Peer() {
 		err = errors.New("this job is another client's")
-	case m.Fee < uint64(len(j.Shards))*FeePerShard: // what it offered at first does not bind it
-		err = fmt.Errorf("fee: %d offered, %d asked", m.Fee, len(j.Shards)*FeePerShard)
 	}
 	if err != nil {
 		return d.decline(s, ev.ID, "refused", err)
@@ -62,7 +55,7 @@ func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event
 	if j, err = d.await(ctx, s, j.ID); err != nil {
 		return err
 	}
-	return d.deliver(ctx, s, j, m)
+	return d.deliver(ctx, s, j)
 }
 
 func (d *Driver) decline(s *p2p.Stream, ref wire.ID, code string, err error) error {
@@ -114,12 +107,17 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	// Each of many jobs taken at once would fit into the same credit.
 	d.taking.Lock()
 	defer d.taking.Unlock()
+	if d.unwanted.has(unwantedJob{client, m.Job}) {
+		return job.Job{}, errors.New("the job was cancelled before it was taken")
+	}
 	if open := d.promised(client, m.Job); open > room.Value || room.Value-open < m.Max {
 		return job.Job{}, fmt.Errorf("credit: %s left for this client, its open jobs may cost %d and this one %d", room, open, m.Max)
 	}
 	ev := job.Submit{
 		ID: m.Job, Client: client, Spec: spec, Secret: wire.RandomID(),
 		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
+		// What it agrees to now is what it owes, whatever it says when it comes back.
+		Fee: payments.Amount{Value: m.Fee, Unit: payments.Unit(m.Unit)},
 	}
 	for i := range ev.Inputs {
 		ev.Inputs[i].Known = nil // what is known here is no client's to say
@@ -132,11 +130,17 @@ func (d *Driver) promised(client identity.PubKey, except job.ID) (sum uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, a := range d.actors {
-		if j := a.job(); id != except && j.Client == client && !j.State.Terminal() {
-			sum += j.Budget.Value + uint64(len(j.Shards))*FeePerShard
+		// One that has ended counts until the rail expects what it cost.
+		if j := a.job(); id != except && j.Client == client && (!j.State.Terminal() || finishing(j)) {
+			sum += j.Budget.Value + j.Fee.Value
 		}
 	}
 	return sum
+}
+
+// finishing reports whether a job has ended and its client may not be charged yet.
+func finishing(j job.Job) bool {
+	return slices.ContainsFunc(j.Pending(), func(e job.Effect) bool { _, is := e.(job.Finish); return is })
 }
 
 // forOthers makes a stranger's spec one that is verified by this node's own
@@ -251,19 +255,9 @@ func standing(records []reputation.Record, shards []*job.Shard) {
 
 // deliver sends the receipts, then the verdict on the whole: with it the
 // result's CID, which the client may now fetch, and what is to be paid.
-func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.Delegate) error {
-	cost := payments.Amount{Value: j.Spent.Value, Unit: j.Spent.Unit}
-	if j.State == job.StateDone {
-		cost.Value += m.Fee
-	}
-	if cost.Value > 0 {
-		err := d.Rail.Expect(ctx, payments.Payment{
-			Ref: delegateRef(j.ID), Peer: j.Client, Amount: cost,
-			Memo: fmt.Sprintf("job %s for a client: %d to providers, fee included", j.ID.Short(), j.Spent.Value),
-		})
-		if err != nil {
-			return d.decline(s, wire.ID{}, "credit", err)
-		}
+func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job) error {
+	if err := d.charge(ctx, j); err != nil {
+		return d.decline(s, wire.ID{}, codeBusy, fmt.Errorf("credit: %w", err))
 	}
 	records, err := d.Ledger.ByJob(j.ID)
 	if err != nil {
@@ -271,6 +265,9 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.D
 	}
 	standing(records, j.Shards)
 	for _, r := range records {
+		if r.Receipt.Verdict == wire.VerdictOK && !r.Countersigned {
+			continue // it is not on the bill, and proves nothing to the client
+		}
 		if err := wire.WriteEvent(s, r.Doc); err != nil {
 			return err
 		}
@@ -282,7 +279,7 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.D
 	}
 	verdict := wire.Verdict{
 		Job: j.ID, Provider: d.Key.PubKey(), Verdict: wire.VerdictFailed, Label: wire.LabelClaimed,
-		Reason: wire.Printable(fmt.Sprintf("%s: %s", j.State, j.Reason.Text)),
+		Reason: endText(j),
 	}
 	if j.State == job.StateDone {
 		for _, sh := range j.Shards {
@@ -296,4 +293,18 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job, m wire.D
 		return err
 	}
 	return wire.WriteEvent(s, signed)
+}
+
+// endText is how a verdict tells in which state a job ended, and why: the state,
+// a colon, and a text for people.
+func endText(j job.Job) string { return wire.Printable(fmt.Sprintf("%s: %s", j.State, j.Reason.Text)) }
+
+// endOf reads endText. What names no end of a job is a failure.
+func endOf(text string) (job.State, string) {
+	word, why, ok := strings.Cut(text, ": ")
+	switch s := job.State(word); {
+	case ok && (s == job.StateFailed || s == job.StateCancelled || s == job.StateExpired):
+		return s, why
+	}
+	return job.StateFailed, text
 }

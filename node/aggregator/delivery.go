@@ -29,7 +29,8 @@ const (
 // errPayUnknown means that a payment was begun and nobody knows its end yet.
 var errPayUnknown = errors.New("aggregator: the payment is not certain")
 
-func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
+// readDelivery reads until the verdict. running is called with each sign of life.
+func (d *Driver) readDelivery(id job.ID, s *p2p.Stream, running func()) (delivery, error) {
 	var out delivery
 	for {
 		if err := s.SetReadDeadline(time.Now().Add(silentAfter)); err != nil {
@@ -44,9 +45,7 @@ func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 		}
 		switch ev.Kind {
 		case wire.KindProgress:
-			if a.job().State != job.StateRunning {
-				a.mirror(job.StateRunning, job.Reason{})
-			}
+			running()
 		case wire.KindReceipt:
 			if len(out.receipts) >= maxReceipts || len(ev.Bytes()) > maxReceipt {
 				return out, fmt.Errorf("%w: too many receipts, or one too large", errProtocol)
@@ -61,7 +60,7 @@ func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 				return out, fmt.Errorf("%w: verdict by another key", errProtocol)
 			}
 			out.verdict, err = wire.Decode[wire.Verdict](ev)
-			if err == nil && out.verdict.Job != a.job().ID {
+			if err == nil && out.verdict.Job != id {
 				err = fmt.Errorf("%w: verdict on another job", errProtocol)
 			}
 			return out, err
@@ -79,47 +78,42 @@ func (d *Driver) readDelivery(a *actor, s *p2p.Stream) (delivery, error) {
 
 // takeDelivery checks every receipt, brings the result here and pays what the
 // receipts add up to and the fee, once.
-func (d *Driver) takeDelivery(ctx context.Context, a *actor, got delivery, fee uint64) error {
-	j := a.job()
+func (d *Driver) takeDelivery(ctx context.Context, j job.Job, got delivery, fee uint64) (out settled, err error) {
 	spent, shards, err := checkReceipts(j, got)
 	if err != nil {
-		return err
+		return out, err
 	}
 	j.Shards = shards
-	ok := got.verdict.Verdict == wire.VerdictOK && len(got.verdict.Evidence) == 1
-	if ok {
+	if got.verdict.Verdict == wire.VerdictOK && len(got.verdict.Evidence) == 1 {
 		if err := checkAgreement(j, shards); err != nil {
-			return err
+			return out, err
 		}
 		if err := d.bringResult(ctx, &j, got.verdict.Evidence[0]); err != nil {
-			return err
+			return out, err
 		}
 		spent += fee
+		out.state = job.StateDone
+	} else {
+		out.state, out.why = endOf(got.verdict.Reason)
 	}
 	if spent > j.Budget.Value {
-		return fmt.Errorf("%w: it wants %d, at most %d were allowed", errProtocol, spent, j.Budget.Value)
+		return out, fmt.Errorf("%w: it wants %d, at most %d were allowed", errProtocol, spent, j.Budget.Value)
 	}
+	out.shards, out.result, out.spent = shards, j.Result, payments.Amount{Value: spent, Unit: j.Budget.Unit}
 	if spent > 0 {
 		_, err := d.Rail.Pay(ctx, payments.Payment{
-			Ref: delegateRef(j.ID), Peer: j.Spec.Aggregator,
-			Amount: payments.Amount{Value: spent, Unit: j.Budget.Unit},
-			Memo:   fmt.Sprintf("job %s: %d receipts and the aggregator's fee of %d", j.ID.Short(), len(got.receipts), fee),
+			Ref: delegateRef(j.ID), Peer: j.Spec.Aggregator, Amount: out.spent,
+			Memo: fmt.Sprintf("job %s: %d receipts and the aggregator's fee of %d", j.ID.Short(), len(got.receipts), fee),
 		})
 		if err != nil && payments.OutcomeOf(err) != payments.NotCharged {
-			return fmt.Errorf("%w: %w", errPayUnknown, err)
+			return out, fmt.Errorf("%w: %w", errPayUnknown, err)
 		}
 		if err != nil {
-			return err
+			return out, err
 		}
 	}
-	j.Spent = payments.Amount{Value: spent, Unit: j.Budget.Unit}
-	a.put(j)
-	if ok {
-		a.mirror(job.StateDone, job.Reason{})
-	} else {
-		a.mirror(job.StateFailed, job.Reason{Code: codeAggregator, Text: got.verdict.Reason})
-	}
-	return nil
+	d.keepDelegated(j.Spec.Aggregator, got.receipts)
+	return out, nil
 }
 
 // checkReceipts believes only what providers have countersigned: those amounts
@@ -202,7 +196,9 @@ func attemptOf(j job.Job, r wire.Receipt, id wire.ID) job.Attempt {
 	switch r.Verdict {
 	case wire.VerdictOK:
 	case wire.VerdictBad:
-		at.State, at.Reason = job.AttemptBad, job.Reason{Code: job.CodeMismatch, Text: "by the aggregator's receipt"}
+		// Whose task it is says whose fault it is; see Driver.blame.
+		at.State, at.Blame = job.AttemptBad, job.BlameProvider
+		at.Reason = job.Reason{Code: job.CodeMismatch, Text: "by the aggregator's receipt"}
 	default:
 		at.State, at.Reason = job.AttemptLost, job.Reason{Code: r.Verdict, Text: "by the aggregator's receipt"}
 	}

@@ -43,10 +43,23 @@ type telling struct {
 	tries int
 }
 
-// finish writes down who is to be told, and what the job taught.
+// finish writes down what the client owes, who is to be told, and what the job
+// taught.
 func (d *Driver) finish(ctx context.Context, j job.Job, e job.Finish) (job.Event, error) {
 	if err := d.learn(j); err != nil {
 		return nil, err
+	}
+	if d.forClient(j) {
+		if err := d.complete(ctx, j); err != nil {
+			return nil, err
+		}
+		if _, err := d.billOf(j); err != nil {
+			return nil, err
+		}
+		// A client without credit holds up nobody: it is tried again, see disclosing.
+		if err := d.charge(ctx, j); err != nil {
+			d.Log.Warn("client not charged", "job", j.ID, "client", j.Client.Short(), "err", err)
+		}
 	}
 	now := time.Now()
 	err := d.Store.Update(func(tx store.Txn) error {
@@ -120,13 +133,16 @@ func drawn(j job.Job, sh *job.Shard, a job.Attempt) (wire.Drawn, bool) {
 	return row, true
 }
 
-// disclosing tells providers until ctx ends.
+// disclosing tells providers, and has clients charged, until ctx ends.
 func (d *Driver) disclosing(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for {
 		if err := d.tellDue(ctx); err != nil && ctx.Err() == nil {
 			d.Log.Error("disclose audits", "err", err)
+		}
+		if err := d.chargeDue(ctx); err != nil && ctx.Err() == nil {
+			d.Log.Error("charge clients", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -224,7 +240,7 @@ func (d *Driver) tellOne(ctx context.Context, t telling) error {
 }
 
 func transient(code string) bool {
-	return code == "busy" || code == "shutting_down" || code == "internal"
+	return code == codeBusy || code == "shutting_down" || code == "internal"
 }
 
 // disclose sends all documents on one stream. The provider closes it without a
@@ -247,8 +263,11 @@ func (d *Driver) disclose(ctx context.Context, j job.Job, to identity.PubKey) er
 		}
 	}
 	_, err = readAnswer(s)
-	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if isEOF(err) {
 		return nil
 	}
 	return err
 }
+
+// isEOF reports whether a peer closed a stream in order, without a word.
+func isEOF(err error) bool { return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) }

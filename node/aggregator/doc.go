@@ -20,7 +20,10 @@
 //
 // A client's node is its own aggregator. A node may also take whole jobs for
 // others (delegate.go): then its client is another npub, which pays it on the
-// same rail and checks the receipts.
+// same rail and checks the receipts. What that client owes is written down and
+// expected when its job ends (bill.go), whether it comes back or not; its wish to
+// cancel, and the end that the job came to, reach the other side over restarts
+// (errand.go, unwanted.go).
 //
 // Beside what one job needs it keeps what makes the next one surer: answers that
 // independent providers agreed on, which become canaries (canary.go); the signed

@@ -86,7 +86,8 @@ type Driver struct {
 
 	judged atomic.Bool // strangers that validate were met
 
-	taking sync.Mutex // held while a client's credit is compared with its jobs
+	taking   sync.Mutex // held while a client's credit is compared with its jobs
+	unwanted unwanted   // guarded by taking
 
 	mu     sync.Mutex
 	actors map[job.ID]*actor
@@ -140,11 +141,15 @@ func (d *Driver) resume() ([]*actor, error) {
 	if err != nil {
 		return nil, err
 	}
+	owing, err := d.openErrands()
+	if err != nil {
+		return nil, err
+	}
 	var live []*actor
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, j := range jobs {
-		if j.State.Terminal() && len(j.Pending()) == 0 {
+		if j.State.Terminal() && len(j.Pending()) == 0 && !owing[j.ID] {
 			continue
 		}
 		a := newActor(d, j)

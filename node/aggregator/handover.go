@@ -66,69 +66,6 @@ func (d *Driver) handover(id job.ID) (spec string, ok bool, err error) {
 	return spec, err == nil, err
 }
 
-// runHandover asks the aggregator until the job has ended there, and settles it
-// here. It returns only when that is done or ctx has ended.
-func (a *actor) runHandover(ctx context.Context, spec string) {
-	for {
-		err := a.handoverTry(ctx, spec)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		var refused *Refused
-		var cancelled *cancelError
-		unsure := errors.Is(err, errPayUnknown) // then only the rail's answer ends it
-		late := time.Now().After(a.job().Deadline)
-		switch {
-		case errors.As(err, &cancelled):
-			a.mirror(job.StateCancelled, job.Reason{
-				Code: job.CodeCancelled, Text: cancelled.reason, Hint: "nothing was charged",
-			})
-			return
-		case !unsure && (late || errors.As(err, &refused) || errors.Is(err, errProtocol)):
-			a.mirror(job.StateFailed, job.Reason{
-				Code: codeAggregator, Text: "the aggregator did not do it: " + err.Error(),
-				Hint: "nothing was charged; leave the aggregator out to drive the job from here",
-			})
-			return
-		}
-		a.d.Log.Info("aggregator not reached; trying again", "job", a.job().ID, "err", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(2 * time.Second):
-		}
-	}
-}
-
-// cancelError ends a handover because its owner wished so.
-type cancelError struct{ reason string }
-
-func (e *cancelError) Error() string { return "cancelled: " + e.reason }
-
-// handoverTry asks the aggregator once. A wish to cancel and the job's deadline
-// end the waiting; a delivery that is being settled then goes on.
-func (a *actor) handoverTry(ctx context.Context, spec string) error {
-	wait, stop := context.WithDeadline(ctx, a.job().Deadline.Add(handoverGrace))
-	defer stop()
-	done := make(chan error, 1)
-	a.wg.Go(func() { done <- a.d.handoverOnce(ctx, wait, a, spec) })
-	var cancelled error
-	for {
-		select {
-		case err := <-done:
-			if err != nil && cancelled != nil && !errors.Is(err, errPayUnknown) {
-				return cancelled
-			}
-			return err
-		case m := <-a.mailbox:
-			if c, ok := m.ev.(job.CancelRequested); ok {
-				cancelled = &cancelError{c.Reason}
-				stop()
-			}
-		}
-	}
-}
-
 // handoverGrace is how long after the job's deadline an aggregator may still
 // deliver: it has payments of its own to make certain.
 const handoverGrace = 2 * time.Minute
@@ -161,17 +98,17 @@ func (a *actor) put(j job.Job) {
 }
 
 // handoverOnce sends the job, waits for its end for as long as wait lets it, and
-// settles it.
-func (d *Driver) handoverOnce(ctx, wait context.Context, a *actor, spec string) error {
-	j := a.job()
+// settles it. running is called when the aggregator says that the job goes on.
+func (e *errand) handoverOnce(ctx, wait context.Context, running func()) (settled, error) {
+	d, j := e.a.d, e.a.job()
 	peer := j.Spec.Aggregator
 	fee := uint64(len(j.Shards)) * FeePerShard
 	signed, err := wire.Seal(d.Key, wire.Delegate{
-		Job: j.ID, Spec: spec, Fee: fee, Max: j.Budget.Value, Unit: string(j.Budget.Unit), Rail: j.Spec.Payment.Rail,
+		Job: j.ID, Spec: e.spec, Fee: fee, Max: j.Budget.Value, Unit: string(j.Budget.Unit), Rail: j.Spec.Payment.Rail,
 		Deadline: j.Deadline.Unix(), Sources: []identity.PubKey{d.Key.PubKey()},
 	}, time.Now())
 	if err != nil {
-		return fmt.Errorf("%w: %w", errProtocol, err)
+		return settled{}, fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	d.Content.Grant(j.Image.CID, peer)
 	d.Content.Grant(j.Model.CID, peer)
@@ -180,15 +117,15 @@ func (d *Driver) handoverOnce(ctx, wait context.Context, a *actor, spec string) 
 	}
 	s, done, err := d.open(wait, peer)
 	if err != nil {
-		return err
+		return settled{}, err
 	}
 	defer done()
 	if err := wire.WriteEvent(s, signed); err != nil {
-		return err
+		return settled{}, err
 	}
-	answer, err := d.readDelivery(a, s)
+	answer, err := d.readDelivery(j.ID, s, running)
 	if err != nil {
-		return err
+		return settled{}, err
 	}
-	return d.takeDelivery(ctx, a, answer, fee)
+	return d.takeDelivery(ctx, j, answer, fee)
 }

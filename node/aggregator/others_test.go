@@ -61,7 +61,7 @@ func TestOpenJobsTakeCredit(t *testing.T) {
 		{Client: client, State: job.StateRunning}, {Client: client, State: job.StateMatching},
 		{Client: client, State: job.StateDone}, {Client: identity.PubKey{2}, State: job.StateRunning},
 	} {
-		j.ID, j.Budget.Value, j.Shards = wire.JobID(), 10<<i, make([]*job.Shard, 2)
+		j.ID, j.Budget.Value, j.Fee.Value = wire.JobID(), 10<<i, 2
 		d.actors[j.ID] = newActor(d, j)
 		ids = append(ids, j.ID)
 	}
@@ -70,5 +70,52 @@ func TestOpenJobsTakeCredit(t *testing.T) {
 	}
 	if got := d.promised(client, ids[1]); got != 12 {
 		t.Errorf("%d without the second, want 12", got)
+	}
+}
+
+// TestClientsAnswersAreNotLearned wants nothing of a client's job among the known
+// answers, which other jobs are checked with.
+func TestClientsAnswersAreNotLearned(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	for want, client := range []identity.PubKey{{1}, {}} {
+		j := job.Job{ID: wire.JobID(), Client: client, Shards: []*job.Shard{{
+			Input: job.Input{CID: rootA, Units: 5, Bytes: 9}, Result: rootB, Size: 9, Label: job.LabelReplicated, Group: []uint32{0, 1},
+		}}}
+		if err := d.learn(j); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := d.allKnown("canary/"); err != nil || len(all) != want {
+			t.Errorf("of a job of client %v %d answers are known, %v; want %d", client, len(all), err, want)
+		}
+	}
+}
+
+// TestBlameOfAClientsTask wants nobody blamed in this node's book for what may be
+// the fault of a task that a client gave.
+func TestBlameOfAClientsTask(t *testing.T) {
+	t.Parallel()
+	d, h := newDriver(t), newHanded(t)
+	d.Key = h.agg
+	for _, tc := range []struct {
+		client identity.PubKey
+		code   string
+		label  string
+		want   string
+	}{
+		{identity.PubKey{}, job.CodeMismatch, job.LabelReplicated, job.BlameProvider},
+		{h.agg.PubKey(), job.CodeLate, "", job.BlameProvider},
+		{identity.PubKey{1}, job.CodeMismatch, job.LabelReplicated, job.BlameInconclusive},
+		{identity.PubKey{1}, job.CodeMismatch, job.LabelAudited, job.BlameProvider}, // this node's own validator looked
+		{identity.PubKey{1}, job.CodeLate, "", job.BlameInconclusive},
+		{identity.PubKey{1}, job.CodeWrongReveal, "", job.BlameProvider}, // its documents show it
+		{identity.PubKey{1}, job.CodeNoReveal, "", job.BlameProvider},
+	} {
+		j := h.j
+		j.Client, j.Shards = tc.client, []*job.Shard{{Label: tc.label}}
+		got := d.blame(j, job.Settle{Blame: job.BlameProvider, Reason: job.Reason{Code: tc.code}})
+		if got != tc.want {
+			t.Errorf("%s, labelled %q, for client %v: %s, want %s", tc.code, tc.label, tc.client, got, tc.want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 )
@@ -117,9 +118,29 @@ func (d *Driver) receipt(j job.Job, e job.Settle, verdict wire.Event, payRef str
 	if e.Verdict == job.VerdictOK {
 		m.Amount = e.Amount.Value
 	} else {
-		m.Blame = e.Blame
+		m.Blame = d.blame(j, e)
 	}
 	return d.Ledger.Issue(d.Key, m, time.Now())
+}
+
+// blame is whose fault a receipt says a failure was. Of a client's task this node
+// cannot tell whether honest machines agree on its result or have time enough for
+// it: unless a validator of its own looked, it blames nobody for that, and leaves
+// it to the client's own book. What a provider's documents show is its own fault.
+func (d *Driver) blame(j job.Job, e job.Settle) string {
+	if !d.forClient(j) || e.Blame != job.BlameProvider {
+		return e.Blame
+	}
+	switch e.Reason.Code {
+	case job.CodeMismatch:
+		if j.Shards[e.Shard].Label == job.LabelAudited {
+			return e.Blame
+		}
+		return job.BlameInconclusive
+	case job.CodeLate:
+		return job.BlameInconclusive
+	}
+	return e.Blame
 }
 
 // span is when an attempt ran. One that never said that it runs is counted
@@ -140,7 +161,7 @@ func span(at job.Attempt) (began, ended time.Time) {
 // which the ledger weighs as such.
 func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, verdict, receipt wire.Event) error {
 	for try := range receiptTries {
-		by, err := d.countersign(ctx, e, verdict, receipt)
+		by, err := d.countersign(ctx, e.Provider, verdict, receipt)
 		if err == nil {
 			_, err := d.Ledger.AddReceipt(wire.Countersigned{Doc: receipt, By: by})
 			return err
@@ -163,10 +184,10 @@ func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, v
 	return err
 }
 
-func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt wire.Event) (wire.Event, error) {
+func (d *Driver) countersign(ctx context.Context, provider identity.PubKey, verdict, receipt wire.Event) (wire.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	s, done, err := d.open(ctx, e.Provider)
+	s, done, err := d.open(ctx, provider)
 	if err != nil {
 		return wire.Event{}, err
 	}
@@ -176,5 +197,5 @@ func (d *Driver) countersign(ctx context.Context, e job.Settle, verdict, receipt
 		return by, err
 	}
 	pair := wire.Countersigned{Doc: receipt, By: by}
-	return by, pair.Verify(e.Provider)
+	return by, pair.Verify(provider)
 }

@@ -15,6 +15,9 @@ import (
 // answers are not what the protocol allows.
 const codeProtocol = "protocol"
 
+// codeBusy is the reason of one who may be asked again later.
+const codeBusy = "busy"
+
 // errProtocol means that a peer answered something that is not an answer.
 var errProtocol = errors.New("aggregator: unexpected answer")
 

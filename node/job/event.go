@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
 )
 
 // Event is something that happened outside the machine. Every event carries the
@@ -22,6 +23,7 @@ type Submit struct {
 	Image  Image
 	Model  Model
 	Inputs []Input
+	Fee    payments.Amount // what Client pays for having it driven, beside what is spent
 	Now    time.Time
 }
 

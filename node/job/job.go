@@ -34,6 +34,7 @@ type Job struct {
 	Budget      payments.Amount `json:"budget"`
 	Spent       payments.Amount `json:"spent"`
 	Reserved    payments.Amount `json:"reserved"`
+	Fee         payments.Amount `json:"fee,omitzero"` // what Client pays for having it driven
 	Created     time.Time       `json:"created,omitzero"`
 	Started     time.Time       `json:"started,omitzero"` // the first dispatch
 	Ended       time.Time       `json:"ended,omitzero"`

@@ -21,7 +21,7 @@ func (m *machine) submit(e Submit) error {
 	s.Verify.Validators = append([]identity.PubKey(nil), s.Verify.Validators...)
 	none := payments.Amount{Unit: s.Payment.Max.Unit}
 	m.j = Job{
-		ID: e.ID, Name: s.Name, Client: e.Client, Spec: s,
+		ID: e.ID, Name: s.Name, Client: e.Client, Fee: e.Fee, Spec: s,
 		Secret: e.Secret, AuditCommit: sha256.Sum256(e.Secret[:]),
 		Image: e.Image, Model: e.Model,
 		Budget: s.Payment.Max, Spent: none, Reserved: none,

@@ -131,6 +131,14 @@ func (c Contract) QueryOpened(payer, payee common.Address) ethereum.FilterQuery 
 	return ethereum.FilterQuery{Addresses: []common.Address{c.Address}, Topics: topics}
 }
 
+// QueryClosed asks for the closes of all channels, begun and finished.
+func (c Contract) QueryClosed() ethereum.FilterQuery {
+	return ethereum.FilterQuery{
+		Addresses: []common.Address{c.Address},
+		Topics:    [][]common.Hash{{topic(closeStartedEvent), topic(closedEvent)}},
+	}
+}
+
 // ParseLog reads one of the contract's events. It returns ErrForeign for a log
 // of another contract or event, ErrAnswer for one that the contract cannot have
 // written: an Opened must hash to the id it names.

@@ -1,0 +1,187 @@
+package polygon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments/account"
+)
+
+// Run implements payments.Rail: it settles notes, follows the chain, tops up,
+// redeems and closes until ctx ends. It also runs Deps.Client and Deps.Sender,
+// which nobody else may.
+func (r *Rail) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for name, run := range map[string]func(context.Context) error{
+		"chain": r.l.run, "notes": r.acct.Run,
+		"settling": r.settleLoop, "tending": r.tendLoop,
+	} {
+		g.Go(func() error {
+			err := run(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("polygon: %s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// settleLoop settles with those that Due named.
+func (r *Rail) settleLoop(ctx context.Context) error {
+	var g errgroup.Group
+	g.SetLimit(r.cfg.AtOnce)
+	for {
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-r.waking:
+		}
+		r.mu.Lock()
+		due := r.due
+		r.due = map[identity.PubKey]bool{}
+		r.mu.Unlock()
+		for peer := range due {
+			g.Go(func() error {
+				r.settleOrSay(ctx, peer)
+				return nil
+			})
+		}
+	}
+}
+
+// settleOrSay settles with peer, makes room where there is none, and keeps why
+// it did not work.
+func (r *Rail) settleOrSay(ctx context.Context, peer identity.PubKey) {
+	err := r.Settle(ctx, peer)
+	if errors.Is(err, ErrNoRoom) && r.cfg.Deposit > 0 {
+		if err = r.roomOwed(ctx, peer); err == nil {
+			err = r.Settle(ctx, peer)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.trouble, peer)
+		return
+	}
+	if ctx.Err() == nil {
+		r.trouble[peer] = clip(err.Error())
+		r.log.Info("polygon: debt not settled", "peer", peer.Short(), "err", err)
+	}
+}
+
+// roomOwed does the next thing towards a channel with room for what is owed.
+func (r *Rail) roomOwed(ctx context.Context, peer identity.PubKey) error {
+	t, err := r.termsOf(ctx, peer)
+	if err != nil {
+		return err
+	}
+	_, err = r.stepRoom(ctx, peer, t)
+	return err
+}
+
+// tendLoop looks at everything from time to time, and when woken.
+func (r *Rail) tendLoop(ctx context.Context) error {
+	tick := time.NewTicker(r.cfg.Reconcile)
+	defer tick.Stop()
+	for {
+		if err := r.pass(ctx); err != nil && ctx.Err() == nil {
+			r.log.Info("polygon: pass not complete", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-r.tending:
+		}
+	}
+}
+
+// pass looks at every channel and debt once and does what is to be done. What
+// fails is tried again at the next pass, so one failure keeps nothing else.
+func (r *Rail) pass(ctx context.Context) error {
+	err := errors.Join(r.tend(ctx), r.redeem(ctx, false), r.report(ctx))
+	owing, _, derr := r.acct.Debts(ctx)
+	if derr != nil {
+		return errors.Join(err, derr)
+	}
+	var g errgroup.Group
+	g.SetLimit(r.cfg.AtOnce)
+	for _, d := range owing {
+		if todo, terr := r.toSettle(d); terr != nil || !todo {
+			err = errors.Join(err, terr)
+			continue
+		}
+		g.Go(func() error {
+			r.settleOrSay(ctx, d.Peer)
+			return nil
+		})
+	}
+	return errors.Join(err, g.Wait())
+}
+
+// toSettle reports whether something is owed or a voucher lacks its answer.
+func (r *Rail) toSettle(d account.Debt) (bool, error) {
+	if d.Total > d.Settled {
+		return true, nil
+	}
+	c, ok, err := r.currentTo(d.Peer)
+	return ok && c.unsettled() && c.State == StateOpen, err
+}
+
+// tend takes every channel that we pay through a step further.
+func (r *Rail) tend(ctx context.Context) error {
+	list, err := r.outgoings()
+	if err != nil {
+		return err
+	}
+	var bad []error
+	for _, c := range list {
+		if err := r.tendOne(ctx, c); err != nil {
+			bad = append(bad, fmt.Errorf("channel %s: %w", c.ID, err))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+func (r *Rail) tendOne(ctx context.Context, c outgoing) error {
+	if c.State.ended() {
+		return nil
+	}
+	if c.Op != nil {
+		return r.advanceOut(ctx, c.ID)
+	}
+	on, err := r.l.channel(ctx, c.ID, c.Terms)
+	if err != nil {
+		return err
+	}
+	if err := r.enterOut(c.ID, on); err != nil {
+		return err
+	}
+	if c, err = r.out(c.ID); err != nil || c.State.ended() || c.Op != nil {
+		return err
+	}
+	switch {
+	case c.State == StateStopped:
+		return r.beginClose(ctx, c.ID, nil)
+	case c.State == StateClosing && !c.CloseAt.IsZero() && r.clock().After(c.CloseAt):
+		return r.finish(ctx, c)
+	case c.State == StateOpen && c.coming() < r.cfg.Deposit/1000*r.cfg.TopUpAt:
+		unlock, err := r.funding.lock(ctx, c.Peer)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return r.topUp(ctx, c, r.cfg.Deposit-c.coming())
+	}
+	return nil
+}
