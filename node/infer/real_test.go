@@ -23,6 +23,7 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store"
 )
@@ -104,14 +105,18 @@ func (m *machine) serve(t testing.TB, engine http.Handler) *serving.Server {
 // serveAs makes m a provider by a pool of its own, for a price.
 func (m *machine) serveAs(t testing.TB, pool serving.Pool, price uint64, change func(*serving.Deps)) *serving.Server {
 	t.Helper()
-	d := serving.Deps{Key: m.host.Key(), Store: store.NewMem(), Rail: m.rail, Ledger: m.book, Pool: pool}
+	taken, err := rails.New(m.rail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := serving.Deps{Key: m.host.Key(), Store: store.NewMem(), Rail: taken, Ledger: m.book, Pool: pool}
 	change(&d)
 	s, err := serving.New(serving.Default(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = s.Add(serving.Model{Name: "demo", CID: infertest.Model, Image: infertest.Image, Context: 8192, Parallel: 64,
-		Rate: payments.TokenRate{In: price, Out: 3 * price, Unit: payments.Credits}})
+		Rates: []payments.TokenRate{{In: price, Out: 3 * price, Unit: payments.Credits}}})
 	if err != nil {
 		t.Fatal(err)
 	}
