@@ -1,0 +1,448 @@
+package polygon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/account"
+	"infernet.tech/infernet/payments/ceiling"
+	"infernet.tech/infernet/payments/paymentstest"
+	"infernet.tech/infernet/store"
+)
+
+var (
+	errRefused = errors.New("connection refused")
+	errCrash   = errors.New("the process was killed")
+)
+
+// world connects rails by pipes over one chain and breaks both on demand.
+type world struct {
+	t      testing.TB
+	m      *model
+	skew   atomic.Int64 // nanoseconds that the clock is ahead
+	mu     sync.Mutex
+	nodes  map[identity.PubKey]*node
+	faults []paymentstest.Fault
+	late   []func()
+	served sync.WaitGroup
+}
+
+// node is a rail that can be killed and opened again on the same store.
+type node struct {
+	w      *world
+	cfg    Config
+	perDay uint64
+	key    *identity.Key
+	v      view
+	s      *mortal
+	mu     sync.Mutex
+	rail   *Rail
+	unpaid []string
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}}
+	w.m = newModel(w.now)
+	t.Cleanup(w.served.Wait)
+	return w
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
+
+func (w *world) pass(d time.Duration) { w.skew.Add(int64(d)) }
+
+const purse = 10_000_000 // ten USDC each
+
+func testConfig() Config {
+	cfg := Default()
+	cfg.Account.Limit, cfg.Account.Growth = 100_000, nil
+	cfg.Deposit, cfg.MaxLocked = 1_000_000, 4_000_000
+	cfg.Contract[0] = 1
+	cfg.Poll, cfg.FreshAge, cfg.StateAge = time.Millisecond, time.Nanosecond, time.Nanosecond
+	return cfg
+}
+
+func (w *world) add(cfg Config) *node {
+	w.t.Helper()
+	key, err := identity.Generate()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	wallet, err := crypto.GenerateKey()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	hot, err := crypto.GenerateKey()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := &node{
+		w: w, cfg: cfg, key: key, perDay: 100_000_000, s: &mortal{Store: store.NewMem(), left: -1},
+		v: view{m: w.m, sent: &sync.Map{}, wallet: wallet, voucher: hot},
+	}
+	w.mu.Lock()
+	w.nodes[key.PubKey()] = n
+	w.mu.Unlock()
+	w.m.give(n.v.place().Wallet, purse)
+	n.restart()
+	return n
+}
+
+func (n *node) id() identity.PubKey { return n.key.PubKey() }
+
+// restart forgets all that was in memory.
+func (n *node) restart() {
+	n.w.t.Helper()
+	v := n.v
+	s := n.s
+	v.each = s.each
+	dial := func(ctx context.Context, peer identity.PubKey) (account.Conn, error) {
+		return n.w.dial(ctx, n.id(), peer)
+	}
+	rail, err := newRail(n.cfg, Deps{
+		Key: n.key, Store: s, Dial: dial, Clock: n.w.now, Log: slog.New(slog.DiscardHandler),
+		Ceiling: ceiling.New(s, payments.MicroUSDC, n.perDay, n.w.now),
+		Unpaid: func(_ identity.PubKey, _ []payments.Ref, why string) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.unpaid = append(n.unpaid, why)
+		},
+	}, &v)
+	if err != nil {
+		n.w.t.Fatal(err)
+	}
+	v.rail = rail
+	n.mu.Lock()
+	n.rail = rail
+	n.mu.Unlock()
+}
+
+func (n *node) now() *Rail {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rail
+}
+
+func (n *node) ledger() *view { return n.now().l.(*view) }
+
+// mortal is a store of a process that dies at a chosen write or call of the
+// chain: before it, or after it happened but before anyone heard so.
+type mortal struct {
+	store.Store
+	mu    sync.Mutex
+	left  int // writes and calls until death; below zero it does not come
+	after bool
+	dead  bool
+	seen  int // writes and calls so far
+	rpc   func(what string) error
+}
+
+func (c *mortal) View(fn func(store.Reader) error) error {
+	if c.isDead() {
+		return errCrash
+	}
+	return c.Store.View(fn)
+}
+
+func (c *mortal) isDead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
+}
+
+// strike counts one write or call, and reports whether death comes at it.
+func (c *mortal) strike() (now bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead {
+		return false, errCrash
+	}
+	c.seen++
+	if c.left < 0 {
+		return false, nil
+	}
+	c.left--
+	if c.left >= 0 {
+		return false, nil
+	}
+	c.dead = true
+	return true, nil
+}
+
+func (c *mortal) Update(fn func(store.Txn) error) error {
+	now, err := c.strike()
+	switch {
+	case err != nil:
+		return err
+	case now && !c.after:
+		return errCrash
+	case now:
+		if err := c.Store.Update(fn); err != nil {
+			return err
+		}
+		return errCrash
+	}
+	return c.Store.Update(fn)
+}
+
+func (c *mortal) each(what string, after bool) error {
+	if after {
+		if c.isDead() {
+			return errCrash
+		}
+		return nil
+	}
+	if c.rpc != nil {
+		if err := c.rpc(what); err != nil {
+			return err
+		}
+	}
+	now, err := c.strike()
+	if now && !c.after {
+		return errCrash
+	}
+	return err
+}
+
+// crashAt starts the node anew with a death ahead of it.
+func (n *node) crashAt(at int, after bool) {
+	n.s = &mortal{Store: n.s.Store, left: at, after: after, rpc: n.s.rpc}
+	n.restart()
+}
+
+// revive starts the node anew on what is on its disk. Whatever still runs of the
+// old one stays dead.
+func (n *node) revive() {
+	n.s.mu.Lock()
+	n.s.dead = true
+	n.s.mu.Unlock()
+	n.s = &mortal{Store: n.s.Store, left: -1}
+	n.restart()
+}
+
+func (w *world) fault(f paymentstest.Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, f)
+}
+
+// dial opens a conn under the next fault; messages that are late arrive first.
+func (w *world) dial(_ context.Context, from, to identity.PubKey) (account.Conn, error) {
+	w.mu.Lock()
+	late := w.late
+	w.late = nil
+	var f paymentstest.Fault
+	if len(w.faults) > 0 {
+		f, w.faults = w.faults[0], w.faults[1:]
+	}
+	peer := w.nodes[to]
+	w.mu.Unlock()
+	for _, arrive := range late {
+		arrive()
+	}
+	if peer == nil || f == paymentstest.Refuses {
+		return nil, errRefused
+	}
+	again := func(frame []byte) { w.deliver(from, peer, frame) }
+	switch f {
+	case paymentstest.LostRequest:
+		return deaf{}, nil
+	case paymentstest.Late:
+		return deaf{heard: func(frame []byte) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.late = append(w.late, func() { again(frame) })
+		}}, nil
+	case paymentstest.LostReply:
+		return w.pipe(from, peer, true), nil
+	case paymentstest.Duplicate:
+		return twice{w.pipe(from, peer, false), again}, nil
+	}
+	return w.pipe(from, peer, false), nil
+}
+
+func (w *world) pipe(from identity.PubKey, to *node, mute bool) account.Conn {
+	near, far := net.Pipe()
+	var conn account.Conn = far
+	if mute {
+		conn = muted{far}
+	}
+	w.served.Go(func() { _ = to.now().ServeStream(context.Background(), from, conn) })
+	return near
+}
+
+// deliver hands a frame to the payee and throws the answer away.
+func (w *world) deliver(from identity.PubKey, to *node, frame []byte) {
+	conn := w.pipe(from, to, false)
+	defer conn.Close()
+	_, _ = conn.Write(frame)
+	_, _ = conn.Read(make([]byte, 1))
+}
+
+// deaf takes a message and is gone.
+type deaf struct{ heard func([]byte) }
+
+func (d deaf) Write(p []byte) (int, error) {
+	if d.heard != nil {
+		d.heard(bytes.Clone(p))
+	}
+	return len(p), nil
+}
+func (deaf) Read([]byte) (int, error) { return 0, io.EOF }
+func (deaf) Close() error             { return nil }
+
+// muted is the payee's end of a conn on which no answer gets through.
+type muted struct{ net.Conn }
+
+func (m muted) Write(p []byte) (int, error) { return len(p), m.Conn.Close() }
+
+// twice delivers what is written a second time, first.
+type twice struct {
+	account.Conn
+	again func([]byte)
+}
+
+func (t twice) Write(p []byte) (int, error) {
+	t.again(bytes.Clone(p))
+	return t.Conn.Write(p)
+}
+
+func to(n *node, ref string, v uint64) payments.Payment {
+	return payments.Payment{Ref: payments.Ref(ref), Peer: n.id(), Amount: payments.Amount{Value: v, Unit: payments.MicroUSDC}}
+}
+
+func (n *node) expect(from *node, ref string, v uint64) {
+	n.w.t.Helper()
+	if err := n.now().Expect(context.Background(), to(from, ref, v)); err != nil {
+		n.w.t.Fatalf("expect %s: %v", ref, err)
+	}
+}
+
+// fund opens or tops up, with a chain that goes on meanwhile.
+func (n *node) fund(peer *node, ref string, v uint64) {
+	n.w.t.Helper()
+	if err := n.tryFund(peer, ref, v); err != nil {
+		n.w.t.Fatalf("fund %s: %v", ref, err)
+	}
+}
+
+// ready funds and waits for the channel even where credit would do.
+func (n *node) ready(peer *node, ref string, v uint64) {
+	n.w.t.Helper()
+	n.fund(peer, ref, v)
+	n.w.m.mine(3)
+	if err := n.now().pass(context.Background()); err != nil {
+		n.w.t.Fatal(err)
+	}
+	n.w.m.mine(3)
+}
+
+func (n *node) tryFund(peer *node, ref string, v uint64) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- n.now().Fund(ctx, to(peer, ref, v)) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(time.Millisecond):
+			n.w.m.mine(1)
+		}
+	}
+}
+
+// work is one shard: expected, paid, and made good.
+func (n *node) work(payee *node, ref string, v uint64) {
+	n.w.t.Helper()
+	payee.expect(n, ref, v)
+	n.pay(payee, ref, v)
+}
+
+func (n *node) pay(payee *node, ref string, v uint64) {
+	n.w.t.Helper()
+	if _, err := n.now().Pay(context.Background(), to(payee, ref, v)); err != nil {
+		n.w.t.Fatalf("pay %s: %v", ref, err)
+	}
+}
+
+func (n *node) settle(payee *node) {
+	n.w.t.Helper()
+	if err := n.now().Settle(context.Background(), payee.id()); err != nil {
+		n.w.t.Fatalf("settle: %v", err)
+	}
+}
+
+func (n *node) balance(with *node) payments.Balance {
+	n.w.t.Helper()
+	all, err := n.now().Balances(context.Background())
+	if err != nil {
+		n.w.t.Fatal(err)
+	}
+	for _, b := range all {
+		if b.Peer == with.id() {
+			return b
+		}
+	}
+	return payments.Balance{}
+}
+
+func (n *node) wallet() uint64 { return n.w.m.wallet(n.v.place().Wallet) }
+
+// channel is the one channel of n in that direction.
+func (n *node) channel(d payments.Direction) Channel {
+	n.w.t.Helper()
+	list, err := n.now().Channels(context.Background())
+	if err != nil {
+		n.w.t.Fatal(err)
+	}
+	for _, c := range list {
+		if c.Direction == d {
+			return c
+		}
+	}
+	n.w.t.Fatalf("no channel %s", d)
+	return Channel{}
+}
+
+// quiet lets chain and nodes come to rest.
+func (w *world) quiet(nodes ...*node) {
+	w.t.Helper()
+	w.mu.Lock()
+	w.faults = nil
+	w.mu.Unlock()
+	for range 6 {
+		for _, n := range nodes {
+			if _, err := n.now().Reconcile(context.Background()); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.m.mine(3)
+	}
+	w.sound(nodes...)
+}
+
+// sound requires that no money came or went and all books add up.
+func (w *world) sound(nodes ...*node) {
+	w.t.Helper()
+	if got, want := w.m.total(), uint64(len(w.nodes))*purse; got != want {
+		w.t.Fatalf("there are %d of %d", got, want)
+	}
+	for _, n := range nodes {
+		if err := n.now().Check(context.Background()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
