@@ -43,10 +43,11 @@ func (r *Rail) Close(ctx context.Context, id common.Hash) error {
 		return err
 	}
 	agreed, err := r.askClose(ctx, c)
+	why := "closed by us"
 	if err != nil {
-		r.log.Info("polygon: payee does not sign the close", "peer", c.Peer.Short(), "err", err)
+		why += "; the payee does not sign: " + clip(err.Error())
 	}
-	return r.beginClose(ctx, id, agreed)
+	return r.beginClose(ctx, id, agreed, why)
 }
 
 // stop has a channel sign no more vouchers.
@@ -76,7 +77,7 @@ func (r *Rail) askClose(ctx context.Context, c outgoing) (*voucher, error) {
 	if c.Last.Cum == 0 {
 		return nil, nil // the payee knows no such channel and signs for none
 	}
-	e, err := wire.Seal(r.key, wire.Release{Rail: Name, Ref: closeWord + c.ID.Hex()}, r.clock())
+	e, err := wire.Seal(r.key, wire.Release{Rail: Name, Ref: closeWord + c.ID.Hex(), Hold: wire.ID(c.ID)}, r.clock())
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +112,13 @@ func (r *Rail) askClose(ctx context.Context, c outgoing) (*voucher, error) {
 }
 
 // beginClose writes down and sends the close: agreed on, or ours alone.
-func (r *Rail) beginClose(ctx context.Context, id common.Hash, agreed *voucher) error {
+func (r *Rail) beginClose(ctx context.Context, id common.Hash, agreed *voucher, why string) error {
 	err := r.s.Update(func(tx store.Txn) error {
 		c, err := loadOut(tx, id)
 		if err != nil || c.Op != nil || c.State != StateStopped {
 			return err
 		}
+		c.Reason = why
 		kind := opClose
 		if agreed != nil {
 			kind = opAgreed

@@ -42,7 +42,7 @@ func TestLife(t *testing.T) {
 	}
 	w.quiet(a, b)
 	if a.wallet() != purse-paid || b.wallet() != purse+paid {
-		t.Fatalf("%d and %d", a.wallet(), b.wallet())
+		t.Fatalf("%d and %d %+v", a.wallet(), b.wallet(), a.channel(payments.Out))
 	}
 	for _, s := range []State{a.channel(payments.Out).State, b.channel(payments.In).State} {
 		if s != StateClosed {

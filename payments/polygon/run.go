@@ -172,7 +172,13 @@ func (r *Rail) tendOne(ctx context.Context, c outgoing) error {
 	}
 	switch {
 	case c.State == StateStopped:
-		return r.beginClose(ctx, c.ID, nil)
+		// Close holds the lock while it asks the payee to agree.
+		unlock, err := r.settling.lock(ctx, c.Peer)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return r.beginClose(ctx, c.ID, nil, c.Reason)
 	case c.State == StateClosing && !c.CloseAt.IsZero() && r.clock().After(c.CloseAt):
 		return r.finish(ctx, c)
 	case c.State == StateOpen && c.coming() < r.cfg.Deposit/1000*r.cfg.TopUpAt:
