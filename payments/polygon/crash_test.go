@@ -38,7 +38,7 @@ func TestRailConforms(t *testing.T) {
 func story(w *world, a, b *node) {
 	ctx := context.Background()
 	_ = a.now().Fund(ctx, to(b, "j/0/0", 500))
-	w.m.mine(3)
+	w.mine(3)
 	_ = a.now().pass(ctx)
 	for i, v := range []uint64{500, 700} {
 		ref := fmt.Sprintf("j/%d/0", i)
@@ -47,13 +47,13 @@ func story(w *world, a, b *node) {
 		_ = a.now().Settle(ctx, b.id())
 	}
 	_ = b.now().Redeem(ctx)
-	w.m.mine(3)
+	w.mine(3)
 	_ = b.now().pass(ctx)
 	list, _ := a.now().Channels(ctx)
 	for _, c := range list {
 		_ = a.now().Close(ctx, c.ID)
 	}
-	w.m.mine(3)
+	w.mine(3)
 	_ = a.now().pass(ctx)
 	_ = b.now().pass(ctx)
 }
@@ -117,8 +117,8 @@ func crashOnce(t *testing.T, fault paymentstest.Fault, side, at int, after bool)
 	}
 	w.quiet(a, b)
 	closeAll(t, w, a, b)
-	if a.wallet() != purse-1200 || b.wallet() != purse+1200 {
-		t.Fatalf("%s side %d effect %d after %t: %d and %d", fault, side, at, after, a.wallet(), b.wallet())
+	if a.coins() != purse-1200 || b.coins() != purse+1200 {
+		t.Fatalf("%s side %d effect %d after %t: %d and %d", fault, side, at, after, a.coins(), b.coins())
 	}
 }
 
@@ -141,7 +141,7 @@ func closeAll(t testing.TB, w *world, nodes ...*node) {
 				t.Fatal(err)
 			}
 		}
-		w.m.mine(3)
+		w.mine(3)
 		for _, n := range nodes {
 			list, err := n.now().Channels(context.Background())
 			if err != nil {
@@ -181,7 +181,7 @@ func TestRandomPrograms(t *testing.T) {
 		nodes := []*node{w.add(testConfig()), w.add(testConfig())}
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 			randomStep(rt, w, nodes)
-			if got, want := w.m.total(), uint64(2*purse); got != want {
+			if got, want := w.total(), uint64(2*purse); got != want {
 				rt.Fatalf("there are %d of %d", got, want)
 			}
 			for i, n := range nodes {
@@ -194,15 +194,15 @@ func TestRandomPrograms(t *testing.T) {
 		for _, n := range nodes {
 			n.revive()
 		}
-		w.m.mine(3)
+		w.mine(3)
 		w.quiet(nodes...)
 		evenBooks(t, w, nodes[0], nodes[1], "at rest")
 		evenBooks(t, w, nodes[1], nodes[0], "at rest")
 		paid := [2]uint64{nodes[0].balance(nodes[1]).Paid, nodes[1].balance(nodes[0]).Paid}
 		closeAll(t, w, nodes...)
 		for i, n := range nodes {
-			if want := purse - paid[i] + paid[1-i]; n.wallet() != want {
-				rt.Fatalf("node %d has %d, want %d", i, n.wallet(), want)
+			if want := purse - paid[i] + paid[1-i]; n.coins() != want {
+				rt.Fatalf("node %d has %d, want %d", i, n.coins(), want)
 			}
 		}
 	})
@@ -252,7 +252,7 @@ func randomStep(rt *rapid.T, w *world, nodes []*node) {
 	case "fault":
 		w.fault(rapid.SampledFrom(paymentstest.Faults).Draw(rt, "fault"))
 	case "mine":
-		w.m.mine(rapid.IntRange(1, 4).Draw(rt, "blocks"))
+		w.mine(rapid.IntRange(1, 4).Draw(rt, "blocks"))
 	case "reorg":
 		w.m.reorg(rapid.IntRange(1, 2).Draw(rt, "blocks"), false)
 	case "fund":

@@ -220,7 +220,7 @@ func (o *onchain) cost(ctx context.Context, rows int) (uint64, error) {
 // digestSigner is a signer that can do without seeing what it signs, which
 // costs a tenth: a key in memory.
 type digestSigner interface {
-	SignDigest(ctx context.Context, digest common.Hash) ([65]byte, error)
+	SignDigest(digest common.Hash) ([65]byte, error)
 }
 
 func (o *onchain) sign(ctx context.Context, id common.Hash, v voucher) ([]byte, error) {
@@ -233,7 +233,7 @@ func signWith(ctx context.Context, by chain.Signer, digest common.Hash, typed fu
 	var sig [65]byte
 	var err error
 	if fast, ok := by.(digestSigner); ok {
-		sig, err = fast.SignDigest(ctx, digest)
+		sig, err = fast.SignDigest(digest)
 	} else {
 		sig, err = by.SignTyped(ctx, typed())
 	}

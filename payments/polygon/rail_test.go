@@ -12,7 +12,11 @@ import (
 func TestLife(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b := w.add(testConfig()), w.add(testConfig())
+	live(t, w, w.add(testConfig()), w.add(testConfig()))
+}
+
+func live(t *testing.T, w *world, a, b *node) {
+	t.Helper()
 	paid := uint64(0)
 	for i := range 20 {
 		ref, v := fmt.Sprintf("j/%d/0", i), uint64(1000*i+1)
@@ -27,22 +31,22 @@ func TestLife(t *testing.T) {
 	if got := a.balance(b); got.SettledOut != paid || got.Locked != 1_000_000-paid || *got.Available != 1_000_000-paid || got.OurExposure != 0 {
 		t.Fatalf("%+v", got)
 	}
-	w.m.mine(3)
+	w.mine(3)
 	if err := b.now().Redeem(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.m.mine(3)
+	w.mine(3)
 	w.quiet(a, b)
-	if b.wallet() != purse+paid || b.channel(payments.In).Redeemed != paid {
-		t.Fatalf("%d, %+v", b.wallet(), b.channel(payments.In))
+	if b.coins() != w.purse+paid || b.channel(payments.In).Redeemed != paid {
+		t.Fatalf("%d, %+v", b.coins(), b.channel(payments.In))
 	}
 	id := a.channel(payments.Out).ID
 	if err := a.now().Close(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	w.quiet(a, b)
-	if a.wallet() != purse-paid || b.wallet() != purse+paid {
-		t.Fatalf("%d and %d %+v", a.wallet(), b.wallet(), a.channel(payments.Out))
+	if a.coins() != w.purse-paid || b.coins() != w.purse+paid {
+		t.Fatalf("%d and %d %+v", a.coins(), b.coins(), a.channel(payments.Out))
 	}
 	for _, s := range []State{a.channel(payments.Out).State, b.channel(payments.In).State} {
 		if s != StateClosed {

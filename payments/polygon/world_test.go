@@ -3,6 +3,7 @@ package polygon
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"io"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/payments/paymentstest"
+	"infernet.tech/infernet/payments/polygon/chaintest"
 	"infernet.tech/infernet/store"
 )
 
@@ -31,7 +33,9 @@ var (
 type world struct {
 	t      testing.TB
 	m      *model
-	skew   atomic.Int64 // nanoseconds that the clock is ahead
+	c      *chaintest.Chain // instead of m: the contract itself
+	purse  uint64           // what each node begins with
+	skew   atomic.Int64     // nanoseconds that the clock is ahead
 	mu     sync.Mutex
 	nodes  map[identity.PubKey]*node
 	faults []paymentstest.Fault
@@ -47,13 +51,15 @@ type node struct {
 	key    *identity.Key
 	v      view
 	s      *mortal
+	wallet *ecdsa.PrivateKey
+	hot    *ecdsa.PrivateKey
 	mu     sync.Mutex
 	rail   *Rail
 	unpaid []string
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, nodes: map[identity.PubKey]*node{}}
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: purse}
 	w.m = newModel(w.now)
 	t.Cleanup(w.served.Wait)
 	return w
@@ -61,7 +67,37 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
 
-func (w *world) pass(d time.Duration) { w.skew.Add(int64(d)) }
+// pass lets time go by.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	w.skew.Add(int64(d))
+	if w.c != nil {
+		if err := w.c.Advance(d); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// mine makes n blocks; before each, what waits is sent.
+func (w *world) mine(n int) {
+	if w.c == nil {
+		w.m.mine(n)
+		return
+	}
+	for range n {
+		w.send()
+		w.c.Commit()
+	}
+	w.send()
+}
+
+func (w *world) send() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.nodes {
+		_ = n.now().l.step(context.Background()) // a dead node sends nothing
+	}
+}
 
 const purse = 10_000_000 // ten USDC each
 
@@ -90,13 +126,17 @@ func (w *world) add(cfg Config) *node {
 	}
 	n := &node{
 		w: w, cfg: cfg, key: key, perDay: 100_000_000, s: &mortal{Store: store.NewMem(), left: -1},
-		v: view{m: w.m, sent: &sync.Map{}, wallet: wallet, voucher: hot},
+		v: view{m: w.m, sent: &sync.Map{}, wallet: wallet, voucher: hot}, wallet: wallet, hot: hot,
 	}
+	if w.c != nil {
+		n.wallet = w.c.Key(len(w.nodes))
+	} else {
+		w.m.give(n.v.place().Wallet, purse)
+	}
+	n.restart()
 	w.mu.Lock()
 	w.nodes[key.PubKey()] = n
 	w.mu.Unlock()
-	w.m.give(n.v.place().Wallet, purse)
-	n.restart()
 	return n
 }
 
@@ -105,25 +145,31 @@ func (n *node) id() identity.PubKey { return n.key.PubKey() }
 // restart forgets all that was in memory.
 func (n *node) restart() {
 	n.w.t.Helper()
-	v := n.v
-	s := n.s
-	v.each = s.each
-	dial := func(ctx context.Context, peer identity.PubKey) (account.Conn, error) {
-		return n.w.dial(ctx, n.id(), peer)
-	}
-	rail, err := newRail(n.cfg, Deps{
-		Key: n.key, Store: s, Dial: dial, Clock: n.w.now, Log: slog.New(slog.DiscardHandler),
-		Ceiling: ceiling.New(s, payments.MicroUSDC, n.perDay, n.w.now),
+	d := Deps{
+		Key: n.key, Store: n.s, Clock: n.w.now, Log: slog.New(slog.DiscardHandler),
+		Dial: func(ctx context.Context, peer identity.PubKey) (account.Conn, error) {
+			return n.w.dial(ctx, n.id(), peer)
+		},
+		Ceiling: ceiling.New(n.s, payments.MicroUSDC, n.perDay, n.w.now),
 		Unpaid: func(_ identity.PubKey, _ []payments.Ref, why string) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			n.unpaid = append(n.unpaid, why)
 		},
-	}, &v)
+	}
+	var rail *Rail
+	var err error
+	if n.w.c != nil {
+		rail, err = n.real(d)
+	} else {
+		v := n.v
+		v.each = n.s.each
+		rail, err = newRail(n.cfg, d, &v)
+		v.rail = rail
+	}
 	if err != nil {
 		n.w.t.Fatal(err)
 	}
-	v.rail = rail
 	n.mu.Lock()
 	n.rail = rail
 	n.mu.Unlock()
@@ -342,11 +388,11 @@ func (n *node) fund(peer *node, ref string, v uint64) {
 func (n *node) ready(peer *node, ref string, v uint64) {
 	n.w.t.Helper()
 	n.fund(peer, ref, v)
-	n.w.m.mine(3)
+	n.w.mine(3)
 	if err := n.now().pass(context.Background()); err != nil {
 		n.w.t.Fatal(err)
 	}
-	n.w.m.mine(3)
+	n.w.mine(3)
 }
 
 func (n *node) tryFund(peer *node, ref string, v uint64) error {
@@ -359,7 +405,7 @@ func (n *node) tryFund(peer *node, ref string, v uint64) error {
 		case err := <-done:
 			return err
 		case <-time.After(time.Millisecond):
-			n.w.m.mine(1)
+			n.w.mine(1)
 		}
 	}
 }
@@ -399,7 +445,13 @@ func (n *node) balance(with *node) payments.Balance {
 	return payments.Balance{}
 }
 
-func (n *node) wallet() uint64 { return n.w.m.wallet(n.v.place().Wallet) }
+// coins is what the node's wallet holds in the newest block.
+func (n *node) coins() uint64 {
+	if n.w.c != nil {
+		return n.w.c.Balance(crypto.PubkeyToAddress(n.wallet.PublicKey))
+	}
+	return n.w.m.wallet(n.v.place().Wallet)
+}
 
 // channel is the one channel of n in that direction.
 func (n *node) channel(d payments.Direction) Channel {
@@ -429,15 +481,27 @@ func (w *world) quiet(nodes ...*node) {
 				w.t.Fatal(err)
 			}
 		}
-		w.m.mine(3)
+		w.mine(3)
 	}
 	w.sound(nodes...)
+}
+
+// total is all the money there is, in wallets and in the contract.
+func (w *world) total() uint64 {
+	if w.c == nil {
+		return w.m.total()
+	}
+	sum := w.c.Balance(w.c.Contract.Address)
+	for _, n := range w.nodes {
+		sum += n.coins()
+	}
+	return sum
 }
 
 // sound requires that no money came or went and all books add up.
 func (w *world) sound(nodes ...*node) {
 	w.t.Helper()
-	if got, want := w.m.total(), uint64(len(w.nodes))*purse; got != want {
+	if got, want := w.total(), uint64(len(w.nodes))*w.purse; got != want {
 		w.t.Fatalf("there are %d of %d", got, want)
 	}
 	for _, n := range nodes {
