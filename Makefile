@@ -42,7 +42,7 @@ MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools headers test-node test-engine
+.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools stubs headers test-node test-engine
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,19 @@ $(BIN)/runtime/runc: $(RUNTIME_SRC)/go.mod $(RUNTIME_SRC)/go.sum
 	@touch $@
 
 money-tools: $(MONEY_BINS) ## build btcd and lnd for the tests of real money
+
+# The driver's calls to lnd, from the committed copies of its protos. Needs
+# Debian's protobuf-compiler; the generators are pinned.
+STUBS := payments/lightning/ln/lnd/lnrpc
+stubs:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	GOBIN=$$dir $(NODE) $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 && \
+	GOBIN=$$dir $(NODE) $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 && \
+	cd $(STUBS) && m() { echo "--$$1_opt=paths=source_relative"; for f in lightning.proto:lnrpc stateservice.proto:lnrpc \
+		invoicesrpc/invoices.proto:lnrpc/invoicesrpc routerrpc/router.proto:lnrpc/routerrpc; do \
+		echo "--$$1_opt=M$${f%:*}=infernet.tech/infernet/payments/lightning/ln/lnd/$${f#*:}"; done; } && \
+	PATH="$$dir:$$PATH" protoc -I. --go_out=. $$(m go) --go-grpc_out=. $$(m go-grpc) \
+		lightning.proto stateservice.proto invoicesrpc/invoices.proto routerrpc/router.proto
 
 # From modules pinned apart from the node's, and seldom; lnd with the services
 # that the driver calls.

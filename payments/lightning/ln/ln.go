@@ -155,7 +155,6 @@ type Invoice struct {
 type InvoiceState struct {
 	Hash       Hash
 	State      State // Open, Accepted, Settled or Canceled
-	Hold       bool
 	AmountMsat uint64
 	PaidMsat   uint64   // held or settled
 	Preimage   Preimage // once settled

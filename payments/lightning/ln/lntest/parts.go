@@ -64,7 +64,7 @@ func (s *suite) ordinary(t *testing.T) {
 		}
 	})
 	got := s.become(t, inv.Hash, ln.Settled)
-	if got.Hold || got.PaidMsat != someMsat || got.AmountMsat != someMsat || got.Preimage.Hash() != inv.Hash {
+	if got.PaidMsat != someMsat || got.AmountMsat != someMsat || got.Preimage.Hash() != inv.Hash {
 		t.Errorf("Lookup = %+v", got)
 	}
 	want(t, "Cancel of a settled invoice", s.Payee.Cancel(s.ctx(t), inv.Hash), ln.ErrSettled)
@@ -78,7 +78,7 @@ func (s *suite) settled(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := s.lock(t, inv)
-		if !got.Hold || got.PaidMsat != someMsat || got.Preimage != (ln.Preimage{}) {
+		if got.PaidMsat != someMsat || got.Preimage != (ln.Preimage{}) {
 			t.Errorf("accepted: %+v", got)
 		}
 		if least := info.Height + 40; info.Height > 0 && (got.ExpiryHeight < least || got.ExpiryHeight > least+10) {
