@@ -140,10 +140,10 @@ $(BIN)/money/btcd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum
 	cd $(MONEY_SRC) && $(NODE) $(GO) build -ldflags '-s -w' -o $@ github.com/btcsuite/btcd
 	@touch $@
 
-$(BIN)/money/lnd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum
+$(BIN)/money/lnd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum $(MONEY_SRC)/lnd/main.go
 	@mkdir -p $(@D)
 	cd $(MONEY_SRC) && $(NODE) $(GO) build -tags invoicesrpc,routerrpc,signrpc,walletrpc,chainrpc -ldflags '-s -w' \
-		-o $@ github.com/lightningnetwork/lnd/cmd/lnd
+		-o $@ ./lnd
 	@touch $@
 
 headers:

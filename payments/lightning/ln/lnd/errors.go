@@ -31,6 +31,7 @@ var meanings = []struct {
 
 	{"unable to locate invoice", ln.ErrNotFound, ""},
 	{"no existing invoices", ln.ErrNotFound, ""},
+	{"edge not found", ln.ErrNotFound, ""},
 	{"payment isn't initiated", ln.ErrNotFound, ""},
 	{"payment hash already exists", ln.ErrExists, ""},
 	{"invoice still open", ln.ErrNotAccepted, ""},

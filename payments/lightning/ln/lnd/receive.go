@@ -87,6 +87,10 @@ func (n *Node) Lookup(ctx context.Context, hash ln.Hash) (ln.InvoiceState, error
 
 // Subscribe is ln.Receiver's.
 func (n *Node) Subscribe(ctx context.Context, hash ln.Hash, changed func(ln.InvoiceState)) error {
+	// lnd would wait for an unknown one to be made.
+	if _, err := n.Lookup(ctx, hash); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	const method = invoicesrpc.Invoices_SubscribeSingleInvoice_FullMethodName

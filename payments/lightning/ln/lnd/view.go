@@ -2,6 +2,7 @@ package lnd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -115,6 +116,20 @@ func channel(point, peer string, state ln.ChannelState) (ln.Channel, error) {
 		return ln.Channel{}, fmt.Errorf("lnd names a peer: %w", err)
 	}
 	return ln.Channel{Point: p, Peer: key, State: state}, nil
+}
+
+// Announced reports whether the node knows both sides' terms of a channel. Right
+// after its opening it may not, and payments over it fail for a while as if there
+// were no balance.
+func (n *Node) Announced(ctx context.Context, point ln.ChannelPoint) (bool, error) {
+	r, err := n.lnd.GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanPoint: point.String()})
+	switch {
+	case errors.Is(err, ln.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return r.Node1Policy != nil && r.Node2Policy != nil, nil
 }
 
 // sat is an amount that lnd writes with a sign and that has none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -167,14 +168,13 @@ func (s *suite) moves(t testing.TB, msat uint64, what func()) {
 	t.Helper()
 	payer, payee := s.balances(t)
 	what()
-	if !s.can.Has(ln.CanBalance) {
+	if t.Failed() || !s.can.Has(ln.CanBalance) {
 		return
 	}
 	wait(t, s.ctx(t), func(context.Context) error {
 		payerNow, payeeNow := s.balances(t)
 		if payer-payerNow != msat || payeeNow-payee != msat {
-			t.Logf("payer %d -> %d, payee %d -> %d; want %d to move", payer, payerNow, payee, payeeNow, msat)
-			return errors.New("the balances do not tell what moved")
+			return fmt.Errorf("payer %d -> %d, payee %d -> %d; want %d to move", payer, payerNow, payee, payeeNow, msat)
 		}
 		return nil
 	})

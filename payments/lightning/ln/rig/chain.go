@@ -15,8 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/btcsuite/btcd/btcutil/bech32"
 )
 
 // Chain is a btcd on simnet.
@@ -36,6 +34,10 @@ func newChain(path, dir string) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
+	miner, err := anybodysAddress()
+	if err != nil {
+		return nil, err
+	}
 	var secret [16]byte
 	rand.Read(secret[:])
 	c := &Chain{program: program{name: "btcd", path: path, dir: dir}, rpc: at[0], pass: hex.EncodeToString(secret[:])}
@@ -44,31 +46,15 @@ func newChain(path, dir string) (*Chain, error) {
 		"--datadir=" + filepath.Join(dir, "data"), "--logdir=" + filepath.Join(dir, "logs"),
 		"--rpclisten=" + c.rpc, "--listen=" + at[1],
 		"--rpcuser=" + user, "--rpcpass=" + c.pass, "--rpccert=" + c.certPath(), "--rpckey=" + filepath.Join(dir, "rpc.key"),
-		"--rpcmaxclients=100", "--rpcmaxwebsockets=100",
+		"--rpcmaxclients=100", "--rpcmaxwebsockets=100", "--miningaddr=" + miner,
 	}
 	return c, nil
 }
 
 func (c *Chain) certPath() string { return filepath.Join(c.dir, "rpc.cert") }
 
-// serve starts btcd, whose blocks pay those addresses by lot, and waits until it
-// answers.
-func (c *Chain) serve(ctx context.Context, miners ...string) error {
-	var args []string
-	for _, a := range c.args {
-		if !bytes.HasPrefix([]byte(a), []byte("--miningaddr=")) {
-			args = append(args, a)
-		}
-	}
-	for _, m := range miners {
-		args = append(args, "--miningaddr="+m)
-	}
-	c.args = args
-	return c.again(ctx)
-}
-
-// again starts btcd as it was and waits until it answers.
-func (c *Chain) again(ctx context.Context) error {
+// serve starts btcd and waits until it answers.
+func (c *Chain) serve(ctx context.Context) error {
 	if err := c.start(); err != nil {
 		return err
 	}
@@ -132,15 +118,4 @@ func (c *Chain) Height(ctx context.Context) (height uint32, err error) {
 func (c *Chain) generate(ctx context.Context, blocks int) error {
 	var hashes []string
 	return c.call(ctx, &hashes, "generate", blocks)
-}
-
-// nobody is an address on simnet that no one has the key of.
-func nobody() (string, error) {
-	var program [20]byte
-	rand.Read(program[:])
-	groups, err := bech32.ConvertBits(program[:], 8, 5, true)
-	if err != nil {
-		return "", err
-	}
-	return bech32.Encode("sb", append([]byte{0}, groups...))
 }

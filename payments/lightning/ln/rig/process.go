@@ -85,19 +85,6 @@ func (p *program) kill() {
 	}
 }
 
-// stop asks it to end, and insists after a while.
-func (p *program) stop() {
-	if !p.up() {
-		return
-	}
-	_ = p.running.cmd.Process.Signal(os.Interrupt)
-	select {
-	case <-p.running.done:
-	case <-time.After(10 * time.Second):
-		p.kill()
-	}
-}
-
 // await asks again until there is no error, the program ends, or ctx does.
 func (p *program) await(ctx context.Context, what string, ask func(context.Context) error) error {
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -11,14 +11,12 @@ import (
 	"infernet.tech/infernet/payments/lightning/ln"
 )
 
-// What the chain is given before the first channel: blocks until segwit is on
-// (simnet's rules decide in windows of 100), and until coins can be spent.
-const (
-	segwitBlocks   = 300
-	rewardBlocks   = 15 // for each node, by lot
-	maturityBlocks = 100
-	confirmBlocks  = 6 // after which channels are told to others
-)
+// oldBlocks are mined before the first node starts: until segwit is on (simnet
+// votes in windows of 100) and rewards can be spent (after 100 more).
+const oldBlocks = 420
+
+// confirmBlocks is after how many a channel is told to others.
+const confirmBlocks = 6
 
 // Config says what to bring up.
 type Config struct {
@@ -57,14 +55,10 @@ func (r *Rig) up(ctx context.Context, names []string) (err error) {
 	if r.Chain, err = newChain(r.programs.Btcd, filepath.Join(r.dir, "btcd")); err != nil {
 		return err
 	}
-	first, err := nobody()
-	if err != nil {
+	if err := r.Chain.serve(ctx); err != nil {
 		return err
 	}
-	if err := r.Chain.serve(ctx, first); err != nil {
-		return err
-	}
-	if err := r.Chain.generate(ctx, segwitBlocks); err != nil {
+	if err := r.Chain.generate(ctx, oldBlocks); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -80,41 +74,31 @@ func (r *Rig) up(ctx context.Context, names []string) (err error) {
 	return r.fund(ctx)
 }
 
-// fund lets the next blocks pay the nodes. btcd takes addresses at its start
-// only.
+// fund gives every node coins.
 func (r *Rig) fund(ctx context.Context) error {
-	var miners []string
+	var addresses []string
 	for _, n := range r.Nodes {
 		a, err := n.NewAddress(ctx)
 		if err != nil {
 			return err
 		}
-		miners = append(miners, a)
+		addresses = append(addresses, a)
 	}
-	r.Chain.stop()
-	if err := r.Chain.serve(ctx, miners...); err != nil {
+	if err := r.Chain.pay(ctx, 1, addresses...); err != nil {
 		return err
 	}
-	if err := r.Mine(ctx, rewardBlocks*len(r.Nodes)); err != nil {
+	if err := r.Mine(ctx, 1); err != nil {
 		return err
 	}
-	for range 10 {
-		if err := r.Mine(ctx, maturityBlocks); err != nil {
-			return err
-		}
-		poor := false
-		for _, n := range r.Nodes {
+	return r.each(func(n *Node) error {
+		return n.program.await(ctx, "coins at "+n.Name, func(ctx context.Context) error {
 			b, err := n.Balance(ctx)
-			if err != nil {
-				return err
+			if err == nil && b.OnChainSat == 0 {
+				err = errors.New("there are none yet")
 			}
-			poor = poor || b.OnChainSat == 0
-		}
-		if !poor {
-			return nil
-		}
-	}
-	return errors.New("rig: a node was given no coins")
+			return err
+		})
+	})
 }
 
 // each runs f for all nodes at once.
@@ -150,7 +134,7 @@ func (r *Rig) Mine(ctx context.Context, blocks int) error {
 }
 
 // Open opens a channel from one node to another, mines until it is confirmed and
-// returns when both can use it.
+// returns when both can use it and all others can pay over it.
 func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln.ChannelPoint, error) {
 	info, err := to.Info(ctx)
 	if err != nil {
@@ -163,10 +147,23 @@ func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln
 	if err := r.Mine(ctx, confirmBlocks); err != nil {
 		return ln.ChannelPoint{}, err
 	}
-	if err := from.Active(ctx); err != nil {
-		return ln.ChannelPoint{}, err
+	for _, n := range []*Node{from, to} {
+		if err := n.Active(ctx); err != nil {
+			return ln.ChannelPoint{}, err
+		}
 	}
-	return point, to.Active(ctx)
+	return point, r.each(func(n *Node) error {
+		if !n.program.up() {
+			return nil
+		}
+		return n.program.await(ctx, "news of the channel at "+n.Name, func(ctx context.Context) error {
+			known, err := n.Announced(ctx, point)
+			if err == nil && !known {
+				err = errors.New("it does not know the terms of " + point.String())
+			}
+			return err
+		})
+	})
 }
 
 // KillChain ends btcd without warning; RestartChain brings it back.
@@ -175,7 +172,7 @@ func (r *Rig) KillChain() { r.Chain.kill() }
 // RestartChain starts btcd again after KillChain and returns when all nodes that
 // run are connected to it.
 func (r *Rig) RestartChain(ctx context.Context) error {
-	if err := r.Chain.again(ctx); err != nil {
+	if err := r.Chain.serve(ctx); err != nil {
 		return err
 	}
 	return r.Mine(ctx, 1)

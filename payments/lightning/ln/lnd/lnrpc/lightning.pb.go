@@ -565,7 +565,7 @@ func (x Invoice_InvoiceState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Invoice_InvoiceState.Descriptor instead.
 func (Invoice_InvoiceState) EnumDescriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{43, 0}
+	return file_lightning_proto_rawDescGZIP(), []int{47, 0}
 }
 
 type Payment_PaymentStatus int32
@@ -627,7 +627,7 @@ func (x Payment_PaymentStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_PaymentStatus.Descriptor instead.
 func (Payment_PaymentStatus) EnumDescriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{48, 0}
+	return file_lightning_proto_rawDescGZIP(), []int{52, 0}
 }
 
 type HTLCAttempt_HTLCStatus int32
@@ -676,7 +676,7 @@ func (x HTLCAttempt_HTLCStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HTLCAttempt_HTLCStatus.Descriptor instead.
 func (HTLCAttempt_HTLCStatus) EnumDescriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{49, 0}
+	return file_lightning_proto_rawDescGZIP(), []int{53, 0}
 }
 
 type Failure_FailureCode int32
@@ -810,7 +810,7 @@ func (x Failure_FailureCode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_FailureCode.Descriptor instead.
 func (Failure_FailureCode) EnumDescriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{54, 0}
+	return file_lightning_proto_rawDescGZIP(), []int{58, 0}
 }
 
 type ChannelPoint struct {
@@ -4613,6 +4613,403 @@ func (x *Route) GetCustomChannelData() []byte {
 	return nil
 }
 
+type RoutingPolicy struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	TimeLockDelta    uint32                 `protobuf:"varint,1,opt,name=time_lock_delta,json=timeLockDelta,proto3" json:"time_lock_delta,omitempty"`
+	MinHtlc          int64                  `protobuf:"varint,2,opt,name=min_htlc,json=minHtlc,proto3" json:"min_htlc,omitempty"`
+	FeeBaseMsat      int64                  `protobuf:"varint,3,opt,name=fee_base_msat,json=feeBaseMsat,proto3" json:"fee_base_msat,omitempty"`
+	FeeRateMilliMsat int64                  `protobuf:"varint,4,opt,name=fee_rate_milli_msat,json=feeRateMilliMsat,proto3" json:"fee_rate_milli_msat,omitempty"`
+	Disabled         bool                   `protobuf:"varint,5,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	MaxHtlcMsat      uint64                 `protobuf:"varint,6,opt,name=max_htlc_msat,json=maxHtlcMsat,proto3" json:"max_htlc_msat,omitempty"`
+	LastUpdate       uint32                 `protobuf:"varint,7,opt,name=last_update,json=lastUpdate,proto3" json:"last_update,omitempty"`
+	// Custom channel update tlv records. These are customized fields that are
+	// not defined by LND and cannot be extracted.
+	CustomRecords           map[uint64][]byte `protobuf:"bytes,8,rep,name=custom_records,json=customRecords,proto3" json:"custom_records,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	InboundFeeBaseMsat      int32             `protobuf:"varint,9,opt,name=inbound_fee_base_msat,json=inboundFeeBaseMsat,proto3" json:"inbound_fee_base_msat,omitempty"`
+	InboundFeeRateMilliMsat int32             `protobuf:"varint,10,opt,name=inbound_fee_rate_milli_msat,json=inboundFeeRateMilliMsat,proto3" json:"inbound_fee_rate_milli_msat,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
+}
+
+func (x *RoutingPolicy) Reset() {
+	*x = RoutingPolicy{}
+	mi := &file_lightning_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoutingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoutingPolicy) ProtoMessage() {}
+
+func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_lightning_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
+func (*RoutingPolicy) Descriptor() ([]byte, []int) {
+	return file_lightning_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RoutingPolicy) GetTimeLockDelta() uint32 {
+	if x != nil {
+		return x.TimeLockDelta
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetMinHtlc() int64 {
+	if x != nil {
+		return x.MinHtlc
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetFeeBaseMsat() int64 {
+	if x != nil {
+		return x.FeeBaseMsat
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetFeeRateMilliMsat() int64 {
+	if x != nil {
+		return x.FeeRateMilliMsat
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *RoutingPolicy) GetMaxHtlcMsat() uint64 {
+	if x != nil {
+		return x.MaxHtlcMsat
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetLastUpdate() uint32 {
+	if x != nil {
+		return x.LastUpdate
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetCustomRecords() map[uint64][]byte {
+	if x != nil {
+		return x.CustomRecords
+	}
+	return nil
+}
+
+func (x *RoutingPolicy) GetInboundFeeBaseMsat() int32 {
+	if x != nil {
+		return x.InboundFeeBaseMsat
+	}
+	return 0
+}
+
+func (x *RoutingPolicy) GetInboundFeeRateMilliMsat() int32 {
+	if x != nil {
+		return x.InboundFeeRateMilliMsat
+	}
+	return 0
+}
+
+// ChannelAuthProof is the authentication proof (the signature portion) for a
+// channel. Using the four signatures contained in the struct, and some
+// auxiliary knowledge (the funding script, node identities, and outpoint) nodes
+// on the network are able to validate the authenticity and existence of a
+// channel.
+type ChannelAuthProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node_sig1 are the raw bytes of the first node signature encoded
+	// in DER format.
+	NodeSig1 []byte `protobuf:"bytes,1,opt,name=node_sig1,json=nodeSig1,proto3" json:"node_sig1,omitempty"`
+	// bitcoin_sig1 are the raw bytes of the first bitcoin signature of the
+	// MultiSigKey key of the channel encoded in DER format.
+	BitcoinSig1 []byte `protobuf:"bytes,2,opt,name=bitcoin_sig1,json=bitcoinSig1,proto3" json:"bitcoin_sig1,omitempty"`
+	// node_sig2 are the raw bytes of the second node signature encoded
+	// in DER format.
+	NodeSig2 []byte `protobuf:"bytes,3,opt,name=node_sig2,json=nodeSig2,proto3" json:"node_sig2,omitempty"`
+	// bitcoin_sig2 are the raw bytes of the second bitcoin signature of the
+	// MultiSigKey key of the channel encoded in DER format.
+	BitcoinSig2   []byte `protobuf:"bytes,4,opt,name=bitcoin_sig2,json=bitcoinSig2,proto3" json:"bitcoin_sig2,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelAuthProof) Reset() {
+	*x = ChannelAuthProof{}
+	mi := &file_lightning_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelAuthProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelAuthProof) ProtoMessage() {}
+
+func (x *ChannelAuthProof) ProtoReflect() protoreflect.Message {
+	mi := &file_lightning_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelAuthProof.ProtoReflect.Descriptor instead.
+func (*ChannelAuthProof) Descriptor() ([]byte, []int) {
+	return file_lightning_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ChannelAuthProof) GetNodeSig1() []byte {
+	if x != nil {
+		return x.NodeSig1
+	}
+	return nil
+}
+
+func (x *ChannelAuthProof) GetBitcoinSig1() []byte {
+	if x != nil {
+		return x.BitcoinSig1
+	}
+	return nil
+}
+
+func (x *ChannelAuthProof) GetNodeSig2() []byte {
+	if x != nil {
+		return x.NodeSig2
+	}
+	return nil
+}
+
+func (x *ChannelAuthProof) GetBitcoinSig2() []byte {
+	if x != nil {
+		return x.BitcoinSig2
+	}
+	return nil
+}
+
+// A fully authenticated channel along with all its unique attributes.
+// Once an authenticated channel announcement has been processed on the network,
+// then an instance of ChannelEdgeInfo encapsulating the channels attributes is
+// stored. The other portions relevant to routing policy of a channel are stored
+// within a ChannelEdgePolicy for each direction of the channel.
+type ChannelEdge struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unique channel ID for the channel. The first 3 bytes are the block
+	// height, the next 3 the index within the block, and the last 2 bytes are the
+	// output index for the channel.
+	ChannelId uint64 `protobuf:"varint,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	ChanPoint string `protobuf:"bytes,2,opt,name=chan_point,json=chanPoint,proto3" json:"chan_point,omitempty"`
+	// Deprecated: Marked as deprecated in lightning.proto.
+	LastUpdate  uint32         `protobuf:"varint,3,opt,name=last_update,json=lastUpdate,proto3" json:"last_update,omitempty"`
+	Node1Pub    string         `protobuf:"bytes,4,opt,name=node1_pub,json=node1Pub,proto3" json:"node1_pub,omitempty"`
+	Node2Pub    string         `protobuf:"bytes,5,opt,name=node2_pub,json=node2Pub,proto3" json:"node2_pub,omitempty"`
+	Capacity    int64          `protobuf:"varint,6,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	Node1Policy *RoutingPolicy `protobuf:"bytes,7,opt,name=node1_policy,json=node1Policy,proto3" json:"node1_policy,omitempty"`
+	Node2Policy *RoutingPolicy `protobuf:"bytes,8,opt,name=node2_policy,json=node2Policy,proto3" json:"node2_policy,omitempty"`
+	// Custom channel announcement tlv records.
+	CustomRecords map[uint64][]byte `protobuf:"bytes,9,rep,name=custom_records,json=customRecords,proto3" json:"custom_records,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Authentication proof for this channel. This proof contains a set of
+	// signatures binding four identities, which attests to the legitimacy of
+	// the advertised channel. This only is available for advertised channels.
+	// This field is not filled by default. Pass include_auth_proof flag to
+	// DescribeGraph, GetNodeInfo or GetChanInfo to get this data.
+	AuthProof     *ChannelAuthProof `protobuf:"bytes,10,opt,name=auth_proof,json=authProof,proto3" json:"auth_proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelEdge) Reset() {
+	*x = ChannelEdge{}
+	mi := &file_lightning_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelEdge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelEdge) ProtoMessage() {}
+
+func (x *ChannelEdge) ProtoReflect() protoreflect.Message {
+	mi := &file_lightning_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelEdge.ProtoReflect.Descriptor instead.
+func (*ChannelEdge) Descriptor() ([]byte, []int) {
+	return file_lightning_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ChannelEdge) GetChannelId() uint64 {
+	if x != nil {
+		return x.ChannelId
+	}
+	return 0
+}
+
+func (x *ChannelEdge) GetChanPoint() string {
+	if x != nil {
+		return x.ChanPoint
+	}
+	return ""
+}
+
+// Deprecated: Marked as deprecated in lightning.proto.
+func (x *ChannelEdge) GetLastUpdate() uint32 {
+	if x != nil {
+		return x.LastUpdate
+	}
+	return 0
+}
+
+func (x *ChannelEdge) GetNode1Pub() string {
+	if x != nil {
+		return x.Node1Pub
+	}
+	return ""
+}
+
+func (x *ChannelEdge) GetNode2Pub() string {
+	if x != nil {
+		return x.Node2Pub
+	}
+	return ""
+}
+
+func (x *ChannelEdge) GetCapacity() int64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *ChannelEdge) GetNode1Policy() *RoutingPolicy {
+	if x != nil {
+		return x.Node1Policy
+	}
+	return nil
+}
+
+func (x *ChannelEdge) GetNode2Policy() *RoutingPolicy {
+	if x != nil {
+		return x.Node2Policy
+	}
+	return nil
+}
+
+func (x *ChannelEdge) GetCustomRecords() map[uint64][]byte {
+	if x != nil {
+		return x.CustomRecords
+	}
+	return nil
+}
+
+func (x *ChannelEdge) GetAuthProof() *ChannelAuthProof {
+	if x != nil {
+		return x.AuthProof
+	}
+	return nil
+}
+
+type ChanInfoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unique channel ID for the channel. The first 3 bytes are the block
+	// height, the next 3 the index within the block, and the last 2 bytes are the
+	// output index for the channel.
+	ChanId uint64 `protobuf:"varint,1,opt,name=chan_id,json=chanId,proto3" json:"chan_id,omitempty"`
+	// The channel point of the channel in format funding_txid:output_index. If
+	// chan_id is specified, this field is ignored.
+	ChanPoint string `protobuf:"bytes,2,opt,name=chan_point,json=chanPoint,proto3" json:"chan_point,omitempty"`
+	// If true, will include announcements' signatures into ChannelEdge.
+	IncludeAuthProof bool `protobuf:"varint,3,opt,name=include_auth_proof,json=includeAuthProof,proto3" json:"include_auth_proof,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ChanInfoRequest) Reset() {
+	*x = ChanInfoRequest{}
+	mi := &file_lightning_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChanInfoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChanInfoRequest) ProtoMessage() {}
+
+func (x *ChanInfoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lightning_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChanInfoRequest.ProtoReflect.Descriptor instead.
+func (*ChanInfoRequest) Descriptor() ([]byte, []int) {
+	return file_lightning_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ChanInfoRequest) GetChanId() uint64 {
+	if x != nil {
+		return x.ChanId
+	}
+	return 0
+}
+
+func (x *ChanInfoRequest) GetChanPoint() string {
+	if x != nil {
+		return x.ChanPoint
+	}
+	return ""
+}
+
+func (x *ChanInfoRequest) GetIncludeAuthProof() bool {
+	if x != nil {
+		return x.IncludeAuthProof
+	}
+	return false
+}
+
 type HopHint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The public key of the node at the start of the channel.
@@ -4632,7 +5029,7 @@ type HopHint struct {
 
 func (x *HopHint) Reset() {
 	*x = HopHint{}
-	mi := &file_lightning_proto_msgTypes[40]
+	mi := &file_lightning_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4644,7 +5041,7 @@ func (x *HopHint) String() string {
 func (*HopHint) ProtoMessage() {}
 
 func (x *HopHint) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[40]
+	mi := &file_lightning_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4657,7 +5054,7 @@ func (x *HopHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopHint.ProtoReflect.Descriptor instead.
 func (*HopHint) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{40}
+	return file_lightning_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *HopHint) GetNodeId() string {
@@ -4706,7 +5103,7 @@ type RouteHint struct {
 
 func (x *RouteHint) Reset() {
 	*x = RouteHint{}
-	mi := &file_lightning_proto_msgTypes[41]
+	mi := &file_lightning_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4718,7 +5115,7 @@ func (x *RouteHint) String() string {
 func (*RouteHint) ProtoMessage() {}
 
 func (x *RouteHint) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[41]
+	mi := &file_lightning_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4731,7 +5128,7 @@ func (x *RouteHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteHint.ProtoReflect.Descriptor instead.
 func (*RouteHint) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{41}
+	return file_lightning_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RouteHint) GetHopHints() []*HopHint {
@@ -4757,7 +5154,7 @@ type AMPInvoiceState struct {
 
 func (x *AMPInvoiceState) Reset() {
 	*x = AMPInvoiceState{}
-	mi := &file_lightning_proto_msgTypes[42]
+	mi := &file_lightning_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4769,7 +5166,7 @@ func (x *AMPInvoiceState) String() string {
 func (*AMPInvoiceState) ProtoMessage() {}
 
 func (x *AMPInvoiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[42]
+	mi := &file_lightning_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4782,7 +5179,7 @@ func (x *AMPInvoiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AMPInvoiceState.ProtoReflect.Descriptor instead.
 func (*AMPInvoiceState) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{42}
+	return file_lightning_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AMPInvoiceState) GetState() InvoiceHTLCState {
@@ -4947,7 +5344,7 @@ type Invoice struct {
 
 func (x *Invoice) Reset() {
 	*x = Invoice{}
-	mi := &file_lightning_proto_msgTypes[43]
+	mi := &file_lightning_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4959,7 +5356,7 @@ func (x *Invoice) String() string {
 func (*Invoice) ProtoMessage() {}
 
 func (x *Invoice) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[43]
+	mi := &file_lightning_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4972,7 +5369,7 @@ func (x *Invoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
 func (*Invoice) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{43}
+	return file_lightning_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Invoice) GetMemo() string {
@@ -5206,7 +5603,7 @@ type BlindedPathConfig struct {
 
 func (x *BlindedPathConfig) Reset() {
 	*x = BlindedPathConfig{}
-	mi := &file_lightning_proto_msgTypes[44]
+	mi := &file_lightning_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5218,7 +5615,7 @@ func (x *BlindedPathConfig) String() string {
 func (*BlindedPathConfig) ProtoMessage() {}
 
 func (x *BlindedPathConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[44]
+	mi := &file_lightning_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5231,7 +5628,7 @@ func (x *BlindedPathConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlindedPathConfig.ProtoReflect.Descriptor instead.
 func (*BlindedPathConfig) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{44}
+	return file_lightning_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *BlindedPathConfig) GetMinNumRealHops() uint32 {
@@ -5302,7 +5699,7 @@ type InvoiceHTLC struct {
 
 func (x *InvoiceHTLC) Reset() {
 	*x = InvoiceHTLC{}
-	mi := &file_lightning_proto_msgTypes[45]
+	mi := &file_lightning_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5314,7 +5711,7 @@ func (x *InvoiceHTLC) String() string {
 func (*InvoiceHTLC) ProtoMessage() {}
 
 func (x *InvoiceHTLC) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[45]
+	mi := &file_lightning_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5327,7 +5724,7 @@ func (x *InvoiceHTLC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvoiceHTLC.ProtoReflect.Descriptor instead.
 func (*InvoiceHTLC) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{45}
+	return file_lightning_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *InvoiceHTLC) GetChanId() uint64 {
@@ -5437,7 +5834,7 @@ type AMP struct {
 
 func (x *AMP) Reset() {
 	*x = AMP{}
-	mi := &file_lightning_proto_msgTypes[46]
+	mi := &file_lightning_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5449,7 +5846,7 @@ func (x *AMP) String() string {
 func (*AMP) ProtoMessage() {}
 
 func (x *AMP) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[46]
+	mi := &file_lightning_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5462,7 +5859,7 @@ func (x *AMP) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AMP.ProtoReflect.Descriptor instead.
 func (*AMP) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{46}
+	return file_lightning_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *AMP) GetRootShare() []byte {
@@ -5522,7 +5919,7 @@ type AddInvoiceResponse struct {
 
 func (x *AddInvoiceResponse) Reset() {
 	*x = AddInvoiceResponse{}
-	mi := &file_lightning_proto_msgTypes[47]
+	mi := &file_lightning_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5534,7 +5931,7 @@ func (x *AddInvoiceResponse) String() string {
 func (*AddInvoiceResponse) ProtoMessage() {}
 
 func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[47]
+	mi := &file_lightning_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5547,7 +5944,7 @@ func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddInvoiceResponse.ProtoReflect.Descriptor instead.
 func (*AddInvoiceResponse) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{47}
+	return file_lightning_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AddInvoiceResponse) GetRHash() []byte {
@@ -5626,7 +6023,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_lightning_proto_msgTypes[48]
+	mi := &file_lightning_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5638,7 +6035,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[48]
+	mi := &file_lightning_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5651,7 +6048,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{48}
+	return file_lightning_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Payment) GetPaymentHash() string {
@@ -5792,7 +6189,7 @@ type HTLCAttempt struct {
 
 func (x *HTLCAttempt) Reset() {
 	*x = HTLCAttempt{}
-	mi := &file_lightning_proto_msgTypes[49]
+	mi := &file_lightning_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5804,7 +6201,7 @@ func (x *HTLCAttempt) String() string {
 func (*HTLCAttempt) ProtoMessage() {}
 
 func (x *HTLCAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[49]
+	mi := &file_lightning_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5817,7 +6214,7 @@ func (x *HTLCAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTLCAttempt.ProtoReflect.Descriptor instead.
 func (*HTLCAttempt) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{49}
+	return file_lightning_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *HTLCAttempt) GetAttemptId() uint64 {
@@ -5880,7 +6277,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_lightning_proto_msgTypes[50]
+	mi := &file_lightning_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5892,7 +6289,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[50]
+	mi := &file_lightning_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5905,7 +6302,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{50}
+	return file_lightning_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Feature) GetName() string {
@@ -5941,7 +6338,7 @@ type MacaroonPermission struct {
 
 func (x *MacaroonPermission) Reset() {
 	*x = MacaroonPermission{}
-	mi := &file_lightning_proto_msgTypes[51]
+	mi := &file_lightning_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5953,7 +6350,7 @@ func (x *MacaroonPermission) String() string {
 func (*MacaroonPermission) ProtoMessage() {}
 
 func (x *MacaroonPermission) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[51]
+	mi := &file_lightning_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5966,7 +6363,7 @@ func (x *MacaroonPermission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MacaroonPermission.ProtoReflect.Descriptor instead.
 func (*MacaroonPermission) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{51}
+	return file_lightning_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *MacaroonPermission) GetEntity() string {
@@ -5998,7 +6395,7 @@ type BakeMacaroonRequest struct {
 
 func (x *BakeMacaroonRequest) Reset() {
 	*x = BakeMacaroonRequest{}
-	mi := &file_lightning_proto_msgTypes[52]
+	mi := &file_lightning_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6010,7 +6407,7 @@ func (x *BakeMacaroonRequest) String() string {
 func (*BakeMacaroonRequest) ProtoMessage() {}
 
 func (x *BakeMacaroonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[52]
+	mi := &file_lightning_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6023,7 +6420,7 @@ func (x *BakeMacaroonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BakeMacaroonRequest.ProtoReflect.Descriptor instead.
 func (*BakeMacaroonRequest) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{52}
+	return file_lightning_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BakeMacaroonRequest) GetPermissions() []*MacaroonPermission {
@@ -6057,7 +6454,7 @@ type BakeMacaroonResponse struct {
 
 func (x *BakeMacaroonResponse) Reset() {
 	*x = BakeMacaroonResponse{}
-	mi := &file_lightning_proto_msgTypes[53]
+	mi := &file_lightning_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6069,7 +6466,7 @@ func (x *BakeMacaroonResponse) String() string {
 func (*BakeMacaroonResponse) ProtoMessage() {}
 
 func (x *BakeMacaroonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[53]
+	mi := &file_lightning_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6082,7 +6479,7 @@ func (x *BakeMacaroonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BakeMacaroonResponse.ProtoReflect.Descriptor instead.
 func (*BakeMacaroonResponse) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{53}
+	return file_lightning_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *BakeMacaroonResponse) GetMacaroon() string {
@@ -6117,7 +6514,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_lightning_proto_msgTypes[54]
+	mi := &file_lightning_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6129,7 +6526,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[54]
+	mi := &file_lightning_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6142,7 +6539,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{54}
+	return file_lightning_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Failure) GetCode() Failure_FailureCode {
@@ -6254,7 +6651,7 @@ type ChannelUpdate struct {
 
 func (x *ChannelUpdate) Reset() {
 	*x = ChannelUpdate{}
-	mi := &file_lightning_proto_msgTypes[55]
+	mi := &file_lightning_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6266,7 +6663,7 @@ func (x *ChannelUpdate) String() string {
 func (*ChannelUpdate) ProtoMessage() {}
 
 func (x *ChannelUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[55]
+	mi := &file_lightning_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6279,7 +6676,7 @@ func (x *ChannelUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelUpdate.ProtoReflect.Descriptor instead.
 func (*ChannelUpdate) Descriptor() ([]byte, []int) {
-	return file_lightning_proto_rawDescGZIP(), []int{55}
+	return file_lightning_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ChannelUpdate) GetSignature() []byte {
@@ -6401,7 +6798,7 @@ type PendingChannelsResponse_PendingChannel struct {
 
 func (x *PendingChannelsResponse_PendingChannel) Reset() {
 	*x = PendingChannelsResponse_PendingChannel{}
-	mi := &file_lightning_proto_msgTypes[57]
+	mi := &file_lightning_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6413,7 +6810,7 @@ func (x *PendingChannelsResponse_PendingChannel) String() string {
 func (*PendingChannelsResponse_PendingChannel) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_PendingChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[57]
+	mi := &file_lightning_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6576,7 +6973,7 @@ type PendingChannelsResponse_PendingOpenChannel struct {
 
 func (x *PendingChannelsResponse_PendingOpenChannel) Reset() {
 	*x = PendingChannelsResponse_PendingOpenChannel{}
-	mi := &file_lightning_proto_msgTypes[58]
+	mi := &file_lightning_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6588,7 +6985,7 @@ func (x *PendingChannelsResponse_PendingOpenChannel) String() string {
 func (*PendingChannelsResponse_PendingOpenChannel) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_PendingOpenChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[58]
+	mi := &file_lightning_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6673,7 +7070,7 @@ type PendingChannelsResponse_WaitingCloseChannel struct {
 
 func (x *PendingChannelsResponse_WaitingCloseChannel) Reset() {
 	*x = PendingChannelsResponse_WaitingCloseChannel{}
-	mi := &file_lightning_proto_msgTypes[59]
+	mi := &file_lightning_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6685,7 +7082,7 @@ func (x *PendingChannelsResponse_WaitingCloseChannel) String() string {
 func (*PendingChannelsResponse_WaitingCloseChannel) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_WaitingCloseChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[59]
+	mi := &file_lightning_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6759,7 +7156,7 @@ type PendingChannelsResponse_Commitments struct {
 
 func (x *PendingChannelsResponse_Commitments) Reset() {
 	*x = PendingChannelsResponse_Commitments{}
-	mi := &file_lightning_proto_msgTypes[60]
+	mi := &file_lightning_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6771,7 +7168,7 @@ func (x *PendingChannelsResponse_Commitments) String() string {
 func (*PendingChannelsResponse_Commitments) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_Commitments) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[60]
+	mi := &file_lightning_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6841,7 +7238,7 @@ type PendingChannelsResponse_ClosedChannel struct {
 
 func (x *PendingChannelsResponse_ClosedChannel) Reset() {
 	*x = PendingChannelsResponse_ClosedChannel{}
-	mi := &file_lightning_proto_msgTypes[61]
+	mi := &file_lightning_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6853,7 +7250,7 @@ func (x *PendingChannelsResponse_ClosedChannel) String() string {
 func (*PendingChannelsResponse_ClosedChannel) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_ClosedChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[61]
+	mi := &file_lightning_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6907,7 +7304,7 @@ type PendingChannelsResponse_ForceClosedChannel struct {
 
 func (x *PendingChannelsResponse_ForceClosedChannel) Reset() {
 	*x = PendingChannelsResponse_ForceClosedChannel{}
-	mi := &file_lightning_proto_msgTypes[62]
+	mi := &file_lightning_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6919,7 +7316,7 @@ func (x *PendingChannelsResponse_ForceClosedChannel) String() string {
 func (*PendingChannelsResponse_ForceClosedChannel) ProtoMessage() {}
 
 func (x *PendingChannelsResponse_ForceClosedChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_lightning_proto_msgTypes[62]
+	mi := &file_lightning_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7370,7 +7767,52 @@ const file_lightning_proto_rawDesc = "" +
 	"\x0ftotal_fees_msat\x18\x05 \x01(\x03R\rtotalFeesMsat\x12$\n" +
 	"\x0etotal_amt_msat\x18\x06 \x01(\x03R\ftotalAmtMsat\x121\n" +
 	"\x15first_hop_amount_msat\x18\a \x01(\x03R\x12firstHopAmountMsat\x12.\n" +
-	"\x13custom_channel_data\x18\b \x01(\fR\x11customChannelData\"\xcf\x01\n" +
+	"\x13custom_channel_data\x18\b \x01(\fR\x11customChannelData\"\x89\x04\n" +
+	"\rRoutingPolicy\x12&\n" +
+	"\x0ftime_lock_delta\x18\x01 \x01(\rR\rtimeLockDelta\x12\x19\n" +
+	"\bmin_htlc\x18\x02 \x01(\x03R\aminHtlc\x12\"\n" +
+	"\rfee_base_msat\x18\x03 \x01(\x03R\vfeeBaseMsat\x12-\n" +
+	"\x13fee_rate_milli_msat\x18\x04 \x01(\x03R\x10feeRateMilliMsat\x12\x1a\n" +
+	"\bdisabled\x18\x05 \x01(\bR\bdisabled\x12\"\n" +
+	"\rmax_htlc_msat\x18\x06 \x01(\x04R\vmaxHtlcMsat\x12\x1f\n" +
+	"\vlast_update\x18\a \x01(\rR\n" +
+	"lastUpdate\x12N\n" +
+	"\x0ecustom_records\x18\b \x03(\v2'.lnrpc.RoutingPolicy.CustomRecordsEntryR\rcustomRecords\x121\n" +
+	"\x15inbound_fee_base_msat\x18\t \x01(\x05R\x12inboundFeeBaseMsat\x12<\n" +
+	"\x1binbound_fee_rate_milli_msat\x18\n" +
+	" \x01(\x05R\x17inboundFeeRateMilliMsat\x1a@\n" +
+	"\x12CustomRecordsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\x92\x01\n" +
+	"\x10ChannelAuthProof\x12\x1b\n" +
+	"\tnode_sig1\x18\x01 \x01(\fR\bnodeSig1\x12!\n" +
+	"\fbitcoin_sig1\x18\x02 \x01(\fR\vbitcoinSig1\x12\x1b\n" +
+	"\tnode_sig2\x18\x03 \x01(\fR\bnodeSig2\x12!\n" +
+	"\fbitcoin_sig2\x18\x04 \x01(\fR\vbitcoinSig2\"\x84\x04\n" +
+	"\vChannelEdge\x12!\n" +
+	"\n" +
+	"channel_id\x18\x01 \x01(\x04B\x020\x01R\tchannelId\x12\x1d\n" +
+	"\n" +
+	"chan_point\x18\x02 \x01(\tR\tchanPoint\x12#\n" +
+	"\vlast_update\x18\x03 \x01(\rB\x02\x18\x01R\n" +
+	"lastUpdate\x12\x1b\n" +
+	"\tnode1_pub\x18\x04 \x01(\tR\bnode1Pub\x12\x1b\n" +
+	"\tnode2_pub\x18\x05 \x01(\tR\bnode2Pub\x12\x1a\n" +
+	"\bcapacity\x18\x06 \x01(\x03R\bcapacity\x127\n" +
+	"\fnode1_policy\x18\a \x01(\v2\x14.lnrpc.RoutingPolicyR\vnode1Policy\x127\n" +
+	"\fnode2_policy\x18\b \x01(\v2\x14.lnrpc.RoutingPolicyR\vnode2Policy\x12L\n" +
+	"\x0ecustom_records\x18\t \x03(\v2%.lnrpc.ChannelEdge.CustomRecordsEntryR\rcustomRecords\x126\n" +
+	"\n" +
+	"auth_proof\x18\n" +
+	" \x01(\v2\x17.lnrpc.ChannelAuthProofR\tauthProof\x1a@\n" +
+	"\x12CustomRecordsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"{\n" +
+	"\x0fChanInfoRequest\x12\x1b\n" +
+	"\achan_id\x18\x01 \x01(\x04B\x020\x01R\x06chanId\x12\x1d\n" +
+	"\n" +
+	"chan_point\x18\x02 \x01(\tR\tchanPoint\x12,\n" +
+	"\x12include_auth_proof\x18\x03 \x01(\bR\x10includeAuthProof\"\xcf\x01\n" +
 	"\aHopHint\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1b\n" +
 	"\achan_id\x18\x02 \x01(\x04B\x020\x01R\x06chanId\x12\"\n" +
@@ -7654,7 +8096,7 @@ const file_lightning_proto_rawDesc = "" +
 	"\x17ROUTE_BLINDING_REQUIRED\x10\x18\x12\x1b\n" +
 	"\x17ROUTE_BLINDING_OPTIONAL\x10\x19\x12\v\n" +
 	"\aAMP_REQ\x10\x1e\x12\v\n" +
-	"\aAMP_OPT\x10\x1f2\x91\x06\n" +
+	"\aAMP_OPT\x10\x1f2\xcc\x06\n" +
 	"\tLightning\x12J\n" +
 	"\rWalletBalance\x12\x1b.lnrpc.WalletBalanceRequest\x1a\x1c.lnrpc.WalletBalanceResponse\x12M\n" +
 	"\x0eChannelBalance\x12\x1c.lnrpc.ChannelBalanceRequest\x1a\x1d.lnrpc.ChannelBalanceResponse\x12A\n" +
@@ -7667,7 +8109,8 @@ const file_lightning_proto_rawDesc = "" +
 	"\x0fOpenChannelSync\x12\x19.lnrpc.OpenChannelRequest\x1a\x13.lnrpc.ChannelPoint\x12F\n" +
 	"\fCloseChannel\x12\x1a.lnrpc.CloseChannelRequest\x1a\x18.lnrpc.CloseStatusUpdate0\x01\x127\n" +
 	"\n" +
-	"AddInvoice\x12\x0e.lnrpc.Invoice\x1a\x19.lnrpc.AddInvoiceResponse\x12G\n" +
+	"AddInvoice\x12\x0e.lnrpc.Invoice\x1a\x19.lnrpc.AddInvoiceResponse\x129\n" +
+	"\vGetChanInfo\x12\x16.lnrpc.ChanInfoRequest\x1a\x12.lnrpc.ChannelEdge\x12G\n" +
 	"\fBakeMacaroon\x12\x1a.lnrpc.BakeMacaroonRequest\x1a\x1b.lnrpc.BakeMacaroonResponseB'Z%github.com/lightningnetwork/lnd/lnrpcb\x06proto3"
 
 var (
@@ -7683,7 +8126,7 @@ func file_lightning_proto_rawDescGZIP() []byte {
 }
 
 var file_lightning_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
 var file_lightning_proto_goTypes = []any{
 	(AddressType)(0),          // 0: lnrpc.AddressType
 	(CommitmentType)(0),       // 1: lnrpc.CommitmentType
@@ -7736,35 +8179,41 @@ var file_lightning_proto_goTypes = []any{
 	(*MPPRecord)(nil),                                           // 48: lnrpc.MPPRecord
 	(*AMPRecord)(nil),                                           // 49: lnrpc.AMPRecord
 	(*Route)(nil),                                               // 50: lnrpc.Route
-	(*HopHint)(nil),                                             // 51: lnrpc.HopHint
-	(*RouteHint)(nil),                                           // 52: lnrpc.RouteHint
-	(*AMPInvoiceState)(nil),                                     // 53: lnrpc.AMPInvoiceState
-	(*Invoice)(nil),                                             // 54: lnrpc.Invoice
-	(*BlindedPathConfig)(nil),                                   // 55: lnrpc.BlindedPathConfig
-	(*InvoiceHTLC)(nil),                                         // 56: lnrpc.InvoiceHTLC
-	(*AMP)(nil),                                                 // 57: lnrpc.AMP
-	(*AddInvoiceResponse)(nil),                                  // 58: lnrpc.AddInvoiceResponse
-	(*Payment)(nil),                                             // 59: lnrpc.Payment
-	(*HTLCAttempt)(nil),                                         // 60: lnrpc.HTLCAttempt
-	(*Feature)(nil),                                             // 61: lnrpc.Feature
-	(*MacaroonPermission)(nil),                                  // 62: lnrpc.MacaroonPermission
-	(*BakeMacaroonRequest)(nil),                                 // 63: lnrpc.BakeMacaroonRequest
-	(*BakeMacaroonResponse)(nil),                                // 64: lnrpc.BakeMacaroonResponse
-	(*Failure)(nil),                                             // 65: lnrpc.Failure
-	(*ChannelUpdate)(nil),                                       // 66: lnrpc.ChannelUpdate
-	nil,                                                         // 67: lnrpc.GetInfoResponse.FeaturesEntry
-	(*PendingChannelsResponse_PendingChannel)(nil),              // 68: lnrpc.PendingChannelsResponse.PendingChannel
-	(*PendingChannelsResponse_PendingOpenChannel)(nil),          // 69: lnrpc.PendingChannelsResponse.PendingOpenChannel
-	(*PendingChannelsResponse_WaitingCloseChannel)(nil),         // 70: lnrpc.PendingChannelsResponse.WaitingCloseChannel
-	(*PendingChannelsResponse_Commitments)(nil),                 // 71: lnrpc.PendingChannelsResponse.Commitments
-	(*PendingChannelsResponse_ClosedChannel)(nil),               // 72: lnrpc.PendingChannelsResponse.ClosedChannel
-	(*PendingChannelsResponse_ForceClosedChannel)(nil),          // 73: lnrpc.PendingChannelsResponse.ForceClosedChannel
-	nil, // 74: lnrpc.WalletBalanceResponse.AccountBalanceEntry
-	nil, // 75: lnrpc.Hop.CustomRecordsEntry
-	nil, // 76: lnrpc.Invoice.FeaturesEntry
-	nil, // 77: lnrpc.Invoice.AmpInvoiceStateEntry
-	nil, // 78: lnrpc.InvoiceHTLC.CustomRecordsEntry
-	nil, // 79: lnrpc.Payment.FirstHopCustomRecordsEntry
+	(*RoutingPolicy)(nil),                                       // 51: lnrpc.RoutingPolicy
+	(*ChannelAuthProof)(nil),                                    // 52: lnrpc.ChannelAuthProof
+	(*ChannelEdge)(nil),                                         // 53: lnrpc.ChannelEdge
+	(*ChanInfoRequest)(nil),                                     // 54: lnrpc.ChanInfoRequest
+	(*HopHint)(nil),                                             // 55: lnrpc.HopHint
+	(*RouteHint)(nil),                                           // 56: lnrpc.RouteHint
+	(*AMPInvoiceState)(nil),                                     // 57: lnrpc.AMPInvoiceState
+	(*Invoice)(nil),                                             // 58: lnrpc.Invoice
+	(*BlindedPathConfig)(nil),                                   // 59: lnrpc.BlindedPathConfig
+	(*InvoiceHTLC)(nil),                                         // 60: lnrpc.InvoiceHTLC
+	(*AMP)(nil),                                                 // 61: lnrpc.AMP
+	(*AddInvoiceResponse)(nil),                                  // 62: lnrpc.AddInvoiceResponse
+	(*Payment)(nil),                                             // 63: lnrpc.Payment
+	(*HTLCAttempt)(nil),                                         // 64: lnrpc.HTLCAttempt
+	(*Feature)(nil),                                             // 65: lnrpc.Feature
+	(*MacaroonPermission)(nil),                                  // 66: lnrpc.MacaroonPermission
+	(*BakeMacaroonRequest)(nil),                                 // 67: lnrpc.BakeMacaroonRequest
+	(*BakeMacaroonResponse)(nil),                                // 68: lnrpc.BakeMacaroonResponse
+	(*Failure)(nil),                                             // 69: lnrpc.Failure
+	(*ChannelUpdate)(nil),                                       // 70: lnrpc.ChannelUpdate
+	nil,                                                         // 71: lnrpc.GetInfoResponse.FeaturesEntry
+	(*PendingChannelsResponse_PendingChannel)(nil),              // 72: lnrpc.PendingChannelsResponse.PendingChannel
+	(*PendingChannelsResponse_PendingOpenChannel)(nil),          // 73: lnrpc.PendingChannelsResponse.PendingOpenChannel
+	(*PendingChannelsResponse_WaitingCloseChannel)(nil),         // 74: lnrpc.PendingChannelsResponse.WaitingCloseChannel
+	(*PendingChannelsResponse_Commitments)(nil),                 // 75: lnrpc.PendingChannelsResponse.Commitments
+	(*PendingChannelsResponse_ClosedChannel)(nil),               // 76: lnrpc.PendingChannelsResponse.ClosedChannel
+	(*PendingChannelsResponse_ForceClosedChannel)(nil),          // 77: lnrpc.PendingChannelsResponse.ForceClosedChannel
+	nil, // 78: lnrpc.WalletBalanceResponse.AccountBalanceEntry
+	nil, // 79: lnrpc.Hop.CustomRecordsEntry
+	nil, // 80: lnrpc.RoutingPolicy.CustomRecordsEntry
+	nil, // 81: lnrpc.ChannelEdge.CustomRecordsEntry
+	nil, // 82: lnrpc.Invoice.FeaturesEntry
+	nil, // 83: lnrpc.Invoice.AmpInvoiceStateEntry
+	nil, // 84: lnrpc.InvoiceHTLC.CustomRecordsEntry
+	nil, // 85: lnrpc.Payment.FirstHopCustomRecordsEntry
 }
 var file_lightning_proto_depIdxs = []int32{
 	0,  // 0: lnrpc.NewAddressRequest.type:type_name -> lnrpc.AddressType
@@ -7775,7 +8224,7 @@ var file_lightning_proto_depIdxs = []int32{
 	19, // 5: lnrpc.Channel.remote_constraints:type_name -> lnrpc.ChannelConstraints
 	20, // 6: lnrpc.ListChannelsResponse.channels:type_name -> lnrpc.Channel
 	25, // 7: lnrpc.GetInfoResponse.chains:type_name -> lnrpc.Chain
-	67, // 8: lnrpc.GetInfoResponse.features:type_name -> lnrpc.GetInfoResponse.FeaturesEntry
+	71, // 8: lnrpc.GetInfoResponse.features:type_name -> lnrpc.GetInfoResponse.FeaturesEntry
 	26, // 9: lnrpc.ChannelCloseUpdate.local_close_output:type_name -> lnrpc.CloseOutput
 	26, // 10: lnrpc.ChannelCloseUpdate.remote_close_output:type_name -> lnrpc.CloseOutput
 	26, // 11: lnrpc.ChannelCloseUpdate.additional_outputs:type_name -> lnrpc.CloseOutput
@@ -7791,11 +8240,11 @@ var file_lightning_proto_depIdxs = []int32{
 	34, // 21: lnrpc.ChanPointShim.local_key:type_name -> lnrpc.KeyDescriptor
 	35, // 22: lnrpc.FundingShim.chan_point_shim:type_name -> lnrpc.ChanPointShim
 	36, // 23: lnrpc.FundingShim.psbt_shim:type_name -> lnrpc.PsbtShim
-	69, // 24: lnrpc.PendingChannelsResponse.pending_open_channels:type_name -> lnrpc.PendingChannelsResponse.PendingOpenChannel
-	72, // 25: lnrpc.PendingChannelsResponse.pending_closing_channels:type_name -> lnrpc.PendingChannelsResponse.ClosedChannel
-	73, // 26: lnrpc.PendingChannelsResponse.pending_force_closing_channels:type_name -> lnrpc.PendingChannelsResponse.ForceClosedChannel
-	70, // 27: lnrpc.PendingChannelsResponse.waiting_close_channels:type_name -> lnrpc.PendingChannelsResponse.WaitingCloseChannel
-	74, // 28: lnrpc.WalletBalanceResponse.account_balance:type_name -> lnrpc.WalletBalanceResponse.AccountBalanceEntry
+	73, // 24: lnrpc.PendingChannelsResponse.pending_open_channels:type_name -> lnrpc.PendingChannelsResponse.PendingOpenChannel
+	76, // 25: lnrpc.PendingChannelsResponse.pending_closing_channels:type_name -> lnrpc.PendingChannelsResponse.ClosedChannel
+	77, // 26: lnrpc.PendingChannelsResponse.pending_force_closing_channels:type_name -> lnrpc.PendingChannelsResponse.ForceClosedChannel
+	74, // 27: lnrpc.PendingChannelsResponse.waiting_close_channels:type_name -> lnrpc.PendingChannelsResponse.WaitingCloseChannel
+	78, // 28: lnrpc.WalletBalanceResponse.account_balance:type_name -> lnrpc.WalletBalanceResponse.AccountBalanceEntry
 	44, // 29: lnrpc.ChannelBalanceResponse.local_balance:type_name -> lnrpc.Amount
 	44, // 30: lnrpc.ChannelBalanceResponse.remote_balance:type_name -> lnrpc.Amount
 	44, // 31: lnrpc.ChannelBalanceResponse.unsettled_local_balance:type_name -> lnrpc.Amount
@@ -7804,69 +8253,76 @@ var file_lightning_proto_depIdxs = []int32{
 	44, // 34: lnrpc.ChannelBalanceResponse.pending_open_remote_balance:type_name -> lnrpc.Amount
 	48, // 35: lnrpc.Hop.mpp_record:type_name -> lnrpc.MPPRecord
 	49, // 36: lnrpc.Hop.amp_record:type_name -> lnrpc.AMPRecord
-	75, // 37: lnrpc.Hop.custom_records:type_name -> lnrpc.Hop.CustomRecordsEntry
+	79, // 37: lnrpc.Hop.custom_records:type_name -> lnrpc.Hop.CustomRecordsEntry
 	47, // 38: lnrpc.Route.hops:type_name -> lnrpc.Hop
-	51, // 39: lnrpc.RouteHint.hop_hints:type_name -> lnrpc.HopHint
-	3,  // 40: lnrpc.AMPInvoiceState.state:type_name -> lnrpc.InvoiceHTLCState
-	52, // 41: lnrpc.Invoice.route_hints:type_name -> lnrpc.RouteHint
-	7,  // 42: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
-	56, // 43: lnrpc.Invoice.htlcs:type_name -> lnrpc.InvoiceHTLC
-	76, // 44: lnrpc.Invoice.features:type_name -> lnrpc.Invoice.FeaturesEntry
-	77, // 45: lnrpc.Invoice.amp_invoice_state:type_name -> lnrpc.Invoice.AmpInvoiceStateEntry
-	55, // 46: lnrpc.Invoice.blinded_path_config:type_name -> lnrpc.BlindedPathConfig
-	3,  // 47: lnrpc.InvoiceHTLC.state:type_name -> lnrpc.InvoiceHTLCState
-	78, // 48: lnrpc.InvoiceHTLC.custom_records:type_name -> lnrpc.InvoiceHTLC.CustomRecordsEntry
-	57, // 49: lnrpc.InvoiceHTLC.amp:type_name -> lnrpc.AMP
-	8,  // 50: lnrpc.Payment.status:type_name -> lnrpc.Payment.PaymentStatus
-	60, // 51: lnrpc.Payment.htlcs:type_name -> lnrpc.HTLCAttempt
-	4,  // 52: lnrpc.Payment.failure_reason:type_name -> lnrpc.PaymentFailureReason
-	79, // 53: lnrpc.Payment.first_hop_custom_records:type_name -> lnrpc.Payment.FirstHopCustomRecordsEntry
-	9,  // 54: lnrpc.HTLCAttempt.status:type_name -> lnrpc.HTLCAttempt.HTLCStatus
-	50, // 55: lnrpc.HTLCAttempt.route:type_name -> lnrpc.Route
-	65, // 56: lnrpc.HTLCAttempt.failure:type_name -> lnrpc.Failure
-	62, // 57: lnrpc.BakeMacaroonRequest.permissions:type_name -> lnrpc.MacaroonPermission
-	10, // 58: lnrpc.Failure.code:type_name -> lnrpc.Failure.FailureCode
-	66, // 59: lnrpc.Failure.channel_update:type_name -> lnrpc.ChannelUpdate
-	61, // 60: lnrpc.GetInfoResponse.FeaturesEntry.value:type_name -> lnrpc.Feature
-	2,  // 61: lnrpc.PendingChannelsResponse.PendingChannel.initiator:type_name -> lnrpc.Initiator
-	1,  // 62: lnrpc.PendingChannelsResponse.PendingChannel.commitment_type:type_name -> lnrpc.CommitmentType
-	68, // 63: lnrpc.PendingChannelsResponse.PendingOpenChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
-	68, // 64: lnrpc.PendingChannelsResponse.WaitingCloseChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
-	71, // 65: lnrpc.PendingChannelsResponse.WaitingCloseChannel.commitments:type_name -> lnrpc.PendingChannelsResponse.Commitments
-	68, // 66: lnrpc.PendingChannelsResponse.ClosedChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
-	68, // 67: lnrpc.PendingChannelsResponse.ForceClosedChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
-	38, // 68: lnrpc.PendingChannelsResponse.ForceClosedChannel.pending_htlcs:type_name -> lnrpc.PendingHTLC
-	6,  // 69: lnrpc.PendingChannelsResponse.ForceClosedChannel.anchor:type_name -> lnrpc.PendingChannelsResponse.ForceClosedChannel.AnchorState
-	41, // 70: lnrpc.WalletBalanceResponse.AccountBalanceEntry.value:type_name -> lnrpc.WalletAccountBalance
-	61, // 71: lnrpc.Invoice.FeaturesEntry.value:type_name -> lnrpc.Feature
-	53, // 72: lnrpc.Invoice.AmpInvoiceStateEntry.value:type_name -> lnrpc.AMPInvoiceState
-	42, // 73: lnrpc.Lightning.WalletBalance:input_type -> lnrpc.WalletBalanceRequest
-	45, // 74: lnrpc.Lightning.ChannelBalance:input_type -> lnrpc.ChannelBalanceRequest
-	14, // 75: lnrpc.Lightning.NewAddress:input_type -> lnrpc.NewAddressRequest
-	16, // 76: lnrpc.Lightning.ConnectPeer:input_type -> lnrpc.ConnectPeerRequest
-	23, // 77: lnrpc.Lightning.GetInfo:input_type -> lnrpc.GetInfoRequest
-	39, // 78: lnrpc.Lightning.PendingChannels:input_type -> lnrpc.PendingChannelsRequest
-	21, // 79: lnrpc.Lightning.ListChannels:input_type -> lnrpc.ListChannelsRequest
-	32, // 80: lnrpc.Lightning.OpenChannelSync:input_type -> lnrpc.OpenChannelRequest
-	28, // 81: lnrpc.Lightning.CloseChannel:input_type -> lnrpc.CloseChannelRequest
-	54, // 82: lnrpc.Lightning.AddInvoice:input_type -> lnrpc.Invoice
-	63, // 83: lnrpc.Lightning.BakeMacaroon:input_type -> lnrpc.BakeMacaroonRequest
-	43, // 84: lnrpc.Lightning.WalletBalance:output_type -> lnrpc.WalletBalanceResponse
-	46, // 85: lnrpc.Lightning.ChannelBalance:output_type -> lnrpc.ChannelBalanceResponse
-	15, // 86: lnrpc.Lightning.NewAddress:output_type -> lnrpc.NewAddressResponse
-	17, // 87: lnrpc.Lightning.ConnectPeer:output_type -> lnrpc.ConnectPeerResponse
-	24, // 88: lnrpc.Lightning.GetInfo:output_type -> lnrpc.GetInfoResponse
-	40, // 89: lnrpc.Lightning.PendingChannels:output_type -> lnrpc.PendingChannelsResponse
-	22, // 90: lnrpc.Lightning.ListChannels:output_type -> lnrpc.ListChannelsResponse
-	11, // 91: lnrpc.Lightning.OpenChannelSync:output_type -> lnrpc.ChannelPoint
-	29, // 92: lnrpc.Lightning.CloseChannel:output_type -> lnrpc.CloseStatusUpdate
-	58, // 93: lnrpc.Lightning.AddInvoice:output_type -> lnrpc.AddInvoiceResponse
-	64, // 94: lnrpc.Lightning.BakeMacaroon:output_type -> lnrpc.BakeMacaroonResponse
-	84, // [84:95] is the sub-list for method output_type
-	73, // [73:84] is the sub-list for method input_type
-	73, // [73:73] is the sub-list for extension type_name
-	73, // [73:73] is the sub-list for extension extendee
-	0,  // [0:73] is the sub-list for field type_name
+	80, // 39: lnrpc.RoutingPolicy.custom_records:type_name -> lnrpc.RoutingPolicy.CustomRecordsEntry
+	51, // 40: lnrpc.ChannelEdge.node1_policy:type_name -> lnrpc.RoutingPolicy
+	51, // 41: lnrpc.ChannelEdge.node2_policy:type_name -> lnrpc.RoutingPolicy
+	81, // 42: lnrpc.ChannelEdge.custom_records:type_name -> lnrpc.ChannelEdge.CustomRecordsEntry
+	52, // 43: lnrpc.ChannelEdge.auth_proof:type_name -> lnrpc.ChannelAuthProof
+	55, // 44: lnrpc.RouteHint.hop_hints:type_name -> lnrpc.HopHint
+	3,  // 45: lnrpc.AMPInvoiceState.state:type_name -> lnrpc.InvoiceHTLCState
+	56, // 46: lnrpc.Invoice.route_hints:type_name -> lnrpc.RouteHint
+	7,  // 47: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
+	60, // 48: lnrpc.Invoice.htlcs:type_name -> lnrpc.InvoiceHTLC
+	82, // 49: lnrpc.Invoice.features:type_name -> lnrpc.Invoice.FeaturesEntry
+	83, // 50: lnrpc.Invoice.amp_invoice_state:type_name -> lnrpc.Invoice.AmpInvoiceStateEntry
+	59, // 51: lnrpc.Invoice.blinded_path_config:type_name -> lnrpc.BlindedPathConfig
+	3,  // 52: lnrpc.InvoiceHTLC.state:type_name -> lnrpc.InvoiceHTLCState
+	84, // 53: lnrpc.InvoiceHTLC.custom_records:type_name -> lnrpc.InvoiceHTLC.CustomRecordsEntry
+	61, // 54: lnrpc.InvoiceHTLC.amp:type_name -> lnrpc.AMP
+	8,  // 55: lnrpc.Payment.status:type_name -> lnrpc.Payment.PaymentStatus
+	64, // 56: lnrpc.Payment.htlcs:type_name -> lnrpc.HTLCAttempt
+	4,  // 57: lnrpc.Payment.failure_reason:type_name -> lnrpc.PaymentFailureReason
+	85, // 58: lnrpc.Payment.first_hop_custom_records:type_name -> lnrpc.Payment.FirstHopCustomRecordsEntry
+	9,  // 59: lnrpc.HTLCAttempt.status:type_name -> lnrpc.HTLCAttempt.HTLCStatus
+	50, // 60: lnrpc.HTLCAttempt.route:type_name -> lnrpc.Route
+	69, // 61: lnrpc.HTLCAttempt.failure:type_name -> lnrpc.Failure
+	66, // 62: lnrpc.BakeMacaroonRequest.permissions:type_name -> lnrpc.MacaroonPermission
+	10, // 63: lnrpc.Failure.code:type_name -> lnrpc.Failure.FailureCode
+	70, // 64: lnrpc.Failure.channel_update:type_name -> lnrpc.ChannelUpdate
+	65, // 65: lnrpc.GetInfoResponse.FeaturesEntry.value:type_name -> lnrpc.Feature
+	2,  // 66: lnrpc.PendingChannelsResponse.PendingChannel.initiator:type_name -> lnrpc.Initiator
+	1,  // 67: lnrpc.PendingChannelsResponse.PendingChannel.commitment_type:type_name -> lnrpc.CommitmentType
+	72, // 68: lnrpc.PendingChannelsResponse.PendingOpenChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
+	72, // 69: lnrpc.PendingChannelsResponse.WaitingCloseChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
+	75, // 70: lnrpc.PendingChannelsResponse.WaitingCloseChannel.commitments:type_name -> lnrpc.PendingChannelsResponse.Commitments
+	72, // 71: lnrpc.PendingChannelsResponse.ClosedChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
+	72, // 72: lnrpc.PendingChannelsResponse.ForceClosedChannel.channel:type_name -> lnrpc.PendingChannelsResponse.PendingChannel
+	38, // 73: lnrpc.PendingChannelsResponse.ForceClosedChannel.pending_htlcs:type_name -> lnrpc.PendingHTLC
+	6,  // 74: lnrpc.PendingChannelsResponse.ForceClosedChannel.anchor:type_name -> lnrpc.PendingChannelsResponse.ForceClosedChannel.AnchorState
+	41, // 75: lnrpc.WalletBalanceResponse.AccountBalanceEntry.value:type_name -> lnrpc.WalletAccountBalance
+	65, // 76: lnrpc.Invoice.FeaturesEntry.value:type_name -> lnrpc.Feature
+	57, // 77: lnrpc.Invoice.AmpInvoiceStateEntry.value:type_name -> lnrpc.AMPInvoiceState
+	42, // 78: lnrpc.Lightning.WalletBalance:input_type -> lnrpc.WalletBalanceRequest
+	45, // 79: lnrpc.Lightning.ChannelBalance:input_type -> lnrpc.ChannelBalanceRequest
+	14, // 80: lnrpc.Lightning.NewAddress:input_type -> lnrpc.NewAddressRequest
+	16, // 81: lnrpc.Lightning.ConnectPeer:input_type -> lnrpc.ConnectPeerRequest
+	23, // 82: lnrpc.Lightning.GetInfo:input_type -> lnrpc.GetInfoRequest
+	39, // 83: lnrpc.Lightning.PendingChannels:input_type -> lnrpc.PendingChannelsRequest
+	21, // 84: lnrpc.Lightning.ListChannels:input_type -> lnrpc.ListChannelsRequest
+	32, // 85: lnrpc.Lightning.OpenChannelSync:input_type -> lnrpc.OpenChannelRequest
+	28, // 86: lnrpc.Lightning.CloseChannel:input_type -> lnrpc.CloseChannelRequest
+	58, // 87: lnrpc.Lightning.AddInvoice:input_type -> lnrpc.Invoice
+	54, // 88: lnrpc.Lightning.GetChanInfo:input_type -> lnrpc.ChanInfoRequest
+	67, // 89: lnrpc.Lightning.BakeMacaroon:input_type -> lnrpc.BakeMacaroonRequest
+	43, // 90: lnrpc.Lightning.WalletBalance:output_type -> lnrpc.WalletBalanceResponse
+	46, // 91: lnrpc.Lightning.ChannelBalance:output_type -> lnrpc.ChannelBalanceResponse
+	15, // 92: lnrpc.Lightning.NewAddress:output_type -> lnrpc.NewAddressResponse
+	17, // 93: lnrpc.Lightning.ConnectPeer:output_type -> lnrpc.ConnectPeerResponse
+	24, // 94: lnrpc.Lightning.GetInfo:output_type -> lnrpc.GetInfoResponse
+	40, // 95: lnrpc.Lightning.PendingChannels:output_type -> lnrpc.PendingChannelsResponse
+	22, // 96: lnrpc.Lightning.ListChannels:output_type -> lnrpc.ListChannelsResponse
+	11, // 97: lnrpc.Lightning.OpenChannelSync:output_type -> lnrpc.ChannelPoint
+	29, // 98: lnrpc.Lightning.CloseChannel:output_type -> lnrpc.CloseStatusUpdate
+	62, // 99: lnrpc.Lightning.AddInvoice:output_type -> lnrpc.AddInvoiceResponse
+	53, // 100: lnrpc.Lightning.GetChanInfo:output_type -> lnrpc.ChannelEdge
+	68, // 101: lnrpc.Lightning.BakeMacaroon:output_type -> lnrpc.BakeMacaroonResponse
+	90, // [90:102] is the sub-list for method output_type
+	78, // [78:90] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_lightning_proto_init() }
@@ -7887,14 +8343,14 @@ func file_lightning_proto_init() {
 		(*FundingShim_ChanPointShim)(nil),
 		(*FundingShim_PsbtShim)(nil),
 	}
-	file_lightning_proto_msgTypes[44].OneofWrappers = []any{}
+	file_lightning_proto_msgTypes[48].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lightning_proto_rawDesc), len(file_lightning_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   69,
+			NumMessages:   75,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

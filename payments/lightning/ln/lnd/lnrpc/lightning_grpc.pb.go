@@ -33,6 +33,7 @@ const (
 	Lightning_OpenChannelSync_FullMethodName = "/lnrpc.Lightning/OpenChannelSync"
 	Lightning_CloseChannel_FullMethodName    = "/lnrpc.Lightning/CloseChannel"
 	Lightning_AddInvoice_FullMethodName      = "/lnrpc.Lightning/AddInvoice"
+	Lightning_GetChanInfo_FullMethodName     = "/lnrpc.Lightning/GetChanInfo"
 	Lightning_BakeMacaroon_FullMethodName    = "/lnrpc.Lightning/BakeMacaroon"
 )
 
@@ -94,6 +95,12 @@ type LightningClient interface {
 	// duplicated invoices are rejected, therefore all invoices *must* have a
 	// unique payment preimage.
 	AddInvoice(ctx context.Context, in *Invoice, opts ...grpc.CallOption) (*AddInvoiceResponse, error)
+	// lncli: `getchaninfo`
+	// GetChanInfo returns the latest authenticated network announcement for the
+	// given channel identified by its channel ID: an 8-byte integer which
+	// uniquely identifies the location of transaction's funding output within the
+	// blockchain.
+	GetChanInfo(ctx context.Context, in *ChanInfoRequest, opts ...grpc.CallOption) (*ChannelEdge, error)
 	// lncli: `bakemacaroon`
 	// BakeMacaroon allows the creation of a new macaroon with custom read and
 	// write permissions. No first-party caveats are added since this can be done
@@ -218,6 +225,16 @@ func (c *lightningClient) AddInvoice(ctx context.Context, in *Invoice, opts ...g
 	return out, nil
 }
 
+func (c *lightningClient) GetChanInfo(ctx context.Context, in *ChanInfoRequest, opts ...grpc.CallOption) (*ChannelEdge, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChannelEdge)
+	err := c.cc.Invoke(ctx, Lightning_GetChanInfo_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *lightningClient) BakeMacaroon(ctx context.Context, in *BakeMacaroonRequest, opts ...grpc.CallOption) (*BakeMacaroonResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BakeMacaroonResponse)
@@ -286,6 +303,12 @@ type LightningServer interface {
 	// duplicated invoices are rejected, therefore all invoices *must* have a
 	// unique payment preimage.
 	AddInvoice(context.Context, *Invoice) (*AddInvoiceResponse, error)
+	// lncli: `getchaninfo`
+	// GetChanInfo returns the latest authenticated network announcement for the
+	// given channel identified by its channel ID: an 8-byte integer which
+	// uniquely identifies the location of transaction's funding output within the
+	// blockchain.
+	GetChanInfo(context.Context, *ChanInfoRequest) (*ChannelEdge, error)
 	// lncli: `bakemacaroon`
 	// BakeMacaroon allows the creation of a new macaroon with custom read and
 	// write permissions. No first-party caveats are added since this can be done
@@ -330,6 +353,9 @@ func (UnimplementedLightningServer) CloseChannel(*CloseChannelRequest, grpc.Serv
 }
 func (UnimplementedLightningServer) AddInvoice(context.Context, *Invoice) (*AddInvoiceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddInvoice not implemented")
+}
+func (UnimplementedLightningServer) GetChanInfo(context.Context, *ChanInfoRequest) (*ChannelEdge, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChanInfo not implemented")
 }
 func (UnimplementedLightningServer) BakeMacaroon(context.Context, *BakeMacaroonRequest) (*BakeMacaroonResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BakeMacaroon not implemented")
@@ -528,6 +554,24 @@ func _Lightning_AddInvoice_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Lightning_GetChanInfo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChanInfoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LightningServer).GetChanInfo(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Lightning_GetChanInfo_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LightningServer).GetChanInfo(ctx, req.(*ChanInfoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Lightning_BakeMacaroon_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(BakeMacaroonRequest)
 	if err := dec(in); err != nil {
@@ -588,6 +632,10 @@ var Lightning_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddInvoice",
 			Handler:    _Lightning_AddInvoice_Handler,
+		},
+		{
+			MethodName: "GetChanInfo",
+			Handler:    _Lightning_GetChanInfo_Handler,
 		},
 		{
 			MethodName: "BakeMacaroon",
