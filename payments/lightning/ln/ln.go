@@ -153,8 +153,11 @@ type Invoice struct {
 
 // InvoiceState is what the payee's node knows of an invoice.
 type InvoiceState struct {
-	Hash       Hash
-	State      State // Open, Accepted, Settled or Canceled
+	Hash  Hash
+	State State // Open, Accepted, Settled or Canceled
+	// Hold is false where it is known that the node drew the preimage. Of an
+	// invoice that is over not every driver knows.
+	Hold       bool
 	AmountMsat uint64
 	PaidMsat   uint64   // held or settled
 	Preimage   Preimage // once settled

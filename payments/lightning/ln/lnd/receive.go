@@ -119,7 +119,7 @@ func (n *Node) Subscribe(ctx context.Context, hash ln.Hash, changed func(ln.Invo
 
 func invoiceState(hash ln.Hash, r *lnrpc.Invoice) (ln.InvoiceState, error) {
 	s := ln.InvoiceState{
-		Hash: hash, AmountMsat: sat(r.ValueMsat),
+		Hash: hash, AmountMsat: sat(r.ValueMsat), Hold: r.State == lnrpc.Invoice_ACCEPTED || len(r.RPreimage) == 0,
 		ExpiresAt: time.Unix(r.CreationDate, 0).Add(time.Duration(r.Expiry) * time.Second),
 	}
 	switch r.State {

@@ -59,7 +59,8 @@ func Conformance(t *testing.T, pair Factory) {
 
 type suite struct {
 	Pair
-	can ln.Ability
+	can   ln.Ability
+	knows bool // the payee's node tells its own mind, and not only a wallet's
 }
 
 func (s *suite) ctx(t testing.TB) context.Context {

@@ -21,7 +21,7 @@ type invoice struct {
 
 func (v *Node) invoiceState(hash ln.Hash) ln.InvoiceState {
 	i := v.invoices[hash]
-	s := ln.InvoiceState{Hash: hash, State: i.state, AmountMsat: i.amount, ExpiresAt: i.expiresAt}
+	s := ln.InvoiceState{Hash: hash, State: i.state, Hold: i.hold, AmountMsat: i.amount, ExpiresAt: i.expiresAt}
 	if i.state == ln.Accepted || i.state == ln.Settled {
 		s.PaidMsat = i.amount
 	}

@@ -23,6 +23,7 @@ func (s *suite) info(t *testing.T) {
 		t.Errorf("payer %+v, payee %+v", payer, payee)
 	}
 	s.can = payer.Can & payee.Can
+	s.knows = payee.Height > 0
 	if need := ln.CanReceive | ln.CanHold | ln.CanPay; !s.can.Has(need) {
 		t.Fatalf("they can %v; the suite needs %v", s.can, need)
 	}
@@ -45,6 +46,9 @@ func (s *suite) ordinary(t *testing.T) {
 	read, err := bolt11.Decode(inv.Bolt11)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.knows && s.become(t, inv.Hash, ln.Open).Hold {
+		t.Error("an ordinary invoice is told as one that holds")
 	}
 	info, err := s.Payee.Info(s.ctx(t))
 	if err != nil {
@@ -77,8 +81,11 @@ func (s *suite) settled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !s.become(t, inv.Hash, ln.Open).Hold {
+			t.Error("a hold invoice is told as an ordinary one")
+		}
 		got := s.lock(t, inv)
-		if got.PaidMsat != someMsat || got.Preimage != (ln.Preimage{}) {
+		if !got.Hold || got.PaidMsat != someMsat || got.Preimage != (ln.Preimage{}) {
 			t.Errorf("accepted: %+v", got)
 		}
 		if least := info.Height + 40; info.Height > 0 && (got.ExpiryHeight < least || got.ExpiryHeight > least+10) {
