@@ -28,6 +28,7 @@ type world struct {
 	faults []paymentstest.Fault
 	late   []func()
 	served sync.WaitGroup
+	bank   *paymentstest.Bank // where rails have money behind them
 }
 
 // node is a rail that can be closed and opened again on the same store.
@@ -38,6 +39,7 @@ type node struct {
 	s    store.Store
 	mu   sync.Mutex
 	rail *account.Rail
+	pays *paymentstest.Settler
 }
 
 func newWorld(t testing.TB) *world {
@@ -71,8 +73,10 @@ func (n *node) restart() {
 		n.w.t.Fatal(err)
 	}
 	n.mu.Lock()
-	n.rail = rail
-	n.mu.Unlock()
+	defer n.mu.Unlock()
+	if n.rail, n.pays = rail, nil; n.w.bank != nil {
+		n.pays = paymentstest.NewSettler(rail, n.key, n.s, n.w.bank, time.Now)
+	}
 }
 
 func (n *node) now() *account.Rail {
@@ -175,8 +179,54 @@ func config(limit uint64) account.Config {
 	return cfg
 }
 
+// settle sends what is in flight again and makes debts good.
+func (n *node) settle(ctx context.Context) error {
+	n.mu.Lock()
+	rail, pays := n.rail, n.pays
+	n.mu.Unlock()
+	_, err := rail.Sweep(ctx)
+	if pays != nil && err == nil {
+		err = pays.Settle(ctx)
+	}
+	return err
+}
+
+// money is a rail with money behind it, and a bank that has so much for each.
+const wealth = 1_000_000
+
+func money(limit uint64) account.Config {
+	cfg := account.Default("bank", payments.MicroUSDC)
+	cfg.Limit, cfg.Ceiling = limit, 1_000_000
+	return cfg
+}
+
+func newMoneyWorld(t testing.TB, s ...store.Store) (w *world, a, b *node) {
+	w = newWorld(t)
+	w.bank = paymentstest.NewBank(0)
+	a, b = w.add(money(100), s[0]), w.add(money(100), s[1])
+	w.bank = paymentstest.NewBank(wealth, a.id(), b.id())
+	a.restart()
+	b.restart()
+	return w, a, b
+}
+
+func (w *world) pair(a, b *node, limit uint64) paymentstest.Pair {
+	p := paymentstest.Pair{
+		Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Fault: w.fault, Net: a.cfg.Net,
+		Settle: func(ctx context.Context) error {
+			return errors.Join(a.settle(ctx), a.now().Check(ctx), b.now().Check(ctx))
+		},
+	}
+	if w.bank != nil {
+		p.Money = func() paymentstest.Money {
+			return paymentstest.Money{PayerBegan: wealth, PayeeBegan: wealth, Payer: w.bank.Has(a.id()), Payee: w.bank.Has(b.id())}
+		}
+	}
+	return p
+}
+
 func pay(to *node, ref string, n uint64) payments.Payment {
-	return payments.Payment{Ref: payments.Ref(ref), Peer: to.id(), Amount: payments.Amount{Value: n, Unit: payments.Credits}}
+	return payments.Payment{Ref: payments.Ref(ref), Peer: to.id(), Amount: payments.Amount{Value: n, Unit: to.cfg.Unit}}
 }
 
 func (n *node) expect(from *node, ref string, amount uint64) {

@@ -20,16 +20,16 @@ import (
 func TestRailConforms(t *testing.T) {
 	t.Parallel()
 	paymentstest.Conformance(t, func(t testing.TB) paymentstest.Pair {
-		const limit = 100
 		w := newWorld(t)
-		a, b := w.add(config(limit), store.NewMem()), w.add(config(limit), store.NewMem())
-		return paymentstest.Pair{
-			Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Fault: w.fault,
-			Settle: func(ctx context.Context) error {
-				_, err := a.now().Sweep(ctx)
-				return errors.Join(err, a.now().Check(ctx), b.now().Check(ctx))
-			},
-		}
+		return w.pair(w.add(config(100), store.NewMem()), w.add(config(100), store.NewMem()), 100)
+	})
+}
+
+func TestRailOfMoneyConforms(t *testing.T) {
+	t.Parallel()
+	paymentstest.Conformance(t, func(t testing.TB) paymentstest.Pair {
+		w, a, b := newMoneyWorld(t, store.NewMem(), store.NewMem())
+		return w.pair(a, b, 100)
 	})
 }
 

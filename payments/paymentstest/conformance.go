@@ -15,11 +15,21 @@ import (
 type Pair struct {
 	Payer, Payee     payments.Rail
 	PayerID, PayeeID identity.PubKey
-	// Limit is the credit each end gives the other; at least 100.
+	// Limit is the credit each end gives the other: at least 100 times Scale, and
+	// a multiple of it.
 	Limit uint64
+	// Scale is what one step of the suite's amounts is in the rail's unit, so that
+	// none is too small to be settled; 0 is 1.
+	Scale uint64
+	// Net is set where debts both ways cancel out.
+	Net bool
+	// Money tells where the rail's money is, for Conservation. It is nil where
+	// there is none.
+	Money func() Money
 	// Fault makes the next exchange go wrong.
 	Fault func(Fault)
-	// Settle makes one pass of the reconciler of Payer.
+	// Settle makes one pass of the reconciler of Payer: what is in flight is asked
+	// for again, and what is due is made good.
 	Settle func(context.Context) error
 }
 
@@ -40,6 +50,7 @@ func Conformance(t *testing.T, make Factory) {
 		{"what was waived is not charged", testWaived},
 		{"credit is limited", testLimit},
 		{"debts net out", testNetting},
+		{"what is noted is made good", testSettles},
 		{"calls at the same time", testConcurrent},
 		{"a cancelled call charges at most once", testCancelled},
 		{"Run ends with its context", testRun},
@@ -52,17 +63,20 @@ func Conformance(t *testing.T, make Factory) {
 	t.Run("random programs", func(t *testing.T) { testPrograms(t, make) })
 }
 
-func (p Pair) credits(n uint64) payments.Amount {
-	return payments.Amount{Value: n, Unit: p.Payer.Unit()}
+// scaled is n steps of the suite in the rail's unit.
+func (p Pair) scaled(n uint64) uint64 { return n * max(p.Scale, 1) }
+
+func (p Pair) amount(n uint64) payments.Amount {
+	return payments.Amount{Value: p.scaled(n), Unit: p.Payer.Unit()}
 }
 
 // toPayee is the payment as the payer sees it, fromPayer as the payee does.
 func (p Pair) toPayee(ref string, n uint64) payments.Payment {
-	return payments.Payment{Ref: payments.Ref(ref), Peer: p.PayeeID, Amount: p.credits(n), Memo: "test"}
+	return payments.Payment{Ref: payments.Ref(ref), Peer: p.PayeeID, Amount: p.amount(n), Memo: "test"}
 }
 
 func (p Pair) fromPayer(ref string, n uint64) payments.Payment {
-	return payments.Payment{Ref: payments.Ref(ref), Peer: p.PayerID, Amount: p.credits(n), Memo: "test"}
+	return payments.Payment{Ref: payments.Ref(ref), Peer: p.PayerID, Amount: p.amount(n), Memo: "test"}
 }
 
 func (p Pair) expect(t testing.TB, ref string, n uint64) {
@@ -93,28 +107,21 @@ func (p Pair) refused(t testing.TB, pay payments.Payment, want error) {
 // books requires what each side has paid and received, with nothing open.
 func (p Pair) books(t testing.TB, paid, back uint64) {
 	t.Helper()
+	paid, back = p.scaled(paid), p.scaled(back)
+	Conservation(t, p)
 	a, b := p.of(t, p.Payer, p.PayeeID), p.of(t, p.Payee, p.PayerID)
 	if a.Paid != paid || b.Received != paid || a.Received != back || b.Paid != back {
 		t.Fatalf("books: payer paid %d received %d, payee received %d paid %d, want %d and %d",
 			a.Paid, a.Received, b.Received, b.Paid, paid, back)
 	}
-	if a.Net != -b.Net || a.Pending != 0 || b.Pending != 0 {
+	if p.Net && a.Net != -b.Net || a.Pending != 0 || b.Pending != 0 {
 		t.Fatalf("books: net %d and %d, pending %d and %d", a.Net, b.Net, a.Pending, b.Pending)
 	}
 }
 
-func (p Pair) of(t testing.TB, r payments.Rail, peer identity.PubKey) payments.Balance {
+func (p Pair) of(t checker, r payments.Rail, peer identity.PubKey) payments.Balance {
 	t.Helper()
-	all, err := r.Balances(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range all {
-		if b.Peer == peer {
-			return b
-		}
-	}
-	return payments.Balance{}
+	return lineOf(t, r, peer)
 }
 
 func (p Pair) state(t testing.TB, r payments.Rail, ref string) payments.State {
@@ -152,7 +159,7 @@ func testConflict(t *testing.T, p Pair) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := payments.Payment{Ref: "j/0/0", Peer: k.PubKey(), Amount: p.credits(7)}
+	other := payments.Payment{Ref: "j/0/0", Peer: k.PubKey(), Amount: p.amount(7)}
 	for _, bad := range []payments.Payment{p.fromPayer("j/0/0", 8), other} {
 		if err := p.Payee.Expect(t.Context(), bad); !errors.Is(err, payments.ErrConflict) {
 			t.Fatalf("expect %+v: %v", bad, err)
@@ -170,11 +177,11 @@ func testAmounts(t *testing.T, p Pair) {
 		want error
 	}{
 		{p.toPayee("j/0/0", 0), payments.ErrZero},
-		{p.toPayee("j/0/0", payments.MaxValue+1), payments.ErrOverflow},
+		{payments.Payment{Ref: "j/0/0", Peer: p.PayeeID, Amount: payments.Amount{Value: payments.MaxValue + 1, Unit: p.Payer.Unit()}}, payments.ErrOverflow},
 		{p.toPayee("", 1), payments.ErrSyntax},
 		{p.toPayee("with space", 1), payments.ErrSyntax},
 		{payments.Payment{Ref: "j/0/0", Peer: p.PayeeID, Amount: payments.Amount{Value: 1, Unit: "foreign"}}, payments.ErrUnit},
-		{payments.Payment{Ref: "j/0/0", Amount: p.credits(1)}, payments.ErrSyntax},
+		{payments.Payment{Ref: "j/0/0", Amount: p.amount(1)}, payments.ErrSyntax},
 	} {
 		p.refused(t, c.pay, c.want)
 		c.pay.Peer = p.PayerID
@@ -230,12 +237,20 @@ func testWaived(t *testing.T, p Pair) {
 }
 
 func testLimit(t *testing.T, p Pair) {
-	p.expect(t, "j/0/0", p.Limit-1)
+	most := p.Limit / p.scaled(1)
+	p.expect(t, "j/0/0", most-1)
 	over := p.fromPayer("j/1/0", 2)
 	if err := p.Payee.Expect(t.Context(), over); !errors.Is(err, payments.ErrOverLimit) {
 		t.Fatalf("expected over the limit: %v", err)
 	}
-	p.pay(t, "j/0/0", p.Limit-1)
+	p.pay(t, "j/0/0", most-1)
+	if !p.Net {
+		p.settled(t) // there is room again, and as much as before
+		p.expect(t, "j/1/0", most)
+		p.pay(t, "j/1/0", most)
+		p.books(t, 2*most-1, 0)
+		return
+	}
 	if err := p.Payee.Expect(t.Context(), over); !errors.Is(err, payments.ErrOverLimit) {
 		t.Fatalf("expected over the limit after paying: %v", err)
 	}
@@ -244,19 +259,53 @@ func testLimit(t *testing.T, p Pair) {
 	if b := p.of(t, p.Payee, p.PayerID); b.Left != 0 || b.Net != int64(p.Limit) {
 		t.Fatalf("balance %+v", b)
 	}
-	p.books(t, p.Limit, 0)
+	p.books(t, most, 0)
+}
+
+// settled makes what is due good and requires that nothing is left to be.
+func (p Pair) settled(t checker) {
+	t.Helper()
+	if err := p.Settle(context.Background()); err != nil {
+		t.Fatalf("settle: %v", err)
+	}
+	a, b := p.of(t, p.Payer, p.PayeeID), p.of(t, p.Payee, p.PayerID)
+	if b.Exposure != 0 || b.Settled != b.Received || a.SettledOut != a.Paid {
+		t.Fatalf("not settled: payer %+v\npayee %+v", a, b)
+	}
+	Conservation(t, p)
+}
+
+// testSettles pays again and again and requires that what is noted is made good
+// each time, to the unit.
+func testSettles(t *testing.T, p Pair) {
+	if p.Net {
+		t.Skip("debts on this rail cancel out and are not settled")
+	}
+	sum := uint64(0)
+	for i, n := range []uint64{1, 50, 99, 3} {
+		ref := fmt.Sprintf("j/%d/0", i)
+		p.expect(t, ref, n)
+		p.pay(t, ref, n)
+		p.settled(t)
+		sum += n
+		p.books(t, sum, 0)
+	}
 }
 
 func testNetting(t *testing.T, p Pair) {
-	p.expect(t, "a/0/0", p.Limit)
-	p.pay(t, "a/0/0", p.Limit)
-	back := Pair{Payer: p.Payee, Payee: p.Payer, PayerID: p.PayeeID, PayeeID: p.PayerID}
+	if !p.Net {
+		t.Skip("each direction is by itself on this rail")
+	}
+	most := p.Limit / p.scaled(1)
+	p.expect(t, "a/0/0", most)
+	p.pay(t, "a/0/0", most)
+	back := Pair{Payer: p.Payee, Payee: p.Payer, PayerID: p.PayeeID, PayeeID: p.PayerID, Scale: p.Scale}
 	back.expect(t, "b/0/0", 30)
 	back.pay(t, "b/0/0", 30)
-	p.books(t, p.Limit, 30)
+	p.books(t, most, 30)
 	p.expect(t, "a/1/0", 30) // what was paid back is room again
 	p.pay(t, "a/1/0", 30)
-	p.books(t, p.Limit+30, 30)
+	p.books(t, most+30, 30)
 }
 
 func testConcurrent(t *testing.T, p Pair) {

@@ -16,7 +16,7 @@ func TestFakeConforms(t *testing.T) {
 		const limit = 100
 		fakes, fault := paymentstest.NewFakes(limit, time.Now, a, b)
 		return paymentstest.Pair{
-			Payer: fakes[0], Payee: fakes[1], PayerID: a, PayeeID: b, Limit: limit, Fault: fault,
+			Payer: fakes[0], Payee: fakes[1], PayerID: a, PayeeID: b, Limit: limit, Net: true, Fault: fault,
 			Settle: func(context.Context) error { return fakes[0].Settle() },
 		}
 	})

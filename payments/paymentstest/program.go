@@ -19,6 +19,7 @@ func testPrograms(t *testing.T, make Factory) {
 		pr := &program{p: p, rt: rt}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			pr.step()
+			Conservation(rt, p)
 		}
 		pr.finish(t)
 	})
@@ -88,13 +89,16 @@ func (pr *program) finish(t *testing.T) {
 			pr.rt.Fatalf("%s: payer at %q, payee at %q", ref, a, b)
 		}
 		if a == payments.StateCaptured {
-			payer += uint64(n*9 + 1)
+			payer += pr.p.scaled(uint64(n*9 + 1))
 		}
 		if b == payments.StateCaptured {
-			payee += uint64(n*9 + 1)
+			payee += pr.p.scaled(uint64(n*9 + 1))
 		}
 	}
 	if got := pr.p.of(t, pr.p.Payer, pr.p.PayeeID).Paid; got != payer || payer != payee {
 		pr.rt.Fatalf("payer's book %d, its entries %d, the payee's %d", got, payer, payee)
+	}
+	if !pr.p.Net {
+		pr.p.settled(pr.rt)
 	}
 }
