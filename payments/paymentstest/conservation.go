@@ -45,11 +45,17 @@ func Conservation(t checker, p Pair) {
 	if began, now := m.PayerBegan+m.PayeeBegan, m.Payer+m.Payee+m.Held+m.Fees; began != now {
 		t.Fatalf("there was %d, there is %d: %+v", began, now, m)
 	}
-	if came := int64(m.Payee+m.Held) - int64(m.PayeeBegan); int64(b.Settled)-int64(b.SettledOut) > came {
-		t.Fatalf("payee calls %d settled and %d paid, %d came: %+v", b.Settled, b.SettledOut, came, m)
-	}
-	if went := int64(m.PayerBegan) - int64(m.Payer+m.Held+m.Fees); went > int64(a.Paid+a.Pending)-int64(a.Settled) {
-		t.Fatalf("payer noted %d, received %d, and %d went: %+v", a.Paid, a.Settled, went, m)
+	parted(t, "payer", a, int64(m.PayerBegan)-int64(m.Payer+m.Held+m.Fees))
+	parted(t, "payee", b, int64(m.PayeeBegan)-int64(m.Payee+m.Held))
+}
+
+// parted requires that the money gone from one end, fees left out, is no more
+// than it promised less what it says came: so it paid nothing twice, and calls
+// nothing settled that did not come.
+func parted(t checker, who string, b payments.Balance, went int64) {
+	t.Helper()
+	if went > int64(b.Paid+b.Pending)-int64(b.Settled) {
+		t.Fatalf("%s: %d went, it promised %d and %d, and calls %d of what it received settled", who, went, b.Paid, b.Pending, b.Settled)
 	}
 }
 

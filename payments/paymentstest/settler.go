@@ -48,8 +48,11 @@ func (x *Settler) Settle(ctx context.Context) error {
 	defer x.mu.Unlock()
 	owing, _, err := x.rail.Debts(ctx)
 	for _, d := range owing {
-		if err == nil && d.Total > d.Settled {
-			err = x.settle(ctx, d.Peer)
+		// What was in flight is one settlement, what came since another.
+		for range 2 {
+			if now, derr := x.rail.Owing(ctx, d.Peer); err == nil && derr == nil && now.Total > now.Settled {
+				err = x.settle(ctx, d.Peer)
+			}
 		}
 	}
 	return err
