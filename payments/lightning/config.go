@@ -102,3 +102,7 @@ func holdBlocks(d time.Duration) uint32 {
 	slow := (3*d + 10*time.Minute - 1) / (10 * time.Minute)
 	return max(40, leastSettleBlocks+6+uint32(slow))
 }
+
+// lockFor is how long a hold invoice may be paid: a payer does so at once, and
+// what is not locked takes a place.
+func (c Config) lockFor() time.Duration { return c.PayFor + c.FundFor }

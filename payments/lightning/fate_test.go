@@ -82,7 +82,15 @@ func (m mortal) Update(fn func(store.Txn) error) error {
 // driver is a Lightning node as a process with a fate reaches it.
 type driver struct {
 	ln.Node
-	f *fate
+	f    *fate
+	evil *evil
+}
+
+// evil is what a payee's node does otherwise than it was told.
+type evil struct {
+	invoice func(*ln.InvoiceSpec) ln.Node // another node, or nil
+	hold    func(*ln.HoldSpec)
+	cancel  error
 }
 
 func (d driver) Info(ctx context.Context) (i ln.Info, err error) {
@@ -93,11 +101,20 @@ func (d driver) Info(ctx context.Context) (i ln.Info, err error) {
 }
 
 func (d driver) CreateInvoice(ctx context.Context, s ln.InvoiceSpec) (i ln.Invoice, err error) {
-	err = d.f.step(func() error { i, err = d.Node.CreateInvoice(ctx, s); return err })
+	node := d.Node
+	if d.evil.invoice != nil {
+		if other := d.evil.invoice(&s); other != nil {
+			node = other
+		}
+	}
+	err = d.f.step(func() error { i, err = node.CreateInvoice(ctx, s); return err })
 	return i, err
 }
 
 func (d driver) CreateHold(ctx context.Context, s ln.HoldSpec) (i ln.Invoice, err error) {
+	if d.evil.hold != nil {
+		d.evil.hold(&s)
+	}
 	err = d.f.step(func() error { i, err = d.Node.CreateHold(ctx, s); return err })
 	return i, err
 }
@@ -107,6 +124,9 @@ func (d driver) Settle(ctx context.Context, p ln.Preimage) error {
 }
 
 func (d driver) Cancel(ctx context.Context, h ln.Hash) error {
+	if d.evil.cancel != nil {
+		return d.evil.cancel
+	}
 	return d.f.step(func() error { return d.Node.Cancel(ctx, h) })
 }
 

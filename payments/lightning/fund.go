@@ -135,7 +135,7 @@ func (r *Rail) onCredit(p payments.Payment, t terms) (done bool, err error) {
 		}
 		o.Credit[p.Ref] = promise{Amount: p.Amount.Value, At: r.clock()}
 		done = true
-		return nil
+		return r.reserve(tx, p.Peer, o)
 	})
 }
 

@@ -47,6 +47,16 @@ func (r *Rail) serveHold(ctx context.Context, peer identity.PubKey, e wire.Event
 		return nil, err
 	}
 	h, known := i.Holds[ref]
+	if known && h.Hash != ask.Hold && (h.Phase == making || h.Phase == open || h.Phase == returning) {
+		// The payer has given that one up and drawn another.
+		if h, err = r.lookHold(ctx, peer, h); err == nil && h.Phase == open {
+			h, err = r.giveBack(ctx, peer, h, "another was drawn for it")
+		}
+		if err != nil {
+			return nil, err
+		}
+		known = h.Phase != returning
+	}
 	if !known {
 		return r.makeHold(ctx, peer, e, ask)
 	}
@@ -76,6 +86,10 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 	if err != nil {
 		return nil, err
 	}
+	info, err := r.node.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case ask.Channel != d.Channel:
 		return refuse(e.ID, account.CodeDiverged, "foreign channel"), nil
@@ -85,13 +99,17 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 		return refuse(e.ID, CodeHold, fmt.Sprintf("%d msat is the most", r.cfg.MaxHold)), nil
 	case work > mostWork+2*r.cfg.FundFor:
 		return refuse(e.ID, CodeHold, fmt.Sprintf("held for %v at most", mostWork)), nil
+	case !info.Can.Has(ln.CanHold):
+		return refuse(e.ID, CodeHold, "our wallet has no holds"), nil
+	case !info.Synced: // what it says of blocks would not be so
+		return nil, fmt.Errorf("%w: it is not synced with the chain", ln.ErrStarting)
 	case len(ask.Ref) > maxHoldRef || payments.Ref(ask.Ref).Class() != "":
 		return refuse(e.ID, CodeHold, "no ref of a job"), nil
 	}
 	now := r.clock()
 	h := hold{
 		Ref: payments.Ref(ask.Ref), Phase: making, Hash: ask.Hold, Amount: ask.Amount, Blocks: holdBlocks(work),
-		Begun: now, Expires: now.Add(r.cfg.InvoiceFor), Until: now.Add(work),
+		Begun: now, Expires: now.Add(r.cfg.lockFor()), Until: now.Add(work),
 	}
 	if err := r.beginHoldIn(peer, h); err != nil {
 		if errors.Is(err, ErrHold) || errors.Is(err, payments.ErrTransition) {
@@ -100,7 +118,7 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 		return nil, err
 	}
 	made, err := r.node.CreateHold(ctx, ln.HoldSpec{Hash: ln.Hash(h.Hash), InvoiceSpec: ln.InvoiceSpec{
-		AmountMsat: h.Amount, Expiry: r.cfg.InvoiceFor, CLTVExpiry: h.Blocks,
+		AmountMsat: h.Amount, Expiry: r.cfg.lockFor(), CLTVExpiry: h.Blocks,
 		DescriptionHash: holdDescription(ask.Channel, h.Ref, h.Amount, h.Hash),
 	}})
 	if err != nil {
@@ -114,6 +132,7 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 	if err := r.putHoldIn(peer, h, payments.StateQuoted, "waits to be locked"); err != nil {
 		return nil, err
 	}
+	r.poke() // Run has the node tell of it
 	return wire.Invoice{Ask: e.ID, Bolt11: h.Bolt11, Amount: h.Amount}, nil
 }
 

@@ -18,8 +18,8 @@ import (
 // phase returning and says why. The berth is locked by the caller.
 func (r *Rail) lookHold(ctx context.Context, peer identity.PubKey, h hold) (hold, error) {
 	s, err := r.node.Lookup(ctx, ln.Hash(h.Hash))
-	if errors.Is(err, ln.ErrNotFound) && h.Phase == making {
-		return r.ended(peer, h, "the invoice was not made")
+	if errors.Is(err, ln.ErrNotFound) && (h.Phase == making || h.Phase == open) {
+		return r.ended(peer, h, "the node has no such invoice")
 	}
 	if errors.Is(err, ln.ErrNotFound) && r.clock().After(h.Until.Add(grace)) {
 		return r.ended(peer, h, "the node does not know the invoice")

@@ -39,14 +39,28 @@ func (r *Rail) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 		}
 		known = false
 	}
-	if known && h.Phase != charged {
+	if known && h.Phase != charged && h.Phase != unsigned {
 		if err := r.payLocked(ctx, p, h); err != nil {
 			return payments.Proof{}, err
 		}
 	} else if !known {
 		return r.payNote(ctx, p)
 	}
-	return r.acc.Pay(ctx, p) // captured: the proof
+	return r.proofOf(ctx, p)
+}
+
+// proofOf is the proof of a payment out of a hold: the preimage that was shown,
+// countersigned by the payee, or without its signature where only the node says
+// that it was taken.
+func (r *Rail) proofOf(ctx context.Context, p payments.Payment) (payments.Proof, error) {
+	e, err := r.entryOut(p.Ref)
+	if err != nil || e.State != payments.StateCaptured || e.Answer != nil {
+		return r.acc.Pay(ctx, p)
+	}
+	if err := e.Same(p); err != nil {
+		return payments.Proof{}, payments.Fail(p.Ref, payments.NotCharged, err)
+	}
+	return payments.Proof{Ref: p.Ref, Rail: Name, Doc: e.Doc}, nil
 }
 
 // payNote pays by a note, with the day's ceiling taken first.
@@ -54,6 +68,9 @@ func (r *Rail) payNote(ctx context.Context, p payments.Payment) (payments.Proof,
 	e, err := r.entryOut(p.Ref)
 	if err != nil {
 		return payments.Proof{}, payments.Fail(p.Ref, payments.OutcomeUnknown, err)
+	}
+	if e.State.Terminal() && e.Secured != "" {
+		return r.proofOf(ctx, p)
 	}
 	if e.State.Terminal() || e.State.Open() { // taken when it was begun
 		proof, err := r.acc.Pay(ctx, p)
@@ -90,20 +107,20 @@ func (r *Rail) promiseNote(p payments.Payment) error {
 			o.Credit = map[payments.Ref]promise{}
 		}
 		o.Credit[p.Ref] = c
-		return nil
+		return r.reserve(tx, p.Peer, o)
 	})
 }
 
 // tidy ends a promise whose outcome is certain: kept, or not charged and given
 // back to the ceiling. What it cannot do now Reconcile does.
 func (r *Rail) tidy(peer identity.PubKey, ref payments.Ref) {
-	err := r.changeOut(peer, func(tx store.Txn, o *out) error { return r.tidyIn(tx, o, ref) })
+	err := r.changeOut(peer, func(tx store.Txn, o *out) error { return r.tidyIn(tx, peer, o, ref) })
 	if err != nil {
 		r.log.Warn("lightning: promise not tidied up yet", "peer", peer.Short(), "ref", ref, "err", err)
 	}
 }
 
-func (r *Rail) tidyIn(tx store.Txn, o *out, ref payments.Ref) error {
+func (r *Rail) tidyIn(tx store.Txn, peer identity.PubKey, o *out, ref payments.Ref) error {
 	c, ok := o.Credit[ref]
 	if !ok {
 		return nil
@@ -124,6 +141,9 @@ func (r *Rail) tidyIn(tx store.Txn, o *out, ref payments.Ref) error {
 		return nil // set aside by Fund, not paid yet
 	}
 	delete(o.Credit, ref)
+	if err := r.reserve(tx, peer, o); err != nil && !errors.Is(err, payments.ErrCeiling) {
+		return err
+	}
 	return r.freeRef(tx, ref)
 }
 
@@ -211,6 +231,33 @@ func (r *Rail) show(ctx context.Context, peer identity.PubKey, h hold) error {
 		return payments.Fail(h.Ref, payments.NotCharged, err)
 	}
 	return r.lost(peer, h, err)
+}
+
+// sign asks the payee once more to sign for what it took.
+func (r *Rail) sign(ctx context.Context, peer identity.PubKey, h hold) error {
+	doc, err := wire.Parse(h.Doc)
+	if err != nil {
+		return fmt.Errorf("%w: release: %w", payments.ErrCorrupt, err)
+	}
+	a, err := r.ask(ctx, peer, doc)
+	if err == nil {
+		c, derr := wire.Decode[wire.Countersign](a)
+		if derr != nil || c.Of != doc.ID || c.Role != wire.RolePayee {
+			err = fmt.Errorf("answered by a %s", a.Kind)
+		}
+	}
+	if err != nil && r.clock().Sub(h.Until) < r.cfg.Account.ExpectFor {
+		return err
+	}
+	// Signed, or it never will be: the node's word has to do.
+	return r.endHoldOut(peer, h, func(tx store.Txn, _ *out) error {
+		e, eerr := r.acc.Journal().Get(tx, payments.Out, h.Ref)
+		if eerr != nil || err != nil {
+			return eerr
+		}
+		e.Answer = a.Bytes()
+		return r.acc.Journal().Amend(tx, e)
+	})
 }
 
 // charge enters the payee's signature for what was locked. The hold itself ends

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,7 +29,7 @@ const (
 // the node about everything that is open, pays and gives back what is due now,
 // and reports what is left.
 func (r *Rail) Reconcile(ctx context.Context) (payments.Report, error) {
-	begun := r.clock()
+	begun := time.Now()
 	rep, err := r.acc.Sweep(ctx)
 	if err != nil {
 		return rep, err
@@ -62,18 +63,26 @@ func (r *Rail) Reconcile(ctx context.Context) (payments.Report, error) {
 		}
 		rep.Differences = append(rep.Differences, r.differ(l, err))
 	}
-	if err := r.Check(ctx); err != nil {
+	if err := r.checkOwn(); err != nil {
 		rep.Differences = append(rep.Differences, payments.Difference{
-			Kind: payments.KindBooks, What: clip(err.Error()), Certain: "nothing was changed",
-			Doing: "nothing: the store was damaged or written by something else", Amount: msat(0),
+			Kind: payments.KindBooks, What: clip(err.Error()), Certain: "each entry as the journal has it", Amount: msat(0),
+			Doing: "nothing by itself: the store was damaged, or written by something else",
 		})
 	}
+	// Last, so that what was settled just now is no difference.
+	books, err := r.acc.Reconcile(ctx)
+	if err != nil {
+		return rep, err
+	}
+	rep.Entries = books.Entries
+	rep.Settled, rep.Open, rep.Waived = rep.Settled+books.Settled, books.Open, rep.Waived+books.Waived
+	rep.Differences = append(rep.Differences, books.Differences...)
 	for _, prefix := range []string{outPrefix, inPrefix} {
 		if err := r.leftOpen(prefix, &rep); err != nil {
 			return rep, err
 		}
 	}
-	rep.Took = r.clock().Sub(begun)
+	rep.Took = time.Since(begun)
 	return rep, nil
 }
 
@@ -118,16 +127,23 @@ func (r *Rail) leftOpen(prefix string, rep *payments.Report) error {
 			return err
 		}
 		if o.Window != nil {
-			rep.Entries, rep.Open = rep.Entries+1, rep.Open+1
+			rep.Open++
 		}
 		for _, h := range o.Holds {
-			rep.Entries, rep.Open = rep.Entries+1, rep.Open+1
+			rep.Open++
 			if late := now.Sub(h.Until); late > 0 {
-				rep.Differences = append(rep.Differences, payments.Difference{
-					Ref: holdRef(payments.Out, peer, h.Ref), Peer: peer, Kind: KindHold, Amount: msat(h.Amount),
-					What:    fmt.Sprintf("%s since %v", h.Phase, late.Round(1e9)),
-					Certain: "it is not charged", Doing: "the node is asked at each pass; the payment's own expiry ends it",
-				})
+				d := payments.Difference{
+					Ref: h.Ref, Peer: peer, Kind: KindHold, Amount: msat(h.Amount), Certain: "it is not charged",
+					What:  fmt.Sprintf("%s, %v after its time", h.Phase, late.Round(time.Second)),
+					Doing: "the node is asked at each pass; the payment's own expiry ends it",
+				}
+				switch h.Phase {
+				case revealed, settling:
+					d.Certain = "charged or not: the node will say"
+				case charged, unsigned:
+					d.Certain = "it is charged"
+				}
+				rep.Differences = append(rep.Differences, d)
 			}
 		}
 	}
@@ -137,9 +153,14 @@ func (r *Rail) leftOpen(prefix string, rep *payments.Report) error {
 // Check compares the account and this rail's own state with the journal. It is
 // exact and reads all entries.
 func (r *Rail) Check(ctx context.Context) error {
-	return errors.Join(r.acc.Check(ctx), r.s.View(func(tx store.Reader) error {
+	return errors.Join(r.acc.Check(ctx), r.checkOwn())
+}
+
+// checkOwn compares this rail's own state with what is open in the journal.
+func (r *Rail) checkOwn() error {
+	return r.s.View(func(tx store.Reader) error {
 		return errors.Join(r.checkSide(tx, payments.Out, outPrefix), r.checkSide(tx, payments.In, inPrefix))
-	}))
+	})
 }
 
 func (r *Rail) checkSide(tx store.Reader, d payments.Direction, prefix string) error {
@@ -161,11 +182,11 @@ func (r *Rail) checkSide(tx store.Reader, d payments.Direction, prefix string) e
 		if l.o.Window != nil {
 			open[l.o.Window.ref()] = true
 		}
-		for ref, h := range l.o.Holds {
+		for ref := range l.o.Holds {
 			open[holdRef(d, l.peer, ref)] = true
-			sum.Holds++
-			sum.Amount += h.Amount + h.Fee
 		}
+		n := countHolds(l.o.Holds)
+		sum.Holds, sum.Amount = sum.Holds+n.Holds, sum.Amount+n.Amount
 	}
 	all, terr := held(tx, d)
 	if sum != all {

@@ -64,7 +64,7 @@ func (r *Rail) Release(ctx context.Context, ref payments.Ref, reason string) err
 	switch h.Phase {
 	case drawn:
 		return r.holdBack(peer, h, reason)
-	case revealed, charged:
+	case revealed, charged, unsigned:
 		return fmt.Errorf("release %s, whose preimage was shown: %w", ref, payments.ErrTransition)
 	}
 	return r.giveUp(ctx, peer, h, reason)
@@ -100,6 +100,9 @@ func (r *Rail) releaseCredit(peer identity.PubKey, ref payments.Ref) error {
 			}
 		}
 		delete(o.Credit, ref)
+		if err := r.reserve(tx, peer, o); err != nil && !errors.Is(err, payments.ErrCeiling) {
+			return err
+		}
 		return r.freeRef(tx, ref)
 	})
 }
@@ -161,15 +164,19 @@ func (r *Rail) track(ctx context.Context, peer identity.PubKey, h hold, why stri
 	return ln.InFlight, nil
 }
 
-// holdPaid enters that the payee took the money, and with it the payment if it
-// was not signed for.
+// holdPaid enters that the payee took the money, and with it the payment. Where
+// the payee has not signed for it the hold stays, until it has.
 func (r *Rail) holdPaid(peer identity.PubKey, h hold, p ln.Payment) error {
-	return r.endHoldOut(peer, h, func(tx store.Txn) error {
+	return r.endHoldOut(peer, h, func(tx store.Txn, o *out) error {
+		if h.Phase == revealed {
+			h.Phase, h.Fee = unsigned, p.FeeMsat
+			o.Holds[h.Ref] = h
+		}
 		if err := r.captureOut(tx, peer, h, nil); err != nil {
 			return err
 		}
 		name := holdRef(payments.Out, peer, h.Ref)
-		if err := r.spent(tx, name, h.Amount+p.FeeMsat); err != nil {
+		if err := r.spent(tx, peer, name, h.Amount, p); err != nil {
 			return err
 		}
 		return r.enter(tx, payments.Entry{
@@ -181,7 +188,7 @@ func (r *Rail) holdPaid(peer identity.PubKey, h hold, p ln.Payment) error {
 
 // holdBack enters that nothing is locked any more, or never was.
 func (r *Rail) holdBack(peer identity.PubKey, h hold, why string) error {
-	return r.endHoldOut(peer, h, func(tx store.Txn) error {
+	return r.endHoldOut(peer, h, func(tx store.Txn, _ *out) error {
 		name := holdRef(payments.Out, peer, h.Ref)
 		if err := r.ceiling.Return(tx, string(name)); err != nil {
 			return err
@@ -200,15 +207,19 @@ func (r *Rail) holdBack(peer identity.PubKey, h hold, why string) error {
 	})
 }
 
-// endHoldOut takes the hold off, in one transaction with what end writes.
-func (r *Rail) endHoldOut(peer identity.PubKey, h hold, end func(store.Txn) error) error {
+// endHoldOut takes the hold off, in one transaction with what end writes; end
+// may put it back.
+func (r *Rail) endHoldOut(peer identity.PubKey, h hold, end func(store.Txn, *out) error) error {
 	return r.changeOut(peer, func(tx store.Txn, o *out) error {
 		if old, ok := o.Holds[h.Ref]; !ok || old.Hash != h.Hash {
 			return nil // ended already
 		}
 		delete(o.Holds, h.Ref)
-		if err := end(tx); err != nil {
+		if err := end(tx, o); err != nil {
 			return err
+		}
+		if _, still := o.Holds[h.Ref]; still {
+			return nil
 		}
 		return r.freeRef(tx, h.Ref)
 	})

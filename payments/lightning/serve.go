@@ -68,6 +68,9 @@ func (r *Rail) answer(ctx context.Context, peer identity.PubKey, e wire.Event) (
 
 // ourTerms is how we want to be paid by peer, and what our books say of it.
 func (r *Rail) ourTerms(ctx context.Context, peer identity.PubKey, ask wire.ID) (wire.Message, error) {
+	if err := r.refresh(ctx, peer); err != nil {
+		return nil, err
+	}
 	t, err := r.acc.Terms(peer, ask)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ const (
 	locked    phase = "locked"    // payer: the payee signed that it sees the money
 	revealed  phase = "revealed"  // payer: r was shown, or is about to be
 	charged   phase = "charged"   // payer: the payee signed for it; the node has not said so yet
+	unsigned  phase = "unsigned"  // payer: the node said so; the payee has not signed for it yet
 	giving    phase = "giving up" // payer: the payee is asked to cancel
 	making    phase = "making"    // payee: H is known, the invoice perhaps not made
 	open      phase = "open"      // payee: the invoice can be paid
@@ -107,6 +108,9 @@ type tally struct {
 
 func countHolds(holds map[payments.Ref]hold) (t tally) {
 	for _, h := range holds {
+		if h.Phase == charged || h.Phase == unsigned {
+			continue // theirs
+		}
 		t.Holds++
 		t.Amount += h.Amount + h.Fee
 	}

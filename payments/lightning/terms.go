@@ -44,14 +44,17 @@ func (r *Rail) terms(ctx context.Context, peer identity.PubKey, fresh bool) (ter
 	if err != nil {
 		return terms{}, err
 	}
-	return r.newTerms(ctx, peer, e)
+	return r.newTerms(ctx, peer, ask.ID, e)
 }
 
-// newTerms reads terms that have just come and keeps them.
-func (r *Rail) newTerms(ctx context.Context, peer identity.PubKey, e wire.Event) (terms, error) {
+// newTerms reads terms that have just come as the answer to ask and keeps them.
+func (r *Rail) newTerms(ctx context.Context, peer identity.PubKey, ask wire.ID, e wire.Event) (terms, error) {
 	t, err := r.readTerms(ctx, peer, e)
 	if err != nil {
 		return terms{}, err
+	}
+	if t.Ask != ask {
+		return terms{}, fmt.Errorf("%w: not the answer to what was asked", ErrTerms)
 	}
 	d, err := r.acc.Owing(ctx, peer)
 	if err != nil {

@@ -95,7 +95,7 @@ func (r *Rail) askWindow(ctx context.Context, peer identity.PubKey, d account.De
 		return w, err
 	}
 	if a.Kind == wire.KindPayTerms { // more is settled than we know of
-		if _, err := r.newTerms(ctx, peer, a); err != nil {
+		if _, err := r.newTerms(ctx, peer, e.ID, a); err != nil {
 			return w, err
 		}
 		return w, errMoved
@@ -120,10 +120,16 @@ func (r *Rail) beginWindow(peer identity.PubKey, w window) error {
 		if o.Window != nil {
 			return fmt.Errorf("%w: a window is open already", ErrBooks)
 		}
+		if err := r.unreserve(tx, peer); err != nil {
+			return err
+		}
 		if err := r.ceiling.Take(tx, string(w.ref()), w.Fee); err != nil {
 			return err
 		}
 		o.Window = &w
+		if err := r.reserve(tx, peer, o); err != nil && !errors.Is(err, payments.ErrCeiling) {
+			return err
+		}
 		return r.enter(tx, payments.Entry{
 			Direction: payments.Out, Ref: w.ref(), Peer: peer, Amount: msat(w.amount()),
 			State: payments.StateHeld, Reason: fmt.Sprintf("invoice over notes up to %d", w.Seq), Doc: []byte(w.Bolt11),
@@ -177,12 +183,12 @@ func (r *Rail) windowIs(peer identity.PubKey, w window, p ln.Payment) error {
 }
 
 func (r *Rail) windowPaid(peer identity.PubKey, w window, p ln.Payment) error {
-	err := r.endWindow(peer, w, func(tx store.Txn) error {
+	err := r.endWindow(peer, w, func(tx store.Txn, _ *out) error {
 		now := r.clock()
 		if err := r.acc.SettledOut(tx, peer, w.To, now); err != nil {
 			return err
 		}
-		if err := r.spent(tx, w.ref(), p.FeeMsat); err != nil {
+		if err := r.spent(tx, peer, w.ref(), 0, p); err != nil {
 			return err
 		}
 		return r.enter(tx, payments.Entry{
@@ -198,8 +204,11 @@ func (r *Rail) windowPaid(peer identity.PubKey, w window, p ln.Payment) error {
 
 // windowFailed enters that nothing was paid and never will be on that invoice.
 func (r *Rail) windowFailed(peer identity.PubKey, w window, why string) error {
-	err := r.endWindow(peer, w, func(tx store.Txn) error {
+	err := r.endWindow(peer, w, func(tx store.Txn, o *out) error {
 		if err := r.ceiling.Return(tx, string(w.ref())); err != nil {
+			return err
+		}
+		if err := r.reserve(tx, peer, o); err != nil && !errors.Is(err, payments.ErrCeiling) {
 			return err
 		}
 		return r.enter(tx, payments.Entry{
@@ -214,13 +223,13 @@ func (r *Rail) windowFailed(peer identity.PubKey, w window, why string) error {
 }
 
 // endWindow takes the window off, in one transaction with what end writes.
-func (r *Rail) endWindow(peer identity.PubKey, w window, end func(store.Txn) error) error {
+func (r *Rail) endWindow(peer identity.PubKey, w window, end func(store.Txn, *out) error) error {
 	return r.changeOut(peer, func(tx store.Txn, o *out) error {
 		if o.Window == nil || o.Window.Hash != w.Hash {
 			return fmt.Errorf("%w: window %s is not open", ErrBooks, w.ref())
 		}
 		o.Window = nil
-		return end(tx)
+		return end(tx, o)
 	})
 }
 
@@ -235,10 +244,55 @@ func (r *Rail) windowUnknown(peer identity.PubKey, w window, cause error) error 
 	return errors.Join(fmt.Errorf("%w: %w", payments.ErrUnknown, cause), err)
 }
 
-// spent leaves what a payment's fees did cost of what they might have.
-func (r *Rail) spent(tx store.Txn, ref payments.Ref, fee uint64) error {
-	if err := r.ceiling.Return(tx, string(ref)); err != nil || fee == 0 {
+// spent leaves under the ceiling what a payment did cost of what it might have,
+// its fees and such of its amount as was taken under ref, and posts the fees.
+func (r *Rail) spent(tx store.Txn, peer identity.PubKey, ref payments.Ref, amount uint64, p ln.Payment) error {
+	if err := r.ceiling.Return(tx, string(ref)); err != nil {
 		return err
 	}
-	return r.ceiling.Take(tx, string(ref), fee)
+	if amount+p.FeeMsat > 0 {
+		// It is spent, whatever the ceiling says: taken a day ago it counts anew.
+		err := r.ceiling.Take(tx, string(ref), amount+p.FeeMsat)
+		if err != nil && !errors.Is(err, payments.ErrCeiling) {
+			return err
+		}
+	}
+	if p.FeeMsat == 0 {
+		return nil
+	}
+	return r.acc.Journal().Post(tx, payments.Posting{
+		ID: payments.Ref("fees/" + p.Hash.String()), Peer: peer, Debit: payments.Fees, Credit: payments.Wallet,
+		Amount: msat(p.FeeMsat), Why: "routing of " + string(ref),
+	})
+}
+
+// feesRef is what the ceiling knows the fees of the next window to peer under.
+func feesRef(channel string) string { return "fees/" + channel }
+
+// reserve keeps room under the ceiling for the fees of a window over all that is
+// noted and promised to peer: what was promised must not be unpayable.
+func (r *Rail) reserve(tx store.Txn, peer identity.PubKey, o *out) error {
+	d, err := r.acc.OwingIn(tx, peer)
+	if err != nil {
+		return err
+	}
+	sum := d.Total - d.Settled
+	if o.Window != nil {
+		sum = d.Total - max(d.Settled, o.Window.To)
+	}
+	for _, c := range o.Credit {
+		sum += c.Amount
+	}
+	if err := r.ceiling.Return(tx, feesRef(d.Channel)); err != nil || sum < r.cfg.Least {
+		return err
+	}
+	return r.ceiling.Take(tx, feesRef(d.Channel), r.cfg.feeLimit(sum))
+}
+
+func (r *Rail) unreserve(tx store.Txn, peer identity.PubKey) error {
+	d, err := r.acc.OwingIn(tx, peer)
+	if err != nil {
+		return err
+	}
+	return r.ceiling.Return(tx, feesRef(d.Channel))
 }

@@ -96,7 +96,7 @@ func (r *Rail) tidyUp(ctx context.Context, peer identity.PubKey, ref payments.Re
 		return nil
 	}
 	defer unlock()
-	return r.changeOut(peer, func(tx store.Txn, o *out) error { return r.tidyIn(tx, o, ref) })
+	return r.changeOut(peer, func(tx store.Txn, o *out) error { return r.tidyIn(tx, peer, o, ref) })
 }
 
 // watchOut brings one hold of ours on, unless somebody is at it.
@@ -116,6 +116,9 @@ func (r *Rail) watchOut(ctx context.Context, peer identity.PubKey, ref payments.
 	}
 	if h.Phase == drawn {
 		return r.holdBack(peer, h, "nothing came of it")
+	}
+	if h.Phase == unsigned {
+		return r.sign(ctx, peer, h)
 	}
 	end, err := r.track(ctx, peer, h, h.Why)
 	if end != ln.InFlight {

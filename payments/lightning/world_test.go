@@ -1,6 +1,7 @@
 package lightning_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -30,15 +31,16 @@ const (
 )
 
 // world connects rails by pipes, and their Lightning nodes by a fake network,
-// and breaks both on demand. Its clock moves when it is told to.
+// and breaks both on demand. Its clock is ahead by as much as it was told to.
 type world struct {
 	t      testing.TB
 	ln     *lntest.Net
 	mu     sync.Mutex
-	at     time.Time
+	ahead  time.Duration
 	nodes  map[identity.PubKey]*node
 	faults []paymentstest.Fault
 	late   []func()
+	router *node // between the two, if any
 	served sync.WaitGroup
 }
 
@@ -52,13 +54,14 @@ type node struct {
 	disk   store.Store
 	ln     *lntest.Node
 	told   []string // of peers that do not pay
+	evil   evil
 	mu     sync.Mutex
 	fate   *fate
 	rail   *lightning.Rail
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, nodes: map[identity.PubKey]*node{}, at: time.Now().Truncate(time.Second)}
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}}
 	w.ln = lntest.New(w.clock)
 	t.Cleanup(w.served.Wait)
 	return w
@@ -67,13 +70,13 @@ func newWorld(t testing.TB) *world {
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.at
+	return time.Now().Add(w.ahead)
 }
 
 func (w *world) sleep(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
+	w.ahead += d
 }
 
 func (w *world) add(name string, cfg lightning.Config) *node {
@@ -93,6 +96,16 @@ func pair(t testing.TB, cfg lightning.Config) (*world, *node, *node) {
 	w := newWorld(t)
 	a, b := w.add("payer", cfg), w.add("payee", cfg)
 	w.ln.Open(a.ln, b.ln, channel, channel)
+	return w, a, b
+}
+
+// routed is a pair with a node between them.
+func routed(t testing.TB, cfg lightning.Config) (*world, *node, *node) {
+	w := newWorld(t)
+	a, b := w.add("payer", cfg), w.add("payee", cfg)
+	w.router = w.add("router", cfg)
+	w.ln.Open(a.ln, w.router.ln, channel, channel)
+	w.ln.Open(w.router.ln, b.ln, channel, channel)
 	return w, a, b
 }
 
@@ -118,7 +131,7 @@ func (n *node) restart(f *fate) {
 	}
 	s := mortal{n.disk, f}
 	rail, err := lightning.New(n.cfg, lightning.Deps{
-		Key: n.key, Dial: dial, Node: driver{n.ln, f}, Store: s, Clock: n.w.clock, Log: slog.New(slog.DiscardHandler),
+		Key: n.key, Dial: dial, Node: driver{n.ln, f, &n.evil}, Store: s, Clock: n.w.clock, Log: slog.New(slog.DiscardHandler),
 		Ceiling: ceiling.New(s, payments.MilliSat, n.perDay, n.w.clock),
 		Unpaid: func(peer identity.PubKey, refs []payments.Ref, why string) {
 			n.mu.Lock()
@@ -238,13 +251,14 @@ func config(limit uint64) lightning.Config {
 	cfg := lightning.Default()
 	cfg.Account.Growth = nil
 	cfg.Account.Limit, cfg.Account.Ceiling = limit, payments.MaxValue
-	cfg.FundFor = 5 * time.Second
 	return cfg
 }
 
 func pay(to *node, ref string, v uint64) payments.Payment {
 	return payments.Payment{Ref: payments.Ref(ref), Peer: to.id(), Amount: payments.Amount{Value: v, Unit: payments.MilliSat}}
 }
+
+func reader(conn account.Conn) *bufio.Reader { return bufio.NewReader(conn) }
 
 func (n *node) expect(t testing.TB, from *node, ref string, v uint64) {
 	t.Helper()
@@ -262,7 +276,13 @@ func (n *node) pays(t testing.TB, to *node, ref string, v uint64) payments.Proof
 	return proof
 }
 
-func (n *node) reconcile(t testing.TB) payments.Report {
+// fataler is a test, or a run of a drawn one.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func (n *node) reconcile(t fataler) payments.Report {
 	t.Helper()
 	rep, err := n.now().Reconcile(context.Background())
 	if err != nil {
@@ -332,14 +352,29 @@ func (w *world) agree(t testing.TB, a, b *node) {
 	if got, want := int64(b.coins(t)-channel), int64(x.SettledOut)-int64(x.Settled); got != want {
 		t.Fatalf("%d msat moved, the books say %d", got, want)
 	}
-	if got := a.coins(t) + b.coins(t); got != 2*channel {
-		t.Fatalf("%d msat of %d are there", got, uint64(2*channel))
-	}
+	w.spentOnFees(t, a, b)
 	if err := w.ln.Conserved(); err != nil {
 		t.Fatal(err)
 	}
 	if w.ln.Forced() != 0 {
 		t.Fatal("a channel was closed by force")
+	}
+}
+
+// spentOnFees requires that what both spent and did not get is with the routers,
+// and that the ceilings counted exactly what was spent.
+func (w *world) spentOnFees(t testing.TB, a, b *node) {
+	t.Helper()
+	var earned uint64
+	if w.router != nil {
+		earned = w.router.coins(t) - 2*channel
+	}
+	if got := a.coins(t) + b.coins(t) + earned; got != 2*channel {
+		t.Fatalf("%d msat of %d are there, %d of it fees", got, uint64(2*channel), earned)
+	}
+	x := a.balance(t, b)
+	if got, want := a.spent(t)+b.spent(t), x.SettledOut+x.Settled+earned; got != want {
+		t.Fatalf("the ceilings count %d, %d was spent, %d of it fees", got, want, earned)
 	}
 }
 

@@ -1,0 +1,31 @@
+package lightning_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"infernet.tech/infernet/payments/paymentstest"
+)
+
+func TestRailConforms(t *testing.T) {
+	t.Parallel()
+	paymentstest.Conformance(t, func(t testing.TB) paymentstest.Pair {
+		const scale, limit = 50 * sat, 5000 * sat
+		w, a, b := routed(t, config(limit))
+		return paymentstest.Pair{
+			Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Scale: scale, Fault: w.fault,
+			Settle: func(ctx context.Context) error {
+				_, err := a.now().Reconcile(ctx)
+				_, berr := b.now().Reconcile(ctx)
+				return errors.Join(err, berr, a.now().Check(ctx), b.now().Check(ctx), w.ln.Conserved())
+			},
+			Money: func() paymentstest.Money {
+				return paymentstest.Money{
+					PayerBegan: channel, PayeeBegan: channel, Payer: a.coins(t), Payee: b.coins(t),
+					Fees: w.router.coins(t) - 2*channel,
+				}
+			},
+		}
+	})
+}
