@@ -36,15 +36,16 @@ type receipt struct {
 // markLowest keeps which transaction is next in the chain and since when: only
 // that one can be helped by a higher fee.
 func (s *Sender) markLowest(given []Sent, r *round) {
+	if n := r.nonces.least; n != s.memory.next {
+		s.memory.next, s.memory.nextSince = n, r.now
+	}
+	s.memory.lowest = ""
 	for _, x := range given {
 		if *x.Nonce >= r.nonces.least {
-			if s.memory.lowest != x.Op.Ref {
-				s.memory.lowest, s.memory.lowestSince = x.Op.Ref, r.now
-			}
+			s.memory.lowest = x.Op.Ref
 			return
 		}
 	}
-	s.memory.lowest = ""
 }
 
 // follow brings one Op that has a nonce up to what the chain says.
@@ -63,8 +64,8 @@ func (s *Sender) follow(ctx context.Context, r *round, x Sent) error {
 		}
 	}
 	since := x.last().At
-	if s.memory.lowestSince.After(since) {
-		since = s.memory.lowestSince
+	if s.memory.nextSince.After(since) {
+		since = s.memory.nextSince // it was another's turn before
 	}
 	stuck := x.Op.Ref == s.memory.lowest && r.now.Sub(since) >= s.cfg.BumpEvery
 	if stuck {
@@ -105,13 +106,13 @@ func (s *Sender) mined(ctx context.Context, r *round, x Sent) (bool, error) {
 	}
 	return true, s.change(ref, func(tx store.Txn, x *Sent) error {
 		x.State, x.Hash, x.Block, x.BlockHash = Mined, rec.TxHash, uint64(rec.Block), rec.BlockHash
-		x.GasUsed, x.GasPrice = uint64(rec.GasUsed), uint64(rec.GasPrice)
+		x.GasUsed, x.GasPrice, x.Reverted = uint64(rec.GasUsed), uint64(rec.GasPrice), rec.Status == 0
 		if !final {
 			return nil
 		}
 		x.State, x.Raw = Final, nil
 		cost := inGwei(min(x.GasUsed, maxGas), min(x.GasPrice, maxFeeWei))
-		if rec.Status == 0 {
+		if x.Reverted {
 			x.State, x.Reason = Failed, fmt.Sprintf("reverted in block %d", rec.Block)
 		} else {
 			cost += valueGwei(x.Op)
@@ -145,7 +146,7 @@ func (s *Sender) gone(r *round, x Sent) (bool, error) {
 		}
 		delete(s.memory.sent, ref)
 		return false, s.change(ref, func(_ store.Txn, x *Sent) error {
-			x.State, x.Block, x.BlockHash, x.GasUsed, x.GasPrice = Pending, 0, common.Hash{}, 0, 0
+			x.State, x.Block, x.BlockHash, x.GasUsed, x.GasPrice, x.Reverted = Pending, 0, common.Hash{}, 0, 0, false
 			x.Hash = x.last().Hash
 			return nil
 		})

@@ -121,6 +121,8 @@ type Sent struct {
 	// GasUsed and GasPrice (wei a gas) are from the receipt.
 	GasUsed  uint64 `json:"gas_used,omitempty"`
 	GasPrice uint64 `json:"gas_price,omitempty"`
+	// Reverted says that the block has it as reverted: Failed, when final.
+	Reverted bool `json:"reverted,omitempty"`
 	// Block is where it was mined.
 	Block     uint64      `json:"block,omitempty"`
 	BlockHash common.Hash `json:"block_hash,omitzero"`

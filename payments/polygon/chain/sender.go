@@ -106,7 +106,9 @@ type memory struct {
 	sent, missing, refused map[string]time.Time
 	gap                    map[uint64]time.Time
 	lowest                 string
-	lowestSince            time.Time
+	// next is the chain's nonce, and since when.
+	next      uint64
+	nextSince time.Time
 }
 
 // NewSender journals in s. Without a budget there is ErrConfig: nothing is

@@ -88,6 +88,7 @@ func (s *sim) commit(n int) (last common.Hash) {
 // transactions that were after it.
 func (s *sim) fork(parent common.Hash, n int) {
 	s.t.Helper()
+	s.Rollback() // it forks only when nothing waits
 	if err := s.Fork(parent); err != nil {
 		s.t.Fatal(err)
 	}

@@ -230,6 +230,8 @@ func (s *Sender) before(op Op) (why error, fails string) {
 		return nil, fmt.Sprintf("%s is %s", op.After, x.State)
 	case x.State == Queued || x.State == Pending:
 		return fmt.Errorf("%s is %s", op.After, x.State), ""
+	case x.Reverted:
+		return fmt.Errorf("%s reverted in a block that is not final", op.After), ""
 	}
 	return nil, ""
 }
