@@ -6,19 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
-
 	"infernet.tech/infernet/store"
 )
-
-// marginPerMille is what an estimated gas limit is raised to: state changes
-// between the estimate and the block.
-const marginPerMille = 1200
 
 // round is one Step's look at the chain.
 type round struct {
@@ -107,7 +99,7 @@ func split(open []Sent) (given, queued []Sent) {
 // against it.
 func (s *Sender) begin(ctx context.Context, r *round, x Sent) error {
 	ref := x.Op.Ref
-	why, fails := s.hindered(ctx, r, &x)
+	fails, why := s.hindered(ctx, r, &x)
 	if fails != "" {
 		s.wait(ref, nil)
 		return ignoreGone(s.change(ref, func(_ store.Txn, x *Sent) error {
@@ -165,105 +157,53 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// gasRef names an Op's gas in the budget.
-func gasRef(ref string) string { return "gas/" + ref }
-
-// most is the most x can cost in gwei, value included.
-func (s *Sender) most(x Sent) uint64 { return inGwei(x.Gas, s.cfg.MaxFee) + valueGwei(x.Op) }
-
-// inGwei is gas times wei a gas, in gwei, rounded up.
-func inGwei(gas, fee uint64) uint64 { return (gas*((fee+999)/1000) + 999_999) / 1_000_000 }
-
-func valueGwei(op Op) uint64 {
-	n, rest := new(big.Int).QuoRem(op.value(), new(big.Int).SetUint64(Gwei), new(big.Int))
-	if n.BitLen() > 62 {
-		return 1 << 62 // over any ceiling
-	}
-	if rest.Sign() > 0 {
-		return n.Uint64() + 1
-	}
-	return n.Uint64()
-}
-
 // hindered tells why a queued Op cannot be sent now, or never; and sets its gas.
-func (s *Sender) hindered(ctx context.Context, r *round, x *Sent) (why error, fails string) {
+func (s *Sender) hindered(ctx context.Context, r *round, x *Sent) (fails string, why error) {
 	op := x.Op
 	if !op.NotAfter.IsZero() && r.now.After(op.NotAfter) {
-		return nil, "not sent in time"
+		return "not sent in time", nil
 	}
-	if why, fails := s.before(op); why != nil || fails != "" {
-		return why, fails
+	if fails, why := s.before(op); why != nil || fails != "" {
+		return fails, why
 	}
 	if until := s.memory.refused[op.Ref]; r.now.Before(until) {
-		return errors.New("the signer did not sign; it is asked again later"), ""
+		return "", errors.New("the signer did not sign; it is asked again later")
 	}
 	if r.given >= s.cfg.MaxPending {
-		return fmt.Errorf("%d transactions are under way", r.given), ""
+		return "", fmt.Errorf("%d transactions are under way", r.given)
 	}
 	if err := s.cheap(ctx, r); err != nil {
-		return err, ""
+		return "", err
 	}
 	if x.Gas = op.Gas; x.Gas != 0 {
-		return nil, ""
+		return "", nil
 	}
 	gas, err := s.c.estimate(ctx, r.view, s.addr, op, s.cfg.MaxGas)
 	x.Gas = gas
 	var reverted *RevertError
 	if errors.As(err, &reverted) {
-		return nil, err.Error()
+		return err.Error(), nil
 	}
-	return err, ""
+	return "", err
 }
 
 // before looks at the Op that op comes after.
-func (s *Sender) before(op Op) (why error, fails string) {
+func (s *Sender) before(op Op) (fails string, why error) {
 	if op.After == "" {
-		return nil, ""
+		return "", nil
 	}
 	x, err := s.Status(op.After)
 	switch {
 	case errors.Is(err, ErrNoOp):
-		return fmt.Errorf("%s is not known yet", op.After), ""
+		return "", fmt.Errorf("%s is not known yet", op.After)
 	case err != nil:
-		return err, ""
+		return "", err
 	case x.State == Failed || x.State == Replaced:
-		return nil, fmt.Sprintf("%s is %s", op.After, x.State)
+		return fmt.Sprintf("%s is %s", op.After, x.State), nil
 	case x.State == Queued || x.State == Pending:
-		return fmt.Errorf("%s is %s", op.After, x.State), ""
+		return "", fmt.Errorf("%s is %s", op.After, x.State)
 	case x.Reverted:
-		return fmt.Errorf("%s reverted in a block that is not final", op.After), ""
+		return "", fmt.Errorf("%s reverted in a block that is not final", op.After)
 	}
-	return nil, ""
-}
-
-// estimate is the gas op needs now, with a margin; the most of what endpoints
-// say, because too little is paid for and fails. That it reverts is believed
-// when all say so.
-func (c *Client) estimate(ctx context.Context, v View, from common.Address, op Op, limit uint64) (uint64, error) {
-	call := Call{From: from, To: op.To, Data: op.Data, Value: op.Value}
-	var most uint64
-	var reverted, other error
-	for _, a := range ask(ctx, v.good, func(ctx context.Context, e *endpoint) (uint64, error) {
-		var gas hexutil.Uint64
-		err := e.call(ctx, &gas, "eth_estimateGas", call.args())
-		return uint64(gas), err
-	}) {
-		switch {
-		case a.err == nil && a.value > limit:
-			other = fmt.Errorf("it needs %d gas, over the limit of %d", a.value, limit)
-		case a.err == nil:
-			most = max(most, a.value)
-		case errors.Is(a.err, ErrReverted):
-			reverted = a.err
-		default:
-			other = a.err
-		}
-	}
-	switch {
-	case most > 0:
-		return min(most*marginPerMille/1000, limit), nil
-	case reverted != nil && other == nil:
-		return 0, reverted
-	}
-	return 0, fmt.Errorf("gas cannot be estimated: %w", other)
+	return "", nil
 }
