@@ -36,7 +36,8 @@ RUNTIME_BINS := $(addprefix $(BIN)/runtime/,containerd containerd-shim-runc-v2 r
 
 # The programs that the tests of real money run.
 MONEY_SRC  := payments/lightning/ln/tools
-MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd)
+CLEF_SRC   := payments/polygon/chain/tools
+MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd clef)
 
 # Containers need root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -118,7 +119,7 @@ $(BIN)/runtime/runc: $(RUNTIME_SRC)/go.mod $(RUNTIME_SRC)/go.sum
 	cd $(RUNTIME_SRC) && CGO_ENABLED=1 $(GO) build -trimpath -tags seccomp -ldflags '-s -w' -o $@ github.com/opencontainers/runc
 	@touch $@
 
-money-tools: $(MONEY_BINS) ## build btcd and lnd for the tests of real money
+money-tools: $(MONEY_BINS) ## build btcd, lnd and clef for the tests of real money
 
 # The driver's calls to lnd, from the committed copies of its protos. Needs
 # Debian's protobuf-compiler; the generators are pinned.
@@ -144,6 +145,11 @@ $(BIN)/money/lnd: $(MONEY_SRC)/go.mod $(MONEY_SRC)/go.sum $(MONEY_SRC)/lnd/main.
 	@mkdir -p $(@D)
 	cd $(MONEY_SRC) && $(NODE) $(GO) build -tags invoicesrpc,routerrpc,signrpc,walletrpc,chainrpc -ldflags '-s -w' \
 		-o $@ ./lnd
+	@touch $@
+
+$(BIN)/money/clef: $(CLEF_SRC)/go.mod $(CLEF_SRC)/go.sum
+	@mkdir -p $(@D)
+	cd $(CLEF_SRC) && $(NODE) $(GO) build -ldflags '-s -w' -o $@ github.com/ethereum/go-ethereum/cmd/clef
 	@touch $@
 
 headers:
