@@ -37,3 +37,12 @@ func alloc() types.GenesisAlloc {
 	}
 	return all
 }
+
+// About is what the program devchain prints of its chain.
+type About struct {
+	URL      string         `json:"url"`
+	ChainID  uint64         `json:"chain_id"`
+	Token    common.Address `json:"token"`
+	Contract common.Address `json:"contract"`
+	Keys     []string       `json:"keys"` // of the accounts, hex
+}

@@ -43,6 +43,7 @@ type Chain struct {
 	beacon *catalyst.SimulatedBeacon
 	client *ethclient.Client
 	mu     sync.Mutex // blocks are made one at a time
+	disk   bool
 }
 
 // Start opens or makes the chain in cfg.Dir and serves it over HTTP. Close ends
@@ -52,7 +53,7 @@ func Start(cfg Config) (*Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	c := &Chain{stack: stack}
+	c := &Chain{stack: stack, disk: cfg.Dir != ""}
 	if err := c.start(cfg); err != nil {
 		return nil, errors.Join(err, stack.Close())
 	}
@@ -128,7 +129,19 @@ func (c *Chain) Client() *ethclient.Client { return c.client }
 func (c *Chain) Commit() common.Hash {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.beacon.Commit()
+	return c.commit()
+}
+
+// commit makes a block and, on disk, holds on until it is there: a killed
+// process may lose what its database has buffered.
+func (c *Chain) commit() common.Hash {
+	hash := c.beacon.Commit()
+	if c.disk {
+		if err := c.eth.ChainDb().SyncKeyValue(); err != nil {
+			panic(fmt.Errorf("database of the test chain: %w", err))
+		}
+	}
+	return hash
 }
 
 // Finalize makes blocks until the present head is final.
@@ -142,12 +155,16 @@ func (c *Chain) Finalize() {
 	}
 }
 
-// Advance lets time pass on the chain by making a block that much later. It
-// fails while transactions wait.
+// Advance lets time pass on the chain by making a block that much later, and one
+// more. It fails while transactions wait.
 func (c *Chain) Advance(d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.beacon.AdjustTime(d)
+	if err := c.beacon.AdjustTime(d); err != nil {
+		return fmt.Errorf("advance: %w", err)
+	}
+	c.commit()
+	return nil
 }
 
 // Now is the time of the newest block, in Unix seconds.
@@ -173,7 +190,7 @@ func (c *Chain) Reorg(depth int) error {
 	}
 	c.beacon.Rollback() // the pool takes the lost blocks' transactions back
 	for range depth + 1 {
-		c.beacon.Commit()
+		c.commit()
 	}
 	return nil
 }
