@@ -43,7 +43,7 @@ MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd clef)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools stubs headers test-node test-engine
+.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools devchain contracts stubs headers test-node test-engine
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,7 +119,7 @@ $(BIN)/runtime/runc: $(RUNTIME_SRC)/go.mod $(RUNTIME_SRC)/go.sum
 	cd $(RUNTIME_SRC) && CGO_ENABLED=1 $(GO) build -trimpath -tags seccomp -ldflags '-s -w' -o $@ github.com/opencontainers/runc
 	@touch $@
 
-money-tools: $(MONEY_BINS) ## build btcd, lnd and clef for the tests of real money
+money-tools: $(MONEY_BINS) devchain ## build btcd, lnd, clef and an EVM chain for the tests of real money
 
 # The driver's calls to lnd, from the committed copies of its protos. Needs
 # Debian's protobuf-compiler; the generators are pinned.
@@ -151,6 +151,17 @@ $(BIN)/money/clef: $(CLEF_SRC)/go.mod $(CLEF_SRC)/go.sum
 	@mkdir -p $(@D)
 	cd $(CLEF_SRC) && $(NODE) $(GO) build -ldflags '-s -w' -o $@ github.com/ethereum/go-ethereum/cmd/clef
 	@touch $@
+
+# go build decides by itself what is stale.
+devchain:
+	@mkdir -p $(BIN)/money
+	$(NODE) $(GO) build -ldflags '-s -w' -o $(BIN)/money/devchain ./payments/polygon/chaintest/devchain
+
+contracts: ## compile the contracts with solc from npm; what comes out is committed
+	cd payments/polygon/contract/solidity && npm ci --silent --no-audit --no-fund && \
+		node compile.mjs ../artifacts ../../chaintest/tokens/artifacts
+	@git diff --exit-code --stat -- payments/polygon/contract/artifacts payments/polygon/chaintest/tokens/artifacts || \
+		echo "the contracts have changed: commit what came out"
 
 headers:
 	@test -e "$(HEADERS)/miniaudio/miniaudio.h" || { \

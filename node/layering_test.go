@@ -65,8 +65,11 @@ var onlyImport = map[string][]string{
 	"node/delivery":    {"p2p", "p2p/identity", "p2p/wire", "payments", "reputation", "store"},
 	"node/mirror":      {"exec", "exec/image", "node/content", "p2p/identity"},
 
-	"payments/polygon":       {"payments", "payments/account", "payments/ceiling", "payments/polygon/chain", "payments/polygon/contract", "p2p/identity", "p2p/wire", "store"},
-	"payments/polygon/chain": {"p2p/identity", "store"},
+	"payments/polygon":                  {"payments", "payments/account", "payments/ceiling", "payments/polygon/chain", "payments/polygon/contract", "p2p/identity", "p2p/wire", "store"},
+	"payments/polygon/chain":            {"p2p/identity", "store"},
+	"payments/polygon/contract":         {},
+	"payments/polygon/chaintest/tokens": {},
+	"payments/polygon/chaintest/evm":    {"payments/polygon/chaintest/tokens", "payments/polygon/contract"},
 
 	"payments/lightning":           {"payments", "payments/account", "payments/ceiling", "payments/lightning/ln", "payments/lightning/ln/bolt11", "p2p/identity", "p2p/wire", "store"},
 	"payments/lightning/ln":        {},

@@ -1,5 +1,6 @@
 // Compiles the contracts: node compile.mjs OUT TOKENS_OUT. The first folder gets
 // the channel contract's artifacts, the second those of the tests' tokens.
+import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,16 +35,21 @@ const complaints = (result.errors ?? []).filter((e) => e.errorCode !== "2394");
 for (const e of complaints) console.error(e.formattedMessage);
 if (complaints.length > 0) process.exit(1);
 
-// abi: the interface; bin: what a deployment sends, before the constructor's
+// sources: the digests of what was compiled, by which a test sees that it is
+// stale; abi: the interface; bin: what a deployment sends, before the constructor's
 // arguments; runtime: what then lies on the chain, where immutables, at their
 // offsets, are zero.
+const digest = (file) => crypto.createHash("sha256").update(fs.readFileSync(path.join(here, file))).digest("hex");
+const common = ["compile.mjs", "package-lock.json"];
+
 for (const [file, contracts] of Object.entries(result.contracts)) {
   if (file !== "InfernetChannels.sol" && !tokens.includes(file)) continue;
   for (const [name, c] of Object.entries(contracts)) {
     if (c.evm.bytecode.object === "") continue;
     const deployed = c.evm.deployedBytecode;
     const immutables = Object.values(deployed.immutableReferences ?? {}).flat().sort((a, b) => a.start - b.start);
-    const artifact = { abi: c.abi, bin: c.evm.bytecode.object, runtime: deployed.object, immutables };
+    const sources = Object.fromEntries([...common, file].map((f) => [f, digest(f)]));
+    const artifact = { sources, abi: c.abi, bin: c.evm.bytecode.object, runtime: deployed.object, immutables };
     const dir = file === "InfernetChannels.sol" ? out : tokensOut;
     fs.mkdirSync(dir, { recursive: true });
     fs.writeFileSync(path.join(dir, `${name}.json`), JSON.stringify(artifact, null, 1) + "\n");
