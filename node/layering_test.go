@@ -76,6 +76,7 @@ var onlyImport = map[string][]string{
 	"payments/lightning/ln/bolt11": {"payments/lightning/ln"},
 	"payments/lightning/ln/lntest": {"payments/lightning/ln", "payments/lightning/ln/bolt11"},
 	"payments/lightning/ln/lnd":    {"payments/lightning/ln", "payments/lightning/ln/bolt11", "payments/lightning/ln/lnd/lnrpc", "payments/lightning/ln/lnd/lnrpc/invoicesrpc", "payments/lightning/ln/lnd/lnrpc/routerrpc"},
+	"payments/lightning/ln/nwc":    {"payments/lightning/ln", "payments/lightning/ln/bolt11"},
 	"payments/lightning/ln/rig":    {"payments/lightning/ln", "payments/lightning/ln/lnd"},
 
 	// What the engine's own module shares with the node: each by itself.

@@ -48,19 +48,9 @@ func (n *Node) Pay(ctx context.Context, spec ln.PaySpec) (ln.Payment, error) {
 
 // request checks an invoice before lnd sees it.
 func request(spec ln.PaySpec) (bolt11.Invoice, *routerrpc.SendPaymentRequest, error) {
-	if err := spec.Validate(); err != nil {
+	inv, err := bolt11.Payable(spec, time.Now())
+	if err != nil {
 		return bolt11.Invoice{}, nil, err
-	}
-	inv, err := bolt11.Decode(spec.Bolt11)
-	switch {
-	case err != nil:
-		return bolt11.Invoice{}, nil, err
-	case inv.AmountMsat == 0:
-		return bolt11.Invoice{}, nil, fmt.Errorf("%w: it names no amount", ln.ErrInvoice)
-	case !time.Now().Before(inv.ExpiresAt()):
-		return bolt11.Invoice{}, nil, fmt.Errorf("%w: it expired at %s", ln.ErrInvoice, inv.ExpiresAt().UTC().Format(time.RFC3339))
-	case spec.CLTVLimit > 0 && inv.CLTVExpiry >= spec.CLTVLimit:
-		return bolt11.Invoice{}, nil, fmt.Errorf("%w: it would lock the money for %d blocks; %d are allowed", ln.ErrSpec, inv.CLTVExpiry, spec.CLTVLimit)
 	}
 	req := &routerrpc.SendPaymentRequest{
 		PaymentRequest: spec.Bolt11, FeeLimitMsat: int64(spec.FeeLimitMsat),

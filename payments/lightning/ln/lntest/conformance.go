@@ -21,6 +21,9 @@ type Pair struct {
 	// returns when it serves and its channel is active. Nil where that cannot be
 	// done.
 	Stop, Start func(t testing.TB)
+	// Wallet says that the driver sees a wallet and not its node: no HTLCs and
+	// the heights they expire at, nor why a payment failed.
+	Wallet bool
 	// Patience is how long a state that must come may take.
 	Patience time.Duration
 }
@@ -59,8 +62,7 @@ func Conformance(t *testing.T, pair Factory) {
 
 type suite struct {
 	Pair
-	can   ln.Ability
-	knows bool // the payee's node tells its own mind, and not only a wallet's
+	can ln.Ability
 }
 
 func (s *suite) ctx(t testing.TB) context.Context {
