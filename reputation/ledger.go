@@ -1,6 +1,7 @@
 package reputation
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,13 +41,40 @@ func NewLedger(self identity.PubKey, s store.Store, params Params) *Ledger {
 // ErrNotOurs and ErrConflict; with ErrFork beside the last the author has
 // signed a contradiction, which is kept against it.
 func (l *Ledger) AddReceipt(c wire.Countersigned) (Record, error) {
-	v, err := verifyPair(c)
+	held, err := l.holds(c.Doc)
+	if err != nil {
+		return Record{}, err
+	}
+	verify := verifyPair
+	if held { // it was signed here, or verified when it came
+		verify = verifyBy
+	}
+	v, err := verify(c)
 	if err != nil {
 		return Record{}, err
 	}
 	rec := record(v, c.Doc)
 	rec.Countersigned, rec.By = true, c.By
 	return l.add(rec)
+}
+
+// holds reports whether a receipt is kept, byte for byte.
+func (l *Ledger) holds(doc wire.Event) (held bool, err error) {
+	err = l.s.View(func(r store.Reader) error {
+		raw, err := r.Get(recordKey(doc.ID))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var s stored
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		held = bytes.Equal(s.Doc, doc.Bytes())
+		return nil
+	})
+	return held, err
 }
 
 // AddOneSided admits a receipt with its author's signature only. It gives way

@@ -278,3 +278,35 @@ func FuzzVerifyReceipt(f *testing.F) {
 		}
 	})
 }
+
+// TestHeldReceiptsAreCheckedAllTheSame wants a receipt that is kept already not to
+// open the door to one that only looks like it, or to a signature that is none.
+func TestHeldReceiptsAreCheckedAllTheSame(t *testing.T) {
+	t.Parallel()
+	p := newParties(t)
+	l := ledgerOf(p.payer)
+	doc := p.sign(t, p.receipt(0), now)
+	if _, err := l.AddOneSided(doc); err != nil {
+		t.Fatal(err)
+	}
+	altered := p.both(t, doc)
+	altered.Doc.Content += " "
+	resigned := p.both(t, doc)
+	resigned.Doc.Sig[5] ^= 1
+	forged := p.both(t, doc)
+	forged.By.Sig[5] ^= 1
+	stranger, err := wire.SignBeside(newKey(t), doc, wire.RoleProvider, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]wire.Countersigned{
+		"altered": altered, "with another signature": resigned, "forged": forged, "by a stranger": stranger,
+	} {
+		if _, err := l.AddReceipt(c); !errors.Is(err, reputation.ErrReceipt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if rec, err := l.AddReceipt(p.both(t, doc)); err != nil || !rec.Countersigned {
+		t.Errorf("the right one: %v", err)
+	}
+}

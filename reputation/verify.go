@@ -43,12 +43,23 @@ func VerifyReceipt(raw []byte) (Verified, error) {
 }
 
 func verifyPair(c wire.Countersigned) (Verified, error) {
+	if err := c.Doc.Verify(); err != nil {
+		return Verified{}, fmt.Errorf("%w: document: %w", ErrReceipt, err)
+	}
+	return verifyBy(c)
+}
+
+// verifyBy is verifyPair where the receipt itself was verified before.
+func verifyBy(c wire.Countersigned) (Verified, error) {
 	v, err := read(c.Doc)
 	if err != nil {
 		return Verified{}, err
 	}
 	other := v.otherParty()
-	if err := c.Verify(other); err != nil {
+	if err := c.By.Verify(); err != nil {
+		return Verified{}, fmt.Errorf("%w: countersignature: %w", ErrReceipt, err)
+	}
+	if err := c.Fits(other); err != nil {
 		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
 	// The payer of a receipt has no role of its own to name; the provider has.

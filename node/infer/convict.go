@@ -89,7 +89,7 @@ func (r *Router) convict(l *lease, d *dossier, found []finding) {
 	switch {
 	case c.Guilt != nil:
 		return
-	case open != nil && open.State == windowPaid: // what is paid is receipted too
+	case open.kept(): // what is paid, or may be, is receipted too
 		g.Seq++
 		g.Unpaid = sub(c.Total, meter.Count{In: open.Doc.TotalIn, Out: open.Doc.TotalOut})
 	case c.State == stateDisputed: // that has a receipt by this number
@@ -97,7 +97,7 @@ func (r *Router) convict(l *lease, d *dossier, found []finding) {
 	}
 	err := r.commit(l, func(c *record) {
 		c.State, c.Reason, c.Guilt = stateDisputed, wire.Printable(reason), g
-		if c.Open != nil && c.Open.State != windowPaid {
+		if !c.Open.kept() {
 			c.Open = nil
 		}
 		c.Evidence = append(c.Evidence, fmt.Sprintf("%d answers replayed by %d sides, see the proof", len(d.cases), len(found)))

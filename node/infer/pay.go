@@ -273,13 +273,23 @@ func (r *Router) dispute(l *lease, w *window, reason string) error {
 }
 
 // pay pays an accepted window. The rail has it once, however often it is
-// asked; what is uncertain stays accepted and is asked again.
+// asked; what is uncertain stays accepted and is asked again, even when the
+// provider was found guilty meanwhile. What certainly was not paid is not then.
 func (r *Router) pay(ctx context.Context, l *lease, w *window) error {
 	if w.Doc.Amount > 0 {
+		if !w.Paying && l.guilty() {
+			return errors.Join(errDisputed, r.commit(l, func(c *record) { c.Open = nil }))
+		}
+		if err := r.paying(l, w, true); err != nil { // before the rail is asked
+			return err
+		}
 		_, err := r.d.Rail.Pay(ctx, payments.Payment{
 			Ref: windowRef(w), Peer: l.Provider, Amount: payments.Amount{Value: w.Doc.Amount, Unit: l.Rate.Unit},
 			Memo: fmt.Sprintf("inference, window %d of lease %s, %d and %d tokens", w.Doc.Seq, l.ID.Short(), w.Doc.InTokens, w.Doc.OutTokens),
 		})
+		if err != nil && payments.OutcomeOf(err) == payments.NotCharged {
+			err = errors.Join(err, r.paying(l, w, false))
+		}
 		if err != nil {
 			return fmt.Errorf("pay: %w", err)
 		}
@@ -289,6 +299,15 @@ func (r *Router) pay(ctx context.Context, l *lease, w *window) error {
 		c.Open = copied(w)
 		c.Paid += w.Doc.Amount
 	})
+}
+
+// paying writes down whether the rail may have begun to pay a window.
+func (r *Router) paying(l *lease, w *window, yes bool) error {
+	if w.Paying == yes {
+		return nil
+	}
+	w.Paying = yes
+	return r.commit(l, func(c *record) { c.Open = copied(w) })
 }
 
 func windowRef(w *window) payments.Ref { return payments.NewRef(w.Doc.Job.String(), w.Doc.Seq, 0) }

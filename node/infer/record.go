@@ -74,8 +74,13 @@ type window struct {
 	Receipt []byte      `json:"receipt,omitempty"` // as signed
 	Audits  uint32      `json:"audits,omitempty"`  // answers found right that its receipt tells of
 	Rate    uint32      `json:"rate,omitempty"`    // of the audits, parts per million
+	Paying  bool        `json:"paying,omitempty"`  // the rail may have been asked: only its answer ends it
 	Tries   int         `json:"-"`
 }
+
+// kept reports whether a window stands whatever its provider is found guilty of:
+// money for it has moved, or may have.
+func (w *window) kept() bool { return w != nil && (w.State == windowPaid || w.Paying) }
 
 // maxEvidence is how many refused claims of one lease are kept.
 const maxEvidence = 16

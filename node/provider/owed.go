@@ -160,36 +160,48 @@ func (p *Provider) issueUnpaid(rec record, now time.Time) error {
 
 // owes counts the attempts that a client has not paid, and those that it paid
 // afterwards but whose receipts never came: the ledger still takes them for
-// unpaid.
+// unpaid. It reads as many as it must at a time, and stops at the first few that
+// are open: how many there are beyond is of no use.
 func (p *Provider) owes(ctx context.Context, client identity.PubKey) (open, forgiven int, err error) {
-	records, err := p.owedRecords(client)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, rec := range records {
-		if rec.State == Settled {
-			err := p.Store.Update(func(tx store.Txn) error { return tx.Delete(owedKey(rec.ID)) })
-			if err != nil {
-				return open, forgiven, err
-			}
-			continue
+	for after := owedBy(client); open < maxOpen; {
+		page, last, err := p.owedRecords(client, after)
+		if err != nil || last == "" {
+			return open, forgiven, err
 		}
-		if entry, err := p.Rail.Status(ctx, rec.ID.ref()); err == nil && entry.State == payments.StateCaptured {
-			forgiven++
-		} else {
-			open++
+		after = last
+		for _, rec := range page {
+			if rec.State == Settled {
+				err := p.Store.Update(func(tx store.Txn) error { return tx.Delete(owedKey(rec.ID)) })
+				if err != nil {
+					return open, forgiven, err
+				}
+				continue
+			}
+			if entry, err := p.Rail.Status(ctx, rec.ID.ref()); err == nil && entry.State == payments.StateCaptured {
+				forgiven++
+			} else {
+				open++
+			}
 		}
 	}
 	return open, forgiven, nil
 }
 
-// owedRecords are the attempts that a client did not pay in time, some of them
-// where there are very many.
-func (p *Provider) owedRecords(client identity.PubKey) (out []record, err error) {
+// maxOpen is how many unpaid attempts of a client are counted.
+const maxOpen = 256
+
+// owedRecords are the attempts that a client did not pay in time, those behind a
+// key and some at a time. last is the key to go on behind; "" when that was all.
+func (p *Provider) owedRecords(client identity.PubKey, after string) (out []record, last string, err error) {
 	prefix := owedBy(client)
+	n := 0
 	err = p.Store.View(func(r store.Reader) error {
-		out = nil
-		return r.Scan([]byte(prefix), func(key, _ []byte) error {
+		out, last, n = nil, "", 0
+		return r.ScanFrom([]byte(prefix), []byte(after+"\x00"), func(key, _ []byte) error {
+			if n == maxSweep {
+				return errEnough
+			}
+			n, last = n+1, string(key)
 			rec, err := recordIn(r, strings.TrimPrefix(string(key), prefix))
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
@@ -197,14 +209,11 @@ func (p *Provider) owedRecords(client identity.PubKey) (out []record, err error)
 			if err == nil {
 				out = append(out, rec)
 			}
-			if err == nil && len(out) == maxSweep {
-				err = errEnough
-			}
 			return err
 		})
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return out, err
+	return out, last, err
 }

@@ -63,6 +63,12 @@ func (d Countersigned) Verify(expect identity.PubKey) error {
 	if err := d.By.Verify(); err != nil {
 		return fmt.Errorf("countersignature: %w", err)
 	}
+	return d.Fits(expect)
+}
+
+// Fits is Verify of two documents that are known to be whole and signed, as Parse
+// and ReadEvent make sure of. The error is ErrCountersign.
+func (d Countersigned) Fits(expect identity.PubKey) error {
 	m, err := Decode[Countersign](d.By)
 	switch {
 	case err != nil:
