@@ -27,9 +27,9 @@ func refuse(code, format string, args ...any) error {
 
 // takeVoucher judges a voucher and keeps it, and returns the answer.
 func (r *Rail) takeVoucher(ctx context.Context, peer identity.PubKey, e wire.Event) (wire.Event, error) {
-	err := r.accept(ctx, peer, e)
+	by, err := r.accept(ctx, peer, e)
 	if err == nil {
-		return wire.Seal(r.key, wire.Countersign{Of: e.ID, Role: wire.RolePayee}, r.clock())
+		return by, nil
 	}
 	var no *refusal
 	if !errors.As(err, &no) {
@@ -40,22 +40,26 @@ func (r *Rail) takeVoucher(ctx context.Context, peer identity.PubKey, e wire.Eve
 	return r.refusal(e, no)
 }
 
+func (r *Rail) countersign(e wire.Event) (wire.Event, error) {
+	return wire.Seal(r.key, wire.Countersign{Of: e.ID, Role: wire.RolePayee}, r.clock())
+}
+
 func (r *Rail) refusal(e wire.Event, no *refusal) (wire.Event, error) {
 	return wire.Seal(r.key, wire.Error{Ref: e.ID, Code: no.code, Text: no.text}, r.clock())
 }
 
-func (r *Rail) accept(ctx context.Context, peer identity.PubKey, e wire.Event) error {
+func (r *Rail) accept(ctx context.Context, peer identity.PubKey, e wire.Event) (by wire.Event, err error) {
 	doc, err := wire.Decode[wire.Voucher](e)
 	if err != nil {
-		return refuse(CodeBadVoucher, "%v", err)
+		return by, refuse(CodeBadVoucher, "%v", err)
 	}
 	id, v, err := r.readVoucher(doc)
 	if err != nil {
-		return err
+		return by, err
 	}
 	unlock, err := r.taking.lock(ctx, peer)
 	if err != nil {
-		return err
+		return by, err
 	}
 	defer unlock()
 	var c incoming
@@ -65,29 +69,29 @@ func (r *Rail) accept(ctx context.Context, peer identity.PubKey, e wire.Event) e
 		return err
 	})
 	if err != nil {
-		return err
+		return by, err
 	}
 	if known && c.Peer == peer && c.Last.Cum == v.Cum && c.Last.Total == v.Total && c.Last.Root == v.Root {
-		return nil
+		return r.countersign(e)
 	}
 	if known && c.Peer != peer {
-		return refuse(CodeBadChannel, "channel is another peer's")
+		return by, refuse(CodeBadChannel, "channel is another peer's")
 	}
 	if known && v.Cum <= max(c.Last.Cum, c.Claimed) {
-		return refuse(CodeStale, "%d is not above %d", v.Cum, max(c.Last.Cum, c.Claimed))
+		return by, refuse(CodeStale, "%d is not above %d", v.Cum, max(c.Last.Cum, c.Claimed))
 	}
 	if c, err = r.look(ctx, peer, id, c, known, v.Cum); err != nil {
-		return err
+		return by, err
 	}
 	if err := r.judge(c, id, v); err != nil {
-		return err
+		return by, err
 	}
 	d, err := r.acct.Owed(ctx, peer)
 	if err != nil {
-		return err
+		return by, err
 	}
 	if err := fits(c, d, v); err != nil {
-		return err
+		return by, err
 	}
 	return r.keep(c, d, v, e)
 }
@@ -214,9 +218,9 @@ func (r *Rail) seen(ctx context.Context, peer identity.PubKey, id common.Hash) (
 	n, known := 0, false
 	read := func(tx store.Reader) error {
 		n = 0
-		list, err := all[incoming](tx, inPrefix)
+		list, err := incomingFrom(tx, peer)
 		for _, c := range list {
-			if c.Peer == peer && !c.State.ended() {
+			if !c.State.ended() {
 				n++
 			}
 		}
@@ -256,12 +260,11 @@ func (c incoming) gives(v voucher) uint64 {
 
 // keep stores the voucher as the channel's last, and what it makes good. The
 // peer's lock is held, so that only redeeming writes beside it.
-func (r *Rail) keep(c incoming, d account.Debt, v voucher, doc wire.Event) error {
-	by, err := wire.Seal(r.key, wire.Countersign{Of: doc.ID, Role: wire.RolePayee}, r.clock())
-	if err != nil {
-		return err
+func (r *Rail) keep(c incoming, d account.Debt, v voucher, doc wire.Event) (by wire.Event, err error) {
+	if by, err = r.countersign(doc); err != nil {
+		return by, err
 	}
-	return r.s.Update(func(tx store.Txn) error {
+	return by, r.s.Update(func(tx store.Txn) error {
 		var now incoming
 		known, err := get(tx, inKey(c.ID), &now)
 		switch {
@@ -273,6 +276,9 @@ func (r *Rail) keep(c incoming, d account.Debt, v voucher, doc wire.Event) error
 			return refuse(CodeClosing, "its close was started")
 		case !known:
 			now = c
+			if err := tx.Set(ofKey(c.Peer, c.ID), []byte{1}); err != nil {
+				return err
+			}
 		}
 		if now.unclaimed() == 0 {
 			now.First = v.At

@@ -71,6 +71,7 @@ type outgoing struct {
 	Claimed uint64          `json:"claimed"` // of it redeemed, final
 	CloseAt time.Time       `json:"closeAt"`
 	Created time.Time       `json:"created"`
+	Seen    time.Time       `json:"seen,omitzero"` // when the chain was asked
 	Last    voucher         `json:"last"`
 	Acked   bool            `json:"acked"` // the payee signed for Last
 	Op      *operation      `json:"op,omitempty"`
@@ -155,6 +156,7 @@ const (
 const (
 	outPrefix  = "polygon/out/"   // + id
 	inPrefix   = "polygon/in/"    // + id
+	ofPrefix   = "polygon/of/"    // + peer + "/" + id: the channels that peer pays us through
 	fundPrefix = "polygon/funds/" // + peer + "/" + ref: how much
 	refPrefix  = "polygon/fund/"  // + ref: for whom and how much
 	seenPrefix = "polygon/seen/"  // + id: terms of a channel that pays us, final
@@ -215,6 +217,27 @@ func current(r store.Reader, peer identity.PubKey) (c outgoing, ok bool, err err
 	}
 	c, err = loadOut(r, id)
 	return c, err == nil, err
+}
+
+func ofKey(peer identity.PubKey, id common.Hash) []byte {
+	return []byte(ofPrefix + peer.Hex() + "/" + id.Hex())
+}
+
+// incomingFrom returns the channels that peer pays us through.
+func incomingFrom(r store.Reader, peer identity.PubKey) (list []incoming, err error) {
+	var ids []common.Hash
+	prefix := ofPrefix + peer.Hex() + "/"
+	err = r.Scan([]byte(prefix), func(k, _ []byte) error {
+		ids = append(ids, common.HexToHash(string(k[len(prefix):])))
+		return nil
+	})
+	for i := 0; err == nil && i < len(ids); i++ { // scans do not nest
+		var c incoming
+		if c, err = loadIn(r, ids[i]); err == nil {
+			list = append(list, c)
+		}
+	}
+	return list, err
 }
 
 // all returns every record under a prefix, in the order of ids.

@@ -95,7 +95,7 @@ func (r *Rail) enterOut(id common.Hash, on onChain) error {
 			return err
 		}
 		before := c.Balance
-		c.Claimed, c.CloseAt = max(c.Claimed, on.Claimed), on.CloseAt
+		c.Claimed, c.CloseAt, c.Seen = max(c.Claimed, on.Claimed), on.CloseAt, on.At
 		if !on.Ended {
 			c.Balance = max(c.Balance, on.Balance)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -37,13 +38,17 @@ func (r *Rail) redeem(ctx context.Context, now bool) error {
 	if list, err = r.incomings(); err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(c incoming) bool { return c.Op != nil || c.unclaimed() == 0 })
+	if len(list) == 0 {
+		return nil
+	}
 	cost, err := r.l.cost(ctx, 1)
 	if err != nil {
 		return err
 	}
 	var due []claim
 	for _, c := range list {
-		if c.Op == nil && c.unclaimed() > 0 && (now || r.worth(c, cost)) {
+		if now || r.worth(c, cost) {
 			due = append(due, claim{ID: c.ID, Terms: c.Terms, Voucher: c.Last})
 		}
 	}
@@ -134,13 +139,18 @@ func (r *Rail) advanceIn(ctx context.Context, list []incoming) error {
 		bad = append(bad, err)
 	}
 	for _, c := range list {
-		stale := r.clock().Sub(c.Seen) >= r.cfg.StateAge
-		if c.Op == nil && !c.State.ended() && stale {
+		if c.Op == nil && !c.State.ended() && r.stale(c.Seen) {
 			bad = append(bad, r.refresh(ctx, c.ID, ""))
 		}
 	}
 	return errors.Join(bad...)
 }
+
+// idle is how many times Config.StateAge a channel is let be when nothing points
+// to a change: the events tell of closes, and an endpoint is asked for many.
+const idle = 40
+
+func (r *Rail) stale(seen time.Time) bool { return r.clock().Sub(seen) >= idle*r.cfg.StateAge }
 
 // refresh takes over what the chain says of a channel that pays us; where done
 // names its operation, that is over.
@@ -209,11 +219,12 @@ func (r *Rail) incomings() (list []incoming, err error) {
 // closed while no other is open.
 func (r *Rail) closingFrom(peer identity.PubKey) (bool, error) {
 	closing, open := false, false
-	list, err := r.incomings()
+	var list []incoming
+	err := r.s.View(func(tx store.Reader) (err error) {
+		list, err = incomingFrom(tx, peer)
+		return err
+	})
 	for _, c := range list {
-		if c.Peer != peer {
-			continue
-		}
 		open = open || c.State == StateOpen && !c.Agreed && !r.hinted(c.ID)
 		closing = closing || c.State == StateClosing || c.State == StateOpen && (c.Agreed || r.hinted(c.ID))
 	}

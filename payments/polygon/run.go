@@ -160,15 +160,17 @@ func (r *Rail) tendOne(ctx context.Context, c outgoing) error {
 	if c.Op != nil {
 		return r.advanceOut(ctx, c.ID)
 	}
-	on, err := r.l.channel(ctx, c.ID, c.Terms)
-	if err != nil {
-		return err
-	}
-	if err := r.enterOut(c.ID, on); err != nil {
-		return err
-	}
-	if c, err = r.out(c.ID); err != nil || c.State.ended() || c.Op != nil {
-		return err
+	if c.State != StateOpen || r.stale(c.Seen) || r.hinted(c.ID) {
+		on, err := r.l.channel(ctx, c.ID, c.Terms)
+		if err != nil {
+			return err
+		}
+		if err := r.enterOut(c.ID, on); err != nil {
+			return err
+		}
+		if c, err = r.out(c.ID); err != nil || c.State.ended() || c.Op != nil {
+			return err
+		}
 	}
 	switch {
 	case c.State == StateStopped:
