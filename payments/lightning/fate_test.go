@@ -20,6 +20,7 @@ type fate struct {
 	after bool
 	dead  bool
 	steps int
+	also  func() // what dies with it
 }
 
 func (f *fate) isDead() bool {
@@ -47,19 +48,30 @@ func (f *fate) step(do func() error) error {
 	if last && !f.after {
 		f.dead = true
 		f.mu.Unlock()
+		f.more()
 		return errCrash
 	}
 	f.mu.Unlock()
 	err := do()
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if last {
 		f.dead = true
 	}
-	if f.dead {
+	dead := f.dead
+	f.mu.Unlock()
+	if last {
+		f.more()
+	}
+	if dead {
 		return errCrash
 	}
 	return err
+}
+
+func (f *fate) more() {
+	if f.also != nil {
+		f.also()
+	}
 }
 
 // mortal is the store of a process with a fate.

@@ -222,7 +222,7 @@ func (r *Rail) lock(ctx context.Context, peer identity.PubKey, h hold) error {
 		}
 	}
 	switch h.Phase {
-	case locked, revealed:
+	case locked, revealed, charged, unsigned:
 		return nil
 	}
 	return fmt.Errorf("%w: it is being given up: %s", ErrHold, h.Why)

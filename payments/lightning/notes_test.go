@@ -63,19 +63,21 @@ func TestSilentPayee(t *testing.T) {
 // lookup is the hold's payment as the payer's node has it.
 func lookup(t *testing.T, a, b *node) ln.Payment {
 	t.Helper()
-	list, err := b.now().Journal().List(payments.Filter{Direction: payments.In, State: payments.StateQuoted})
-	if err != nil || len(list) != 1 {
-		t.Fatal(list, err)
-	}
-	id, err := wire.ParseID(strings.TrimPrefix(list[0].Secured, "hold:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := a.ln.Track(t.Context(), ln.Hash(id))
+	p, err := a.ln.Track(t.Context(), heldHash(t, b))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// hashOf is the hash of the hold that an expected payment is locked by.
+func hashOf(t *testing.T, e payments.Entry) ln.Hash {
+	t.Helper()
+	id, err := wire.ParseID(strings.TrimPrefix(e.Secured, "hold:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln.Hash(id)
 }
 
 // The payee's own watchdog is earlier than its node's: 24 blocks before the end.

@@ -17,6 +17,7 @@ import (
 	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/payments/lightning"
+	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/lightning/ln/lntest"
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/store"
@@ -52,7 +53,8 @@ type node struct {
 	perDay uint64
 	key    *identity.Key
 	disk   store.Store
-	ln     *lntest.Node
+	ln     *lntest.Node // nil where the node is a real one
+	real   ln.Node
 	told   []string // of peers that do not pay
 	evil   evil
 	mu     sync.Mutex
@@ -89,6 +91,26 @@ func (w *world) add(name string, cfg lightning.Config) *node {
 	w.nodes[key.PubKey()] = n
 	n.restart(nil)
 	return n
+}
+
+// addReal is add with a Lightning node that runs by itself.
+func (w *world) addReal(wallet ln.Node, cfg lightning.Config) *node {
+	w.t.Helper()
+	key, err := identity.Generate()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := &node{w: w, cfg: cfg, perDay: perDay, key: key, disk: store.NewMem(), real: wallet}
+	w.nodes[key.PubKey()] = n
+	n.restart(nil)
+	return n
+}
+
+func (n *node) wallet() ln.Node {
+	if n.real != nil {
+		return n.real
+	}
+	return n.ln
 }
 
 // pair is a payer and a payee with a channel between them.
@@ -131,7 +153,7 @@ func (n *node) restart(f *fate) {
 	}
 	s := mortal{n.disk, f}
 	rail, err := lightning.New(n.cfg, lightning.Deps{
-		Key: n.key, Dial: dial, Node: driver{n.ln, f, &n.evil}, Store: s, Clock: n.w.clock, Log: slog.New(slog.DiscardHandler),
+		Key: n.key, Dial: dial, Node: driver{n.wallet(), f, &n.evil}, Store: s, Clock: n.w.clock, Log: slog.New(slog.DiscardHandler),
 		Ceiling: ceiling.New(s, payments.MilliSat, n.perDay, n.w.clock),
 		Unpaid: func(peer identity.PubKey, refs []payments.Ref, why string) {
 			n.mu.Lock()
@@ -324,8 +346,7 @@ func (n *node) balance(t testing.TB, with *node) payments.Balance {
 // coins is what a node has in channels, in millisatoshi.
 func (n *node) coins(t testing.TB) uint64 {
 	t.Helper()
-	n.ln.Intercept(nil)
-	b, err := n.ln.Balance(context.Background())
+	b, err := n.wallet().Balance(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
