@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/meter"
 	"infernet.tech/infernet/p2p/identity"
@@ -24,7 +25,7 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 				s.Inconclusive++
 			}
 		})
-		p.l.audited(0)
+		p.audited(0)
 		return true
 	}
 	s := p.l.subject()
@@ -54,7 +55,7 @@ func (u *auditor) one(ctx context.Context, p *pending) bool {
 		u.count(func(s *AuditStats) { s.Inconclusive += uint64(len(d.cases)) })
 		u.close(s)
 	}
-	p.l.audited(passed)
+	p.audited(passed)
 	p.l.setRate(u.r.rateOf(p.l))
 	u.r.kick()
 	return true
@@ -84,8 +85,14 @@ func (l *lease) setRate(ppm uint32) {
 }
 
 // later puts an answer back that could not be audited now, for some times.
-// What costs too much waits for its turn, and keeps no payment waiting.
+// What costs too much waits for its turn, and nobody may be there to ask: neither
+// keeps a payment waiting.
 func (u *auditor) later(ctx context.Context, p *pending, cause error) bool {
+	var nobody *openai.Error
+	if errors.Is(cause, errCostly) || errors.As(cause, &nobody) && nobody.Code == CodeNoProvider {
+		p.letPay()
+		u.r.kick()
+	}
 	if p.tries++; ctx.Err() == nil && (p.tries < auditTries || errors.Is(cause, errCostly)) {
 		u.mu.Lock()
 		u.waiting, u.bytes = append([]*pending{p}, u.waiting...), u.bytes+p.size
@@ -94,7 +101,7 @@ func (u *auditor) later(ctx context.Context, p *pending, cause error) bool {
 	}
 	u.r.log.Debug("answer not audited", "lease", p.l.ID.Short(), "request", p.number, "err", cause)
 	u.count(func(s *AuditStats) { s.Dropped++ })
-	p.l.audited(0)
+	p.audited(0)
 	return true
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"infernet.tech/infernet/dht"
@@ -342,4 +343,24 @@ func TestAuditsKeepToTheirMoney(t *testing.T) {
 	if s.Drawn == 0 {
 		t.Error("nothing was drawn")
 	}
+}
+
+// TestNobodyToAskHoldsUpNoPayment pays at once for answers that were drawn and that
+// nobody independent is there to replay.
+func TestNobodyToAskHoldsUpNoPayment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		b.deps.Trust, b.cfg.Audits.Wait = unknown{}, time.Minute
+		b.start()
+		defer b.end()
+		b.do(chat("hello", 20, true))
+		<-time.After(b.cfg.PayIdle + 10*time.Second)
+		if s := b.r.AuditStats(); s.Drawn == 0 || s.Replayed != 0 {
+			t.Errorf("audits %+v", s)
+		}
+		if l := b.r.Leases(); len(l) != 1 || l[0].Paid == 0 {
+			t.Errorf("leases %+v", l)
+		}
+	})
 }

@@ -59,6 +59,7 @@ type pending struct {
 	context uint32
 	tries   int
 	size    int
+	free    bool // no payment waits for it; under the lease's mutex
 }
 
 func newAuditor(r *Router) *auditor {
@@ -122,7 +123,7 @@ func (u *auditor) put(p *pending) {
 		old := u.waiting[0]
 		u.waiting, u.bytes = u.waiting[1:], u.bytes-old.size
 		u.stats.Dropped++
-		old.l.audited(0)
+		old.audited(0)
 	}
 	select {
 	case u.wake <- struct{}{}:
@@ -160,12 +161,23 @@ func (u *auditor) run(ctx context.Context) {
 	}
 }
 
+// letPay has the payment of its lease no longer wait for this audit.
+func (p *pending) letPay() {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	if !p.free {
+		p.free = true
+		p.l.audits--
+	}
+}
+
 // audited counts an audit of a lease that is over, and how many answers it and
 // those before it found right.
-func (l *lease) audited(passed uint32) {
+func (p *pending) audited(passed uint32) {
+	p.letPay()
+	l := p.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.audits--
 	if passed > 0 {
 		l.Passed, l.dirty = l.Passed+passed, true
 	}
