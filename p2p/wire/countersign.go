@@ -84,9 +84,14 @@ func (d Countersigned) Fits(expect identity.PubKey) error {
 }
 
 // Bytes returns the JSON, each event in it exactly as Event.Bytes.
-func (d Countersigned) Bytes() []byte {
-	b := append([]byte(`{"doc":`), d.Doc.Bytes()...)
-	b = append(append(b, `,"countersignature":`...), d.By.Bytes()...)
+func (d Countersigned) Bytes() []byte { return JoinCountersigned(d.Doc.Bytes(), d.By.Bytes()) }
+
+// JoinCountersigned is Countersigned.Bytes of two events kept as Event.Bytes
+// returned them.
+func JoinCountersigned(doc, by []byte) []byte {
+	b := make([]byte, 0, len(doc)+len(by)+32)
+	b = append(append(b, `{"doc":`...), doc...)
+	b = append(append(b, `,"countersignature":`...), by...)
 	return append(b, '}')
 }
 

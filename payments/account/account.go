@@ -29,7 +29,6 @@ type paid struct {
 	flow
 	Seq     uint64   `json:"seq"`               // last number the payee decided
 	Total   uint64   `json:"total"`             // captured so far
-	Note    []byte   `json:"note,omitempty"`    // last note countersigned
 	Pending *pending `json:"pending,omitempty"` // the one note in flight
 	Theirs  []byte   `json:"theirs,omitempty"`  // the payee's last note, when it differs
 	Dispute string   `json:"dispute,omitempty"`
@@ -40,7 +39,11 @@ type pending struct {
 	Ref    payments.Ref `json:"ref"`
 	Seq    uint64       `json:"seq"`
 	Amount uint64       `json:"amount"`
-	Note   []byte       `json:"note"` // the bytes that are sent, each time
+	// Note is what is sent, each time. It is kept as the entry's Doc; the first
+	// version kept it here too.
+	Note []byte `json:"note,omitempty"`
+
+	event *wire.Event // what Note spells, where it was signed just now
 }
 
 // got is the payee's end of a channel.
@@ -48,11 +51,14 @@ type got struct {
 	flow
 	Seq     uint64  `json:"seq"`              // last number decided
 	Total   uint64  `json:"total"`            // captured so far
-	Note    []byte  `json:"note,omitempty"`   // last note countersigned
 	Decided wire.ID `json:"decided"`          // id of the note of number Seq
-	Answer  []byte  `json:"answer,omitempty"` // what was answered to it
-	Theirs  []byte  `json:"theirs,omitempty"` // a note that does not continue the channel
-	Dispute string  `json:"dispute,omitempty"`
+	Answer  []byte  `json:"answer,omitempty"` // what was answered to it; a countersignature is in the entry
+	// Last is the entry of the last note countersigned. The first version kept
+	// the note itself.
+	Last    payments.Ref `json:"last,omitempty"`
+	Note    []byte       `json:"note,omitempty"`
+	Theirs  []byte       `json:"theirs,omitempty"` // a note that does not continue the channel
+	Dispute string       `json:"dispute,omitempty"`
 }
 
 // owed is what the peer owes us; on a rail that nets, below zero we owe it.

@@ -2,6 +2,9 @@ package account
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"slices"
 	"time"
@@ -17,7 +20,7 @@ type flow struct {
 	Settled uint64  `json:"settled,omitempty"` // of the total; never above it
 	Secured uint64  `json:"secured,omitempty"` // captured without a note, good at once
 	Marks   []mark  `json:"marks,omitempty"`   // when the unsettled part was noted
-	Recent  []point `json:"recent,omitempty"`  // the last notes, for questions that crossed them
+	Recent  points  `json:"recent,omitempty"`  // the last notes, for questions that crossed them
 }
 
 // mark begins a stretch of time: the first note after it came at At, when the
@@ -29,9 +32,38 @@ type mark struct {
 
 // point is where a channel stood after one note.
 type point struct {
-	Seq   uint64  `json:"seq"`
-	Total uint64  `json:"total"`
-	Root  wire.ID `json:"root"`
+	Seq   uint64
+	Total uint64
+	Root  wire.ID
+}
+
+// points are kept as base64 of 48 bytes each.
+type points []point
+
+const pointSize = 8 + 8 + 32
+
+// MarshalText returns the points' bytes in base64.
+func (p points) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, len(p)*pointSize)
+	for _, x := range p {
+		b = binary.BigEndian.AppendUint64(b, x.Seq)
+		b = binary.BigEndian.AppendUint64(b, x.Total)
+		b = append(b, x.Root[:]...)
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText reads what MarshalText writes.
+func (p *points) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || len(b)%pointSize != 0 {
+		return fmt.Errorf("%w: notes of %d bytes", payments.ErrCorrupt, len(text))
+	}
+	*p = nil
+	for ; len(b) > 0; b = b[pointSize:] {
+		*p = append(*p, point{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), wire.ID(b[16:pointSize])})
+	}
+	return nil
 }
 
 const (
@@ -44,20 +76,24 @@ const (
 	maxRecent = 16
 )
 
-// noted enters a countersigned note that brought the total from before to total.
-func (f *flow) noted(seq, before, total uint64, note wire.ID, now time.Time) {
+// noted enters a countersigned note; before is the total without it.
+func (f *flow) noted(before uint64, note wire.ID, now time.Time) {
 	h := sha256.New()
 	h.Write(f.Root[:])
 	h.Write(note[:])
 	f.Root = wire.ID(h.Sum(nil))
-	f.Recent = append(f.Recent, point{Seq: seq, Total: total, Root: f.Root})
-	if len(f.Recent) > maxRecent {
-		f.Recent = slices.Clone(f.Recent[1:])
-	}
 	if n := len(f.Marks); n == 0 || now.Unix()-f.Marks[n-1].At >= int64(stretch/time.Second) {
 		f.Marks = append(f.Marks, mark{At: now.Unix(), From: before})
 	}
 	f.prune(f.Settled)
+}
+
+// remember keeps where the channel stands now, for a Settler's questions.
+func (f *flow) remember(seq, total uint64) {
+	f.Recent = append(f.Recent, point{Seq: seq, Total: total, Root: f.Root})
+	if len(f.Recent) > maxRecent {
+		f.Recent = slices.Clone(f.Recent[1:])
+	}
 }
 
 // prune forgets the age of what is settled.

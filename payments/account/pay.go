@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -119,7 +118,9 @@ func (r *Rail) hold(tx store.Txn, p payments.Payment) (pending, error) {
 	if err != nil {
 		return pending{}, err
 	}
-	a.Paid.Pending = &note
+	kept := note
+	kept.Note = nil
+	a.Paid.Pending = &kept
 	if err := r.save(tx, p.Peer, a, known); err != nil {
 		return pending{}, err
 	}
@@ -149,7 +150,7 @@ func (r *Rail) next(a account, p payments.Payment) (pending, error) {
 	if err != nil {
 		return pending{}, err
 	}
-	return pending{Ref: p.Ref, Seq: seq, Amount: p.Amount.Value, Note: e.Bytes()}, nil
+	return pending{Ref: p.Ref, Seq: seq, Amount: p.Amount.Value, Note: e.Bytes(), event: &e}, nil
 }
 
 // paid returns the entry of what we pay under ref; none is the zero Entry.
@@ -167,7 +168,11 @@ func (r *Rail) paid(ref payments.Ref) (e payments.Entry, err error) {
 func (r *Rail) pendingTo(peer identity.PubKey) (p *pending, err error) {
 	err = r.s.View(func(tx store.Reader) error {
 		a, _, err := load(tx, peer)
-		p = a.Paid.Pending
+		if p = a.Paid.Pending; err != nil || p == nil || p.Note != nil {
+			return err
+		}
+		e, err := r.journal.Get(tx, payments.Out, p.Ref)
+		p.Note = e.Doc
 		return err
 	})
 	return p, err
@@ -187,25 +192,11 @@ func (r *Rail) fail(ref payments.Ref, err error) error {
 	return payments.Fail(ref, e.State.Outcome(), err)
 }
 
-// proof is the countersigned note, as JSON anyone can verify.
+// proof is the countersigned note, as JSON anyone can verify. Both documents
+// were verified when they were entered.
 func proof(e payments.Entry) (payments.Proof, error) {
-	doc, err := countersigned(e)
-	if err != nil {
-		return payments.Proof{}, payments.Fail(e.Ref, payments.Charged, err)
+	if len(e.Doc) == 0 || len(e.Answer) == 0 {
+		return payments.Proof{}, payments.Fail(e.Ref, payments.Charged, fmt.Errorf("%w: no evidence", payments.ErrCorrupt))
 	}
-	raw, err := json.Marshal(doc)
-	if err != nil {
-		return payments.Proof{}, payments.Fail(e.Ref, payments.Charged, err)
-	}
-	return payments.Proof{Ref: e.Ref, Rail: e.Rail, Doc: raw}, nil
-}
-
-func countersigned(e payments.Entry) (c wire.Countersigned, err error) {
-	if c.Doc, err = wire.Parse(e.Doc); err != nil {
-		return c, fmt.Errorf("%w: note: %w", payments.ErrCorrupt, err)
-	}
-	if c.By, err = wire.Parse(e.Answer); err != nil {
-		return c, fmt.Errorf("%w: answer: %w", payments.ErrCorrupt, err)
-	}
-	return c, nil
+	return payments.Proof{Ref: e.Ref, Rail: e.Rail, Doc: wire.JoinCountersigned(e.Doc, e.Answer)}, nil
 }

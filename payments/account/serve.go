@@ -47,11 +47,11 @@ func (r *Rail) serve(ctx context.Context, peer identity.PubKey, conn Conn, e wir
 		}
 		return wire.WriteEvent(conn, busy)
 	}
-	if err := writeRaw(conn, d.answer); err != nil {
+	if err := wire.WriteBytes(conn, d.answer); err != nil {
 		return err
 	}
 	if d.last != nil {
-		err = writeRaw(conn, d.last)
+		err = wire.WriteBytes(conn, d.last)
 	}
 	if d.ends && err == nil {
 		err = io.EOF
@@ -78,8 +78,8 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: r.cfg.Unit})
 		switch {
 		case n.Seq == a.Got.Seq && e.ID == a.Got.Decided:
-			d = decision{answer: a.Got.Answer}
-			return nil
+			d.answer, err = r.answered(tx, a, n)
+			return err
 		case n.Seq <= a.Got.Seq:
 			return r.old(tx, peer, a, e, n, &d)
 		case n.Seq != a.Got.Seq+1 || overflow != nil || sum.Value != n.Cumulative:
@@ -127,24 +127,30 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 	if err != nil {
 		return decision{}, err
 	}
-	a.Got.Seq, a.Got.Decided, a.Got.Answer = n.Seq, e.ID, by.Bytes()
+	a.Got.Seq, a.Got.Decided, a.Got.Answer = n.Seq, e.ID, nil
 	a.Got.Theirs, a.Got.Dispute = nil, ""
 	a.heard(n)
-	if code == "" {
+	answer := by.Bytes()
+	if code != "" {
+		a.Got.Answer = answer
+	} else {
 		cancelled := a.cancelled()
-		a.Got.noted(n.Seq, a.Got.Total, n.Cumulative, e.ID, r.clock())
-		a.Got.Total, a.Got.Note = n.Cumulative, e.Bytes()
+		a.Got.noted(a.Got.Total, e.ID, r.clock())
+		if !r.cfg.Net {
+			a.Got.remember(n.Seq, n.Cumulative)
+		}
+		a.Got.Total, a.Got.Last, a.Got.Note = n.Cumulative, entry.Ref, nil
 		r.netted(&a, cancelled)
 		if entry.Secured == "" {
 			a.Reserved -= min(n.Amount, a.Reserved)
 		}
 		entry.State, entry.Reason = payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq)
-		entry.Doc, entry.Answer = a.Got.Note, a.Got.Answer
+		entry.Doc, entry.Answer = e.Bytes(), answer
 		if _, err := r.journal.Put(tx, entry); err != nil {
 			return decision{}, err
 		}
 	}
-	return decision{answer: a.Got.Answer}, r.save(tx, peer, a, known)
+	return decision{answer: answer}, r.save(tx, peer, a, known)
 }
 
 // judge looks only at what may be so at one time and not at another; it
@@ -175,7 +181,10 @@ func (r *Rail) dispute(tx store.Txn, peer identity.PubKey, a account, known bool
 	if err != nil {
 		return decision{}, err
 	}
-	d := decision{answer: by.Bytes(), last: a.Got.Note, ends: true}
+	d := decision{answer: by.Bytes(), ends: true}
+	if d.last, err = r.lastNote(tx, a); err != nil {
+		return decision{}, err
+	}
 	if !known || a.Got.Dispute == why {
 		return d, nil
 	}
@@ -187,11 +196,20 @@ func (r *Rail) refusal(of wire.ID, code, text string) (wire.Event, error) {
 	return wire.Seal(r.key, wire.Error{Ref: of, Code: code, Text: clip(text)}, r.clock())
 }
 
-// writeRaw sends an event kept as bytes.
-func writeRaw(w io.Writer, raw []byte) error {
-	e, err := wire.Parse(raw)
-	if err != nil {
-		return fmt.Errorf("%w: %w", payments.ErrCorrupt, err)
+// answered is what was answered to the note of the last number.
+func (r *Rail) answered(tx store.Reader, a account, n wire.CreditNote) ([]byte, error) {
+	if a.Got.Answer != nil {
+		return a.Got.Answer, nil
 	}
-	return wire.WriteEvent(w, e)
+	e, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	return e.Answer, err
+}
+
+// lastNote is the last note countersigned, or nothing.
+func (r *Rail) lastNote(tx store.Reader, a account) ([]byte, error) {
+	if a.Got.Note != nil || a.Got.Last == "" {
+		return a.Got.Note, nil
+	}
+	e, err := r.journal.Get(tx, payments.In, a.Got.Last)
+	return e.Doc, err
 }

@@ -17,7 +17,7 @@ import (
 // nil, and enters what came of it. It returns nil when the note is captured.
 // The peer's lock is held by the caller.
 func (r *Rail) settle(ctx context.Context, peer identity.PubKey, p pending, conn Conn) error {
-	note, err := wire.Parse(p.Note)
+	note, err := p.parse()
 	if err != nil {
 		return payments.Fail(p.Ref, payments.OutcomeUnknown, fmt.Errorf("%w: %w", payments.ErrCorrupt, err))
 	}
@@ -42,6 +42,15 @@ func (r *Rail) settle(ctx context.Context, peer identity.PubKey, p pending, conn
 	return r.lost(peer, p, fmt.Errorf("answered by a %s", a.event.Kind))
 }
 
+// parse returns the note as an event. One that was signed just now is not
+// verified again.
+func (p pending) parse() (wire.Event, error) {
+	if p.event != nil {
+		return *p.event, nil
+	}
+	return wire.Parse(p.Note)
+}
+
 // captured enters a countersignature.
 func (r *Rail) captured(peer identity.PubKey, p pending, note, by wire.Event) error {
 	c, err := wire.Decode[wire.Countersign](by)
@@ -53,10 +62,10 @@ func (r *Rail) captured(peer identity.PubKey, p pending, note, by wire.Event) er
 	}
 	err = r.decide(peer, p, func(tx store.Txn, a *account, e payments.Entry) error {
 		cancelled := a.cancelled()
-		a.Paid.noted(p.Seq, a.Paid.Total, a.Paid.Total+p.Amount, note.ID, r.clock())
+		a.Paid.noted(a.Paid.Total, note.ID, r.clock())
 		a.Paid.Total += p.Amount
 		r.netted(a, cancelled)
-		a.Paid.Note, a.Paid.Theirs, a.Paid.Dispute = p.Note, nil, ""
+		a.Paid.Theirs, a.Paid.Dispute = nil, ""
 		e.State, e.Reason, e.Answer = payments.StateCaptured, fmt.Sprintf("note %d countersigned", p.Seq), by.Bytes()
 		_, err := r.journal.Put(tx, e)
 		return err
