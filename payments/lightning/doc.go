@@ -39,8 +39,13 @@
 //	paying    held, unknown          open      quoted    invoice made
 //	locked    held                   accepted  held      money seen locked
 //	revealed  unknown                settling  unknown   r written down, checked
-//	(paid)    captured               (paid)    captured
-//	(back)    released               (given up) released
+//	charged   unknown                                    signed for; the node has not said so yet
+//	unsigned  captured                                   the node said so; to be signed for yet
+//	giving up unknown                returning held      wanted back; to be cancelled
+//	(ended)   captured, released     (ended)   captured, released
+//
+// The payee's journal begins when money is locked: what strangers only ask for
+// leaves nothing there.
 //
 // The same InvoiceAsk sent again is answered by the invoice while it is open,
 // and by a Countersign once the money is locked. Release with r is answered by
@@ -69,6 +74,13 @@
 //	r written, not settled                   Settle again; it is idempotent
 //	settled, not written                     Lookup says settled
 //	cancelled, not written                   Lookup says cancelled
+//
+// # Ceiling
+//
+// What Fund sets aside or locks, and what Pay notes, is taken from the day's
+// ceiling in the transaction that writes it down; so is room for the fees of the
+// window that will make the notes good. What turns out not to be charged is
+// given back there, in the transaction that says so.
 //
 // It refuses to pay an invoice of another node than the one its peer has signed
 // for, of another amount, hash or description; to spend without a ceiling; to

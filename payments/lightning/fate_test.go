@@ -103,6 +103,7 @@ type evil struct {
 	invoice func(*ln.InvoiceSpec) ln.Node // another node, or nil
 	hold    func(*ln.HoldSpec)
 	cancel  error
+	track   func(*ln.Payment) // and of Pay
 }
 
 func (d driver) Info(ctx context.Context) (i ln.Info, err error) {
@@ -149,10 +150,16 @@ func (d driver) Lookup(ctx context.Context, h ln.Hash) (s ln.InvoiceState, err e
 
 func (d driver) Pay(ctx context.Context, s ln.PaySpec) (p ln.Payment, err error) {
 	err = d.f.step(func() error { p, err = d.Node.Pay(ctx, s); return err })
+	if d.evil.track != nil {
+		d.evil.track(&p)
+	}
 	return p, err
 }
 
 func (d driver) Track(ctx context.Context, h ln.Hash) (p ln.Payment, err error) {
 	err = d.f.step(func() error { p, err = d.Node.Track(ctx, h); return err })
+	if d.evil.track != nil {
+		d.evil.track(&p)
+	}
 	return p, err
 }

@@ -132,7 +132,7 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 	if err := r.putHoldIn(peer, h, payments.StateQuoted, "waits to be locked"); err != nil {
 		return nil, err
 	}
-	r.poke() // Run has the node tell of it
+	r.hint(peer) // Run has the node tell of it
 	return wire.Invoice{Ask: e.ID, Bolt11: h.Bolt11, Amount: h.Amount}, nil
 }
 

@@ -57,6 +57,7 @@ type Rail struct {
 	wake    chan struct{}
 
 	mu      sync.Mutex
+	hot     map[lane]bool                 // of which something was heard
 	due     map[identity.PubKey]time.Time // since when a debt waits to be settled
 	retries map[identity.PubKey]retry
 }
@@ -95,7 +96,7 @@ func New(cfg Config, d Deps) (*Rail, error) {
 	r := &Rail{
 		cfg: cfg, acc: acc, key: d.Key, node: d.Node, s: d.Store, ceiling: d.Ceiling,
 		clock: d.Clock, log: d.Log, unpaid: d.Unpaid, wake: make(chan struct{}, 1),
-		due: map[identity.PubKey]time.Time{}, retries: map[identity.PubKey]retry{},
+		hot: map[lane]bool{}, due: map[identity.PubKey]time.Time{}, retries: map[identity.PubKey]retry{},
 	}
 	if r.unpaid == nil {
 		r.unpaid = func(identity.PubKey, []payments.Ref, string) {}

@@ -34,7 +34,7 @@ func (r *Rail) Reconcile(ctx context.Context) (payments.Report, error) {
 	if err != nil {
 		return rep, err
 	}
-	tasks, err := r.tasks(ctx, true)
+	lanes, err := r.lanes(ctx)
 	if err != nil {
 		return rep, err
 	}
@@ -42,17 +42,17 @@ func (r *Rail) Reconcile(ctx context.Context) (payments.Report, error) {
 	failed := map[lane]error{}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for _, t := range tasks {
+	for l := range lanes {
 		g.Go(func() error {
-			if err := t.run(gctx); err != nil {
+			if err := r.work(gctx, l, true); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed[t.lane] = err
+				failed[l] = err
 			}
 			return nil
 		})
 	}
-	_ = g.Wait() // tasks return none
+	_ = g.Wait() // it returns none
 	if err := ctx.Err(); err != nil {
 		return rep, err
 	}

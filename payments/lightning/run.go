@@ -10,14 +10,16 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/lightning/ln"
 )
 
 const (
 	// atOnce is how many peers are worked on at the same time.
 	atOnce = 8
-	// mostWatched is on how many invoices the node is asked to tell of changes.
-	mostWatched = 512
+	// mostBusy bounds the goroutines of Run, of which one is for each invoice that
+	// the node is asked to tell of and one for each peer that is worked on.
+	mostBusy = 2048
 )
 
 // retry is when a peer that could not be paid is tried again.
@@ -32,6 +34,15 @@ func (r *Rail) noted(peer identity.PubKey) {
 	if _, ok := r.due[peer]; !ok {
 		r.due[peer] = r.clock()
 	}
+	r.hot[lane{payments.Out, peer}] = true
+	r.mu.Unlock()
+	r.poke()
+}
+
+// hint has Run look at what is under way from peer.
+func (r *Rail) hint(peer identity.PubKey) {
+	r.mu.Lock()
+	r.hot[lane{payments.In, peer}] = true
 	r.mu.Unlock()
 	r.poke()
 }
@@ -41,6 +52,21 @@ func (r *Rail) poke() {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// hotLanes are those of which something was heard since they were last asked
+// for, and those whose linger is over.
+func (r *Rail) hotLanes() map[lane]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hot := r.hot
+	r.hot = map[lane]bool{}
+	for peer, since := range r.due {
+		if _, failed := r.retries[peer]; !failed && !r.clock().Before(since.Add(r.cfg.Linger)) {
+			hot[lane{payments.Out, peer}] = true
+		}
+	}
+	return hot
 }
 
 // settled forgets when peer was to be paid.
@@ -114,7 +140,7 @@ type crew struct {
 func (c *crew) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	swept := time.Time{}
+	passed := time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,19 +148,23 @@ func (c *crew) loop(ctx context.Context) error {
 		case <-c.r.wake:
 		case <-timer.C:
 		}
-		if now := c.r.clock(); now.Sub(swept) >= c.r.cfg.Account.Reconcile {
-			swept = now
+		hot := c.r.hotLanes()
+		if now := c.r.clock(); now.Sub(passed) >= c.r.cfg.Account.Reconcile {
+			passed = now
 			c.start(ctx, "sweep", func(ctx context.Context) error { _, err := c.r.acc.Sweep(ctx); return err })
+			all, err := c.r.lanes(ctx)
+			if err != nil && ctx.Err() == nil {
+				return fmt.Errorf("lightning: %w", err)
+			}
+			hot = all
 		}
-		tasks, err := c.r.tasks(ctx, false)
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("lightning: %w", err)
-		}
-		for _, t := range tasks {
-			c.start(ctx, t.lane, t.run)
-		}
-		if err := c.watch(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("lightning: %w", err)
+		for l := range hot {
+			c.start(ctx, l, func(ctx context.Context) error { return c.r.work(ctx, l, false) })
+			if l.dir == payments.In {
+				if err := c.watch(ctx, l.peer); err != nil && ctx.Err() == nil {
+					return fmt.Errorf("lightning: %w", err)
+				}
+			}
 		}
 		timer.Reset(c.r.next())
 	}
@@ -164,7 +194,7 @@ func (c *crew) start(ctx context.Context, key any, run func(context.Context) err
 func (c *crew) enter(key any) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.busy[key] || len(c.busy) >= mostWatched+2*atOnce+1000 {
+	if c.busy[key] || len(c.busy) >= mostBusy {
 		return false
 	}
 	c.busy[key] = true
@@ -177,33 +207,19 @@ func (c *crew) leave(key any) {
 	delete(c.busy, key)
 }
 
-// watch asks the node to tell of every invoice that is open, those of an earlier
-// run too. It is a hint: who hears nothing looks at the next pass.
-func (c *crew) watch(ctx context.Context) error {
-	peers, err := c.r.peers(inPrefix)
+// watch asks the node to tell of every invoice to peer that is open, those of an
+// earlier run too. It is a hint: who hears nothing looks at the next pass.
+func (c *crew) watch(ctx context.Context, peer identity.PubKey) error {
+	i, err := c.r.in(peer)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for _, peer := range peers {
-		i, err := c.r.in(peer)
-		if err != nil {
-			return err
-		}
-		var hashes []wire.ID
-		if i.Window != nil {
-			hashes = append(hashes, i.Window.Hash)
-		}
-		for _, h := range i.Holds {
-			if h.Phase == open || h.Phase == accepted {
-				hashes = append(hashes, h.Hash)
-			}
-		}
-		for _, hash := range hashes {
-			if n++; n > mostWatched {
-				return nil
-			}
-			c.subscribe(ctx, hash)
+	if i.Window != nil {
+		c.subscribe(ctx, peer, i.Window.Hash)
+	}
+	for _, h := range i.Holds {
+		if h.Phase == open || h.Phase == accepted {
+			c.subscribe(ctx, peer, h.Hash)
 		}
 	}
 	return nil
@@ -211,7 +227,7 @@ func (c *crew) watch(ctx context.Context) error {
 
 // subscribe wakes Run at each change of an invoice, until it is final or the
 // connection breaks; the next pass begins anew where that is needed.
-func (c *crew) subscribe(ctx context.Context, hash wire.ID) {
+func (c *crew) subscribe(ctx context.Context, peer identity.PubKey, hash wire.ID) {
 	if !c.enter(hash) {
 		return
 	}
@@ -224,7 +240,7 @@ func (c *crew) subscribe(ctx context.Context, hash wire.ID) {
 				return
 			}
 			first = false
-			c.r.poke()
+			c.r.hint(peer)
 		})
 		if err != nil && ctx.Err() == nil {
 			c.r.log.Debug("lightning: not told of an invoice", "hash", hash.String(), "err", err)

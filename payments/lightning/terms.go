@@ -2,6 +2,7 @@ package lightning
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,7 +69,12 @@ func (r *Rail) newTerms(ctx context.Context, peer identity.PubKey, ask wire.ID, 
 		// The payee's own signature that it was paid more than we know of: it
 		// can only be to our advantage.
 		if good := min(t.Settled, d.Total); good > d.Settled {
-			return r.acc.SettledOut(tx, peer, good, r.clock())
+			if err := r.acc.SettledOut(tx, peer, good, r.clock()); err != nil {
+				return err
+			}
+			if err := r.reserve(tx, peer, o); err != nil && !errors.Is(err, payments.ErrCeiling) {
+				return err
+			}
 		}
 		return nil
 	})

@@ -55,7 +55,7 @@ func (r *Rail) serveWindow(ctx context.Context, peer identity.PubKey, e wire.Eve
 	if w, err = r.makeWindow(ctx, peer, ask, w); err != nil {
 		return nil, err
 	}
-	r.poke() // Run has the node tell of it
+	r.hint(peer) // Run has the node tell of it
 	return wire.Invoice{Ask: e.ID, Bolt11: w.Bolt11, Amount: w.amount()}, nil
 }
 

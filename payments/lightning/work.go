@@ -11,47 +11,41 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// task is what a pass has to do about one direction of one peer.
-type task struct {
-	lane
-	run func(context.Context) error
-}
-
-// tasks lists what there is to do, from what is written down. With now nothing
-// waits for its linger or its next try.
-func (r *Rail) tasks(ctx context.Context, now bool) (list []task, err error) {
+// lanes are those in which there may be something to do, from what is written
+// down.
+func (r *Rail) lanes(ctx context.Context) (map[lane]bool, error) {
 	owing, owed, err := r.acc.Debts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out, in := map[identity.PubKey]bool{}, map[identity.PubKey]bool{}
+	all := map[lane]bool{}
 	for i := range owing {
 		if owing[i].Total-owing[i].Settled >= r.cfg.Least {
-			out[owing[i].Peer] = true
+			all[lane{payments.Out, owing[i].Peer}] = true
 		}
 		if owed[i].Total-owed[i].Settled >= r.cfg.Least {
-			in[owed[i].Peer] = true
+			all[lane{payments.In, owed[i].Peer}] = true
 		}
 	}
-	for _, d := range []struct {
-		prefix string
-		peers  map[identity.PubKey]bool
-	}{{outPrefix, out}, {inPrefix, in}} {
-		some, err := r.peers(d.prefix)
+	for dir, prefix := range map[payments.Direction]string{payments.Out: outPrefix, payments.In: inPrefix} {
+		some, err := r.peers(prefix)
 		if err != nil {
 			return nil, err
 		}
 		for _, peer := range some {
-			d.peers[peer] = true
+			all[lane{dir, peer}] = true
 		}
 	}
-	for peer := range out {
-		list = append(list, task{lane{payments.Out, peer}, func(ctx context.Context) error { return r.workOut(ctx, peer, now) }})
+	return all, nil
+}
+
+// work brings on what is under way in a lane. With now nothing waits for its
+// linger or its next try.
+func (r *Rail) work(ctx context.Context, l lane, now bool) error {
+	if l.dir == payments.In {
+		return r.workIn(ctx, l.peer)
 	}
-	for peer := range in {
-		list = append(list, task{lane{payments.In, peer}, func(ctx context.Context) error { return r.workIn(ctx, peer) }})
-	}
-	return list, nil
+	return r.workOut(ctx, l.peer, now)
 }
 
 // workOut brings on what is under way towards peer.
