@@ -114,6 +114,5 @@ func FuzzParseText(f *testing.F) {
 			t.Fatalf("%q is read as %s", s, sig)
 		}
 		_, _ = contract.ParseRevert([]byte(s))
-		_ = contract.CheckCode([]byte(s))
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"infernet.tech/infernet/payments/polygon/chaintest/tokens"
 )
 
 // chance chooses by a seed.
@@ -41,7 +43,7 @@ func TestSequence(t *testing.T) {
 		}
 	}
 	t.Logf("INFERNET_SEED=%d", seed)
-	w := newWorld(t, chance{rand.New(rand.NewPCG(seed, 1))})
+	w := newWorld(t, newRig(t, tokens.USDC), chance{rand.New(rand.NewPCG(seed, 1))})
 	left := steps
 	w.run(func() bool { left--; return left >= 0 })
 	w.drain()
@@ -55,12 +57,13 @@ func TestSequence(t *testing.T) {
 func FuzzSequence(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("open, promise, redeem, close, and so on until there is nothing left to choose"))
+	base := newRig(f, tokens.USDC)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 2000 {
 			return
 		}
 		s := &script{data}
-		w := newWorld(t, s)
+		w := newWorld(t, base, s)
 		w.run(func() bool { return len(s.left) > 0 })
 		w.drain()
 	})

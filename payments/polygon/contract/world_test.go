@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"infernet.tech/infernet/payments/polygon/chaintest/evm"
-	"infernet.tech/infernet/payments/polygon/chaintest/tokens"
 	"infernet.tech/infernet/payments/polygon/contract"
 )
 
@@ -61,9 +61,12 @@ const (
 	lanes   = 24
 )
 
-func newWorld(tb testing.TB, pick chooser) *world {
+// newWorld starts from a copy of base: setting one up takes longer than a step.
+func newWorld(tb testing.TB, base *rig, pick chooser) *world {
 	tb.Helper()
-	w := &world{rig: newRig(tb, tokens.USDC), pick: pick, holds: map[common.Address]uint64{}, done: map[string]int{}}
+	m := *base.machine
+	m.tb, m.state = tb, m.state.Copy()
+	w := &world{rig: &rig{&m, base.token, base.at}, pick: pick, holds: map[common.Address]uint64{}, done: map[string]int{}}
 	for i := range 8 {
 		w.holds[evm.Address(i)] = evm.Mint
 	}
@@ -148,12 +151,14 @@ func slotOf(id contract.ChannelID) common.Hash {
 
 // stored reads a channel's word from the state itself.
 func (w *world) stored(l *lane) contract.State {
-	word := new(big.Int).SetBytes(w.state.GetState(w.at.Address, l.slot).Bytes())
-	field := func(shift, bits uint) uint64 {
-		mask := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1))
-		return mask.And(mask, new(big.Int).Rsh(word, shift)).Uint64()
+	word := w.state.GetState(w.at.Address, l.slot)
+	if word[0]|word[1]|word[2]|word[8]|word[9]|word[10]|word[11]|word[20]|word[21]|word[22]|word[23] != 0 {
+		w.fatalf("channel %s is stored as %s", l.id, word)
 	}
-	return contract.State{Balance: field(0, 96), Claimed: field(96, 96), CloseAt: field(192, 40)}
+	return contract.State{
+		Balance: binary.BigEndian.Uint64(word[24:]), Claimed: binary.BigEndian.Uint64(word[12:]),
+		CloseAt: binary.BigEndian.Uint64(append(make([]byte, 3), word[3:8]...)),
+	}
 }
 
 // check holds I1, I2, I3 and that the contract is what the model says.
@@ -248,7 +253,7 @@ func (w *world) run(more func() bool) {
 	for i := 0; more(); i++ {
 		all[w.pick.n(len(all))]()
 		w.check()
-		if i%64 == 0 {
+		if i%256 == 0 {
 			w.checkHolders()
 		}
 		w.retire()
