@@ -237,3 +237,25 @@ func TestUnpaidWork(t *testing.T) {
 		t.Errorf("after it has paid: %v", err)
 	}
 }
+
+// TestAllThatIsOwedIsRead counts what a client owes behind any number of attempts
+// that it paid late.
+func TestAllThatIsOwedIsRead(t *testing.T) {
+	t.Parallel()
+	b := newBond(t)
+	const late = 2*maxSweep + 3
+	for n := range uint32(late + 2) {
+		b.attempt(3, n)
+	}
+	for i, id := range b.ids[2:] {
+		if err := b.p.Store.Update(func(tx store.Txn) error { return tx.Set(owedKey(id), nil) }); err != nil {
+			t.Fatal(err)
+		}
+		if i < late {
+			b.rail.captured[id.ref()] = true
+		}
+	}
+	if open, forgiven, err := b.p.owes(t.Context(), b.agg.PubKey()); err != nil || open != 2 || forgiven != late {
+		t.Errorf("%d open and %d forgiven, %v; want 2 and %d", open, forgiven, err, late)
+	}
+}
