@@ -74,21 +74,6 @@ func (k *Key) String() string { return k.pub.String() }
 // fields. The receiver is a value so that a copied Key is covered too.
 func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.pub.String()) }
 
-// Sign returns a BIP-340 signature of a 32-byte digest, another one each time:
-// the nonce is derived with fresh randomness, so that a fault of the machine in
-// one signature tells nothing together with any other, and verifying each before
-// it leaves, which takes three times as long as signing, can be left out. Nor
-// does it meet the nonces of the ECDSA signatures libp2p makes with this key.
-func (k *Key) Sign(digest [32]byte) ([64]byte, error) {
-	var fresh [32]byte
-	_, _ = rand.Read(fresh[:]) // it never fails
-	sig, err := schnorr.Sign(k.secret, digest[:], schnorr.CustomNonce(fresh), schnorr.FastSign())
-	if err != nil {
-		return [64]byte{}, fmt.Errorf("sign: %w", err)
-	}
-	return [64]byte(sig.Serialize()), nil
-}
-
 // Verify reports whether sig is the BIP-340 signature of digest by p. A p that
 // is not on the curve verifies nothing.
 func Verify(p PubKey, digest [32]byte, sig [64]byte) bool {
