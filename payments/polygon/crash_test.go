@@ -70,9 +70,9 @@ func story(w *world, a, b *node) {
 }
 
 // effects is how many writes and calls the story makes of each side.
-func effects(t *testing.T) [2]int {
-	w := newWorld(t)
-	a, b := w.add(testConfig()), w.add(testConfig())
+func effects(t *testing.T, w *world) [2]int {
+	t.Helper()
+	a, b := w.pair()
 	story(w, a, b)
 	return [2]int{a.s.seen, b.s.seen}
 }
@@ -81,7 +81,7 @@ func effects(t *testing.T) [2]int {
 // happened, with each way a message can get lost on top.
 func TestEveryCrashPoint(t *testing.T) {
 	t.Parallel()
-	n := effects(t)
+	n := effects(t, newWorld(t))
 	if n[0] < 30 || n[1] < 20 {
 		t.Fatalf("the story has %v effects", n)
 	}
@@ -94,7 +94,7 @@ func TestEveryCrashPoint(t *testing.T) {
 						continue
 					}
 					for _, after := range []bool{false, true} {
-						crashOnce(t, fault, side, at, after)
+						crashOnce(t, newWorld(t), fault, side, at, after)
 					}
 				}
 			})
@@ -102,10 +102,34 @@ func TestEveryCrashPoint(t *testing.T) {
 	}
 }
 
-func crashOnce(t *testing.T, fault paymentstest.Fault, side, at int, after bool) {
+// The same on the contract itself, where a write or call is one of the sender's,
+// the watchers' or the rail's, down to each request to the endpoint.
+func TestCrashesOnChain(t *testing.T) {
+	t.Parallel()
+	n := effects(t, newRealWorld(t))
+	if n[0] < 60 || n[1] < 50 {
+		t.Fatalf("the story has %v effects", n)
+	}
+	step := 30
+	if os.Getenv("INFERNET_LONG") != "" {
+		step = 1
+	}
+	for side := range 2 {
+		t.Run(fmt.Sprintf("side %d", side), func(t *testing.T) {
+			t.Parallel()
+			for at := side; at < n[side]; at += step {
+				crashOnce(t, newRealWorld(t), "", side, at, at%2 == 0)
+				if step == 1 {
+					crashOnce(t, newRealWorld(t), "", side, at, at%2 == 1)
+				}
+			}
+		})
+	}
+}
+
+func crashOnce(t *testing.T, w *world, fault paymentstest.Fault, side, at int, after bool) {
 	t.Helper()
-	w := newWorld(t)
-	a, b := w.add(testConfig()), w.add(testConfig())
+	a, b := w.pair()
 	[]*node{a, b}[side].crashAt(at, after)
 	if fault != "" {
 		w.fault("")
@@ -128,7 +152,7 @@ func crashOnce(t *testing.T, fault paymentstest.Fault, side, at int, after bool)
 	}
 	w.quiet(a, b)
 	closeAll(t, w, a, b)
-	if a.coins() != purse-1200 || b.coins() != purse+1200 {
+	if a.coins() != w.purse-1200 || b.coins() != w.purse+1200 {
 		t.Fatalf("%s side %d effect %d after %t: %d and %d", fault, side, at, after, a.coins(), b.coins())
 	}
 }

@@ -176,11 +176,7 @@ func TestPayerClosesEarly(t *testing.T) {
 		func(t *testing.T) *world { return newWorld(t) }, func(t *testing.T) *world { return newRealWorld(t) },
 	} {
 		w := make(t)
-		cfg := testConfig()
-		if w.c != nil {
-			cfg = realConfig(w)
-		}
-		a, b := w.add(cfg), w.add(cfg)
+		a, b := w.pair()
 		a.ready(b, "j/0/0", 300)
 		a.work(b, "j/0/0", 300)
 		a.settle(b)

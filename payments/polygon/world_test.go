@@ -140,6 +140,15 @@ func (w *world) add(cfg Config) *node {
 	return n
 }
 
+// pair adds a payer and a payee.
+func (w *world) pair() (a, b *node) {
+	cfg := testConfig()
+	if w.c != nil {
+		cfg = realConfig(w)
+	}
+	return w.add(cfg), w.add(cfg)
+}
+
 func (n *node) id() identity.PubKey { return n.key.PubKey() }
 
 // restart forgets all that was in memory.
