@@ -82,13 +82,6 @@ func (w *world) honest(a, b *node) forge {
 	}
 }
 
-func (w *world) at() contract.Contract {
-	if w.c != nil {
-		return w.c.Contract
-	}
-	return w.m.at
-}
-
 // Every voucher that a payee must not take, and that none moves anything.
 func TestVouchersRefused(t *testing.T) {
 	t.Parallel()

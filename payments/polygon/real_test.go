@@ -8,12 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/payments/polygon/chain"
 	"infernet.tech/infernet/payments/polygon/chaintest"
+	"infernet.tech/infernet/payments/polygon/chaintest/evm"
+	"infernet.tech/infernet/payments/polygon/contract"
 	"infernet.tech/infernet/store"
 )
 
@@ -29,15 +33,43 @@ func newRealWorld(t testing.TB) *world {
 
 func realConfig(w *world) Config {
 	cfg := testConfig()
-	cfg.Contract, cfg.Token = w.c.Contract.Address, w.c.Token.Address
+	cfg.Contract, cfg.Token = w.at().Address, evm.Token().Address
 	return cfg
+}
+
+func (w *world) evm() bool { return w.c != nil || w.far != nil }
+
+// at is the contract, wherever it is.
+func (w *world) at() contract.Contract {
+	if w.evm() {
+		return evm.Contract()
+	}
+	return w.m.at
+}
+
+func (w *world) client() (*ethclient.Client, string) {
+	if w.far != nil {
+		return w.far.Client, w.far.URL
+	}
+	return w.c.Client(), w.c.URL()
+}
+
+func (w *world) balance(of common.Address) uint64 {
+	w.t.Helper()
+	c, _ := w.client()
+	v, err := evm.Token().Balance(w.t.Context(), c, of, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v
 }
 
 // real makes the node's rail with all that a node has, over HTTP.
 func (n *node) real(d Deps) (*Rail, error) {
+	_, url := n.w.client()
 	wire := &mortalWire{s: n.s}
 	client, err := chain.Dial(context.Background(), chain.Config{
-		Profile: chain.Local(), RPCs: []string{n.w.c.URL()}, Transport: wire, Clock: n.w.now, Log: d.Log,
+		Profile: chain.Local(), RPCs: []string{url}, Transport: wire, Clock: n.w.now, Log: d.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -101,7 +133,8 @@ func (n *node) fees(t *testing.T) *big.Int {
 
 func (n *node) ether(t *testing.T) *big.Int {
 	t.Helper()
-	v, err := n.w.c.Client().BalanceAt(t.Context(), crypto.PubkeyToAddress(n.wallet.PublicKey), nil)
+	client, _ := n.w.client()
+	v, err := client.BalanceAt(t.Context(), crypto.PubkeyToAddress(n.wallet.PublicKey), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

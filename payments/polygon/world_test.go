@@ -21,6 +21,7 @@ import (
 	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/payments/polygon/chaintest"
+	"infernet.tech/infernet/payments/polygon/chaintest/evm"
 	"infernet.tech/infernet/store"
 )
 
@@ -33,7 +34,8 @@ var (
 type world struct {
 	t      testing.TB
 	m      *model
-	c      *chaintest.Chain // instead of m: the contract itself
+	c      *chaintest.Chain   // instead of m: the contract itself
+	far    *chaintest.Process // the same in a process of its own
 	purse  uint64           // what each node begins with
 	skew   atomic.Int64     // nanoseconds that the clock is ahead
 	mu     sync.Mutex
@@ -71,10 +73,13 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Loa
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
 	w.skew.Add(int64(d))
-	if w.c != nil {
+	switch {
+	case w.c != nil:
 		if err := w.c.Advance(d); err != nil {
 			w.t.Fatal(err)
 		}
+	case w.far != nil:
+		w.far.Advance(d)
 	}
 }
 
@@ -128,8 +133,8 @@ func (w *world) add(cfg Config) *node {
 		w: w, cfg: cfg, key: key, perDay: 100_000_000, s: &mortal{Store: store.NewMem(), left: -1},
 		v: view{m: w.m, sent: &sync.Map{}, wallet: wallet, voucher: hot}, wallet: wallet, hot: hot,
 	}
-	if w.c != nil {
-		n.wallet = w.c.Key(len(w.nodes))
+	if w.evm() {
+		n.wallet = evm.Key(len(w.nodes))
 	} else {
 		w.m.give(n.v.place().Wallet, purse)
 	}
@@ -143,7 +148,7 @@ func (w *world) add(cfg Config) *node {
 // pair adds a payer and a payee.
 func (w *world) pair() (a, b *node) {
 	cfg := testConfig()
-	if w.c != nil {
+	if w.evm() {
 		cfg = realConfig(w)
 	}
 	return w.add(cfg), w.add(cfg)
@@ -168,7 +173,7 @@ func (n *node) restart() {
 	}
 	var rail *Rail
 	var err error
-	if n.w.c != nil {
+	if n.w.evm() {
 		rail, err = n.real(d)
 	} else {
 		v := n.v
@@ -456,8 +461,8 @@ func (n *node) balance(with *node) payments.Balance {
 
 // coins is what the node's wallet holds in the newest block.
 func (n *node) coins() uint64 {
-	if n.w.c != nil {
-		return n.w.c.Balance(crypto.PubkeyToAddress(n.wallet.PublicKey))
+	if n.w.evm() {
+		return n.w.balance(crypto.PubkeyToAddress(n.wallet.PublicKey))
 	}
 	return n.w.m.wallet(n.v.place().Wallet)
 }
@@ -497,10 +502,10 @@ func (w *world) quiet(nodes ...*node) {
 
 // total is all the money there is, in wallets and in the contract.
 func (w *world) total() uint64 {
-	if w.c == nil {
+	if !w.evm() {
 		return w.m.total()
 	}
-	sum := w.c.Balance(w.c.Contract.Address)
+	sum := w.balance(w.at().Address)
 	for _, n := range w.nodes {
 		sum += n.coins()
 	}
