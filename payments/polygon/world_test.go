@@ -36,8 +36,8 @@ type world struct {
 	m      *model
 	c      *chaintest.Chain   // instead of m: the contract itself
 	far    *chaintest.Process // the same in a process of its own
-	purse  uint64           // what each node begins with
-	skew   atomic.Int64     // nanoseconds that the clock is ahead
+	purse  uint64             // what each node begins with
+	skew   atomic.Int64       // nanoseconds that the clock is ahead
 	mu     sync.Mutex
 	nodes  map[identity.PubKey]*node
 	faults []paymentstest.Fault
