@@ -64,10 +64,11 @@ func (o *onchain) place() place {
 }
 
 func (o *onchain) fresh(ctx context.Context) error {
-	if _, err := o.client.Last(); err == nil {
-		return nil
+	_, err := o.client.Last()
+	if err == nil || errors.Is(err, chain.ErrDisagree) {
+		return err // a lie is remembered for a while, whatever the heads say now
 	}
-	_, err := o.client.View(ctx)
+	_, err = o.client.View(ctx)
 	return err
 }
 

@@ -222,7 +222,11 @@ func crashAtCall(t *testing.T, method string, n int, after bool) bool {
 		cancel()
 		return nil, errors.New("nobody listens")
 	})
-	if err := program(ctx, b, b.s); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, errCrash) {
+	err := program(ctx, b, b.s)
+	mu.Lock()
+	gone := died
+	mu.Unlock()
+	if err != nil && !gone {
 		t.Fatal(err)
 	}
 	b.proxy.heal()
@@ -232,9 +236,7 @@ func crashAtCall(t *testing.T, method string, n int, after bool) bool {
 		t.Fatal(err)
 	}
 	settled(b)
-	mu.Lock()
-	defer mu.Unlock()
-	return died
+	return gone
 }
 
 // A random life: Ops, blocks, reorgs, lost transactions, dear gas, lies about

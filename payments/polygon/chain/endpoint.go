@@ -113,6 +113,10 @@ func explained(err error) error {
 		kind     *json.UnmarshalTypeError
 	)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
 	case errors.Is(err, errTooLarge):
 		return errTooLarge
 	case errors.As(err, &answered):
@@ -121,8 +125,6 @@ func explained(err error) error {
 		return fmt.Errorf("%w: http status %d", errAnswered, status.StatusCode)
 	case errors.As(err, &dial):
 		return errors.New(cut(dial.Err.Error()))
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return err
 	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: not JSON-RPC", ErrAnswer)
 	}

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,8 +80,17 @@ type mark struct {
 	Hash   common.Hash `json:"hash"`
 }
 
+// key names the cursor by all that decides what is given: another selection
+// begins at the start.
 func (w *Watcher) key() []byte {
-	return fmt.Appendf(nil, "chain/%d/watch/%s/%x", w.c.Profile().ChainID, w.cfg.Name, w.cfg.Contract)
+	h := sha256.New()
+	for _, place := range w.cfg.Topics {
+		for _, t := range place {
+			h.Write(t[:])
+		}
+		h.Write([]byte{0})
+	}
+	return fmt.Appendf(nil, "chain/%d/watch/%s/%x/%x", w.c.Profile().ChainID, w.cfg.Name, w.cfg.Contract, h.Sum(nil)[:8])
 }
 
 // marks are kept oldest first; none before the first look.
