@@ -5,26 +5,18 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
-	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 )
 
-// movements are refs of money that moves on a rail itself; every other ref pays
-// for one thing that somebody did.
-var movements = map[string]string{"settle/": "settlement", "hold/": "hold", "chain/": "chain"}
-
-// movement is the kind of a movement; "" for what is a payment.
+// movement is the kind of a movement: money that moves on a rail itself. It is
+// "" for what pays for one thing that somebody did.
 func movement(ref payments.Ref) string {
-	for prefix, kind := range movements {
-		if strings.HasPrefix(string(ref), prefix) {
-			return kind
-		}
-	}
-	return ""
+	return map[string]string{
+		payments.ClassSettle: "settlement", payments.ClassHold: "hold", payments.ClassChain: "chain",
+	}[ref.Class()]
 }
 
 func (b moneyBackend) Payments(_ context.Context, q api.PaymentQuery) ([]api.Payment, error) {
@@ -36,37 +28,36 @@ func (b moneyBackend) Payments(_ context.Context, q api.PaymentQuery) ([]api.Pay
 		}
 		f.Peer = peer
 	}
-	entries, err := b.entries(q.Rail, f)
+	f.Work, f.Limit = true, cmp.Or(q.Max, maxListed)
+	entries, err := b.newest(q.Rail, f)
 	if err != nil {
 		return nil, err
 	}
 	out := []api.Payment{}
 	for _, e := range entries {
-		if movement(e.Ref) == "" {
-			out = append(out, paymentView(e))
-		}
-	}
-	slices.SortStableFunc(out, func(x, y api.Payment) int { return cmp.Compare(y.AtMS, x.AtMS) })
-	if q.Max > 0 && len(out) > q.Max {
-		out = out[:q.Max]
+		out = append(out, paymentView(e))
 	}
 	return out, nil
 }
 
-// entries are those of one rail, or of all.
-func (b moneyBackend) entries(rail string, f payments.Filter) (out []payments.Entry, err error) {
+// maxListed is how many entries are listed where nobody says how many.
+const maxListed = 1000
+
+// newest are the latest entries of one rail, or of all.
+func (b moneyBackend) newest(rail string, f payments.Filter) (out []payments.Entry, err error) {
 	rails, _ := b.n.rails.All()
 	for _, r := range rails {
 		if rail != "" && rail != r.Name() {
 			continue
 		}
-		some, err := r.Journal().List(f)
+		page, _, err := r.Journal().Page(f)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, some...)
+		out = append(out, page...)
 	}
-	return out, nil
+	slices.SortStableFunc(out, func(x, y payments.Entry) int { return y.Created.Compare(x.Created) })
+	return out[:min(len(out), f.Limit)], nil
 }
 
 func paymentView(e payments.Entry) api.Payment {
@@ -98,11 +89,18 @@ func (b moneyBackend) Payment(ctx context.Context, ref string) (api.PaymentDetai
 		if err != nil {
 			return api.PaymentDetail{}, err
 		}
+		steps, err := r.Journal().Steps(e.Direction, e.Ref)
+		if err != nil {
+			return api.PaymentDetail{}, err
+		}
 		d := api.PaymentDetail{
 			Payment: paymentView(e), Reason: e.Reason, Tries: e.Tries, Created: e.Created.UnixMilli(),
 			Doc: evidenceView(e.Doc), Answer: evidenceView(e.Answer), Steps: []api.PaymentStep{},
 		}
 		d.Memo = e.Memo
+		for _, s := range steps {
+			d.Steps = append(d.Steps, api.PaymentStep{AtMS: s.At.UnixMilli(), State: string(s.State), Why: s.Reason})
+		}
 		if d.Receipt, err = b.n.receiptFor(e); err != nil {
 			return d, err
 		}
@@ -113,67 +111,40 @@ func (b moneyBackend) Payment(ctx context.Context, ref string) (api.PaymentDetai
 
 // Movements lists what moved on the rails themselves, newest first.
 func (b moneyBackend) Movements(_ context.Context, rail string) ([]api.Movement, error) {
-	out := []api.Movement{}
-	for prefix := range movements {
-		entries, err := b.entries(rail, payments.Filter{Prefix: prefix})
+	var all []payments.Entry
+	for _, class := range []string{payments.ClassSettle, payments.ClassHold, payments.ClassChain} {
+		some, err := b.newest(rail, payments.Filter{Prefix: class, Limit: maxListed})
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range entries {
-			p := paymentView(e)
-			out = append(out, api.Movement{
-				AtMS: p.AtMS, Rail: p.Rail, Kind: movement(e.Ref), Ref: p.Ref, Peer: p.Peer,
-				Out: e.Direction == payments.Out, Amount: p.Amount, State: p.State, Memo: p.Memo,
-			})
-		}
+		all = append(all, some...)
 	}
-	slices.SortStableFunc(out, func(x, y api.Movement) int { return cmp.Compare(y.AtMS, x.AtMS) })
+	slices.SortStableFunc(all, func(x, y payments.Entry) int { return y.Created.Compare(x.Created) })
+	out := []api.Movement{}
+	for _, e := range all {
+		p := paymentView(e)
+		out = append(out, api.Movement{
+			AtMS: p.AtMS, Rail: p.Rail, Kind: movement(e.Ref), Ref: p.Ref, Peer: p.Peer,
+			Out: e.Direction == payments.Out, Amount: p.Amount, State: p.State, Memo: p.Memo,
+		})
+	}
 	return out, nil
 }
 
 // Earnings adds up what is charged for certain. Movements make payments good
 // and are none themselves.
 func (b moneyBackend) Earnings(_ context.Context, by string) ([]api.Earning, error) {
-	type heading struct{ key, rail string }
-	sums := map[heading]*api.Earning{}
-	entries, err := b.entries("", payments.Filter{State: payments.StateCaptured})
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if movement(e.Ref) != "" {
-			continue
-		}
-		h := heading{key: headingOf(e, by), rail: e.Rail}
-		sum := sums[h]
-		if sum == nil {
-			sum = &api.Earning{Key: h.key, Rail: h.rail, Unit: string(e.Amount.Unit)}
-			sums[h] = sum
-		}
-		sum.Count++
-		if e.Direction == payments.In {
-			sum.Earned += e.Amount.Value
-		} else {
-			sum.Spent += e.Amount.Value
-		}
-	}
 	out := []api.Earning{}
-	for _, sum := range sums {
-		out = append(out, *sum)
+	rails, _ := b.n.rails.All()
+	for _, r := range rails {
+		totals, err := r.Journal().Group(payments.Filter{}, payments.By(by))
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range totals {
+			out = append(out, api.Earning{Key: t.Key, Rail: r.Name(), Unit: string(t.Unit), Earned: t.Earned, Spent: t.Spent, Count: t.Count})
+		}
 	}
-	slices.SortFunc(out, func(x, y api.Earning) int {
-		return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(x.Rail, y.Rail))
-	})
+	slices.SortStableFunc(out, func(x, y api.Earning) int { return cmp.Compare(x.Key, y.Key) })
 	return out, nil
-}
-
-func headingOf(e payments.Entry, by string) string {
-	switch by {
-	case "peer":
-		return e.Peer.String()
-	case "day":
-		return e.Updated.UTC().Format(time.DateOnly)
-	}
-	job, _, _ := strings.Cut(string(e.Ref), "/")
-	return job
 }

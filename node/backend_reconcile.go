@@ -61,13 +61,13 @@ const receiptPatience = 5 * time.Minute
 // againstReceipts finds payments without a receipt, and receipts that tell of
 // another amount than was paid.
 func (n *Node) againstReceipts(r rails.Rail) (out []api.Difference, err error) {
-	entries, err := r.Journal().List(payments.Filter{State: payments.StateCaptured})
+	entries, err := r.Journal().List(payments.Filter{State: payments.StateCaptured, Work: true})
 	if err != nil {
 		return nil, err
 	}
 	now, jobs := time.Now(), map[string]map[string]reputation.Record{}
 	for _, e := range entries {
-		if movement(e.Ref) != "" || now.Sub(e.Updated) < receiptPatience {
+		if now.Sub(e.Updated) < receiptPatience {
 			continue
 		}
 		job, _, _ := strings.Cut(string(e.Ref), "/")

@@ -2,12 +2,174 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning"
+	"infernet.tech/infernet/payments/polygon"
+	"infernet.tech/infernet/payments/rails"
 )
+
+// joinWallets has the rails join whose wallets were connected earlier. One that
+// cannot be opened is no reason for the node not to run: it is told, and the
+// rail stays away.
+func (n *Node) joinWallets(ctx context.Context) error {
+	w, err := loadWallets(n.cfg.Home)
+	if err != nil {
+		return err
+	}
+	if w.Lightning != nil {
+		if b, err := n.openLightning(ctx, *w.Lightning); err != nil {
+			n.log.Error("the Lightning wallet cannot be used; connect it again", "err", err)
+		} else if err := n.join(b.rail, b); err != nil {
+			return err
+		}
+	}
+	if w.Polygon != nil {
+		if b, err := n.openPolygon(ctx, *w.Polygon); err != nil {
+			n.log.Error("the polygon wallet cannot be used; connect it again", "err", err)
+		} else if err := n.join(b.rail, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) join(r rails.Rail, w wallet) error {
+	if err := n.rails.Add(r); err != nil {
+		return err
+	}
+	n.wallets.add(r.Name(), w)
+	return nil
+}
 
 // connect checks what a request says by asking the wallet itself, keeps it for
 // the next start and has the rail join.
-func (n *Node) connect(_ context.Context, req api.ConnectRequest) error {
-	return api.Errorf(api.CodeNotFound, "", "rail %.80q has no wallets here", req.Rail)
+func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
+	n.connecting.Lock()
+	defer n.connecting.Unlock()
+	kept, err := loadWallets(n.cfg.Home)
+	if err != nil {
+		return err
+	}
+	var rail rails.Rail
+	var back interface {
+		wallet
+		check(context.Context) error
+	}
+	switch req.Rail {
+	case lightning.Name:
+		w, err := lightningOf(req)
+		if err != nil {
+			return err
+		}
+		kept.Lightning = &w
+		b, err := n.openLightning(ctx, w)
+		if err != nil {
+			return connectError(err)
+		}
+		rail, back = b.rail, b
+	case polygon.Name:
+		w, err := polygonOf(req)
+		if err != nil {
+			return err
+		}
+		kept.Polygon = &w
+		b, err := n.openPolygon(ctx, w)
+		if err != nil {
+			return connectError(err)
+		}
+		rail, back = b.rail, b
+	default:
+		return api.Errorf(api.CodeBadRequest, "lightning or polygon", "rail %.80q has no wallets", req.Rail)
+	}
+	asking, cancel := context.WithTimeout(ctx, walletPatience)
+	defer cancel()
+	if err := back.check(asking); err != nil {
+		return connectError(err)
+	}
+	if err := saveWallets(n.cfg.Home, kept); err != nil {
+		return err
+	}
+	if slices.Contains(n.rails.Names(), req.Rail) {
+		return api.Errorf(api.CodeConflict, "stop the node and start it again: infernet stop",
+			"rail %s runs with the wallet it has; the new one is kept and used from the next start", req.Rail)
+	}
+	if err := n.join(rail, back); err != nil {
+		return err
+	}
+	if err := n.announce(); err != nil {
+		n.log.Warn("tell the network of a new rail", "err", err)
+	}
+	return nil
+}
+
+func lightningOf(req api.ConnectRequest) (lightningWallet, error) {
+	w := lightningWallet{LND: req.LND, Macaroon: req.Macaroon, TLS: req.TLS, NWC: req.NWC}
+	if (w.LND == "") == (w.NWC == "") {
+		return w, api.Errorf(api.CodeBadRequest, "", "name an lnd or a wallet behind NWC, one of them")
+	}
+	var err error
+	w.PerDay, err = ceilingOf("per-day", req.PerDay, payments.MilliSat)
+	return w, badRequest(err)
+}
+
+// defaultGasPerDay bounds what is spent on gas where nothing else is said, in
+// 10^-9 of the chain's coin: half a POL is some hundred transactions.
+const defaultGasPerDay = 500_000_000
+
+func polygonOf(req api.ConnectRequest) (polygonWallet, error) {
+	w := polygonWallet{
+		Network: req.Network, RPC: req.RPC, Key: req.Key, Password: req.Password, Clef: req.Clef, Address: req.Address,
+		Contract: req.Contract, Token: req.Token, GasPerDay: defaultGasPerDay,
+	}
+	var errs [2]error
+	w.PerDay, errs[0] = ceilingOf("per-day", req.PerDay, payments.MicroUSDC)
+	w.Deposit, errs[1] = ceilingOf("deposit", req.Deposit, payments.MicroUSDC)
+	if req.Contract == "" {
+		return w, api.Errorf(api.CodeBadRequest, "name the address of the channels' contract: --contract 0x…", "there is no contract of channels that everybody uses on %s yet", req.Network)
+	}
+	return w, badRequest(errors.Join(errs[:]...))
+}
+
+func badRequest(err error) error {
+	if err == nil {
+		return nil
+	}
+	return api.Errorf(api.CodeBadRequest, "write it with its unit: 5000 sat, 2 USDC", "%v", err)
+}
+
+// connectError tells why a wallet cannot be used: nothing was kept.
+func connectError(err error) error {
+	var coded *api.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	return api.Errorf(api.CodeRefused, "nothing was kept; try again when this is mended", "the wallet cannot be used: %v", err)
+}
+
+// unpaid is told of a peer that has owed for too long: a client that does not
+// pay is refused more work by the rail itself; the log tells its owner.
+func (n *Node) unpaid(peer identity.PubKey, refs []payments.Ref, why string) {
+	n.log.Warn("a peer does not pay", "peer", peer.Short(), "payments", len(refs), "why", why)
+	if err := n.reportUnpaid(peer, refs, why); err != nil {
+		n.log.Error("keep that a peer does not pay", "peer", peer.Short(), "err", err)
+	}
+}
+
+// reportUnpaid keeps a bad receipt about a payer for each ref that the provider
+// role knows what it was for.
+func (n *Node) reportUnpaid(peer identity.PubKey, refs []payments.Ref, why string) error {
+	var errs []error
+	for _, ref := range refs {
+		if err := n.work.Unpaid(peer, ref, time.Now()); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", ref, err))
+		}
+	}
+	return errors.Join(errs...)
 }

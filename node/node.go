@@ -48,7 +48,8 @@ type Node struct {
 	rail  *credit.Rail // the one that needs no wallet
 	rails *rails.Set
 
-	wallets wallets            // the money behind rails that have any
+	wallets    wallets    // the money behind rails that have any
+	connecting sync.Mutex // held while one is connected
 	book    *reputation.Ledger // of trust
 	agg     *aggregator.Driver
 	guard   *wire.Guard
@@ -247,6 +248,9 @@ func (n *Node) composeCore() (err error) {
 	}
 	if n.rails, err = rails.New(n.rail); err != nil {
 		return fmt.Errorf("rails: %w", err)
+	}
+	if err := n.joinWallets(context.Background()); err != nil {
+		return fmt.Errorf("wallets: %w", err)
 	}
 	n.agg = aggregator.New(
 		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators()},

@@ -47,6 +47,8 @@ type worker interface {
 	ServeQuote(ctx context.Context, s *p2p.Stream, ev wire.Event) error
 	ServeJob(ctx context.Context, s *p2p.Stream, ev wire.Event) error
 	ServeLog(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	// Unpaid is told of a client that signed for work and did not make it good.
+	Unpaid(client identity.PubKey, ref payments.Ref, now time.Time) error
 }
 
 // taker takes whole jobs for other clients.
@@ -85,6 +87,9 @@ func (o off) ServeJob(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 func (o off) ServeLog(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)
 }
+
+// Unpaid: who does no work is owed nothing for it.
+func (o off) Unpaid(identity.PubKey, payments.Ref, time.Time) error { return nil }
 
 func (o off) ServeDelegate(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)

@@ -31,15 +31,17 @@ type lightningWallet struct {
 
 // polygonWallet is an account on a chain and who signs for it.
 type polygonWallet struct {
-	Network  string   `json:"network"`
-	RPC      []string `json:"rpc"`
-	Key      string   `json:"key,omitempty"`
-	Password string   `json:"password,omitempty"`
-	Clef     string   `json:"clef,omitempty"`
-	Address  string   `json:"address,omitempty"`
-	Contract string   `json:"contract"`
-	Deposit  uint64   `json:"deposit"` // uusdc put into a channel that a job needs
-	PerDay   uint64   `json:"per_day"` // uusdc; 0: only receive
+	Network   string   `json:"network"`
+	RPC       []string `json:"rpc"`
+	Key       string   `json:"key,omitempty"`
+	Password  string   `json:"password,omitempty"`
+	Clef      string   `json:"clef,omitempty"`
+	Address   string   `json:"address,omitempty"`
+	Contract  string   `json:"contract"`
+	Token     string   `json:"token,omitempty"` // where the network has none of its own
+	GasPerDay uint64   `json:"gas_per_day"`     // 10^-9 of the coin
+	Deposit   uint64   `json:"deposit"`         // uusdc put into a channel that a job needs
+	PerDay    uint64   `json:"per_day"`         // uusdc; 0: only receive
 }
 
 const walletFileName = "wallet.json"

@@ -82,6 +82,7 @@ signed away in any 24 hours.`,
 	f.StringVar(&req.Clef, "clef", "", "remote signer's address instead of a key")
 	f.StringVar(&req.Address, "address", "", "the remote signer's account")
 	f.StringVar(&req.Contract, "contract", "", "address of the channels' contract")
+	f.StringVar(&req.Token, "token", "", "address of the token, on a local chain")
 	f.StringVar(&req.Deposit, "deposit", "2 USDC", "what a channel is opened with when a job needs one")
 	perDay(c, &req.PerDay, "USDC")
 	return c

@@ -134,6 +134,7 @@ type ConnectRequest struct {
 	Clef     string   `json:"clef,omitempty"`     // instead of key: a remote signer
 	Address  string   `json:"address,omitempty"`  // with clef: which account
 	Contract string   `json:"contract,omitempty"` // of the channels
+	Token    string   `json:"token,omitempty"`    // USDC, where the network has none of its own
 	Deposit  string   `json:"deposit,omitempty"`  // of a channel opened by itself, such as "2 USDC"
 	Password string   `json:"password,omitempty"` // of an encrypted key
 }

@@ -1,0 +1,220 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/ceiling"
+	"infernet.tech/infernet/payments/polygon"
+	"infernet.tech/infernet/payments/polygon/chain"
+	"infernet.tech/infernet/store"
+)
+
+// voucherKeyName is the key that signs vouchers: made by the node, worth no more
+// than what its channels hold, and neither the node's nor the wallet's.
+const voucherKeyName = "voucher.key"
+
+// gasUnit is what gas is paid in here: 10^-9 of the chain's own coin.
+const gasUnit payments.Unit = "gwei"
+
+// maxLocked is how many deposits of the usual size may be locked in channels at
+// a time.
+const maxLocked = 64
+
+// polygonBack is the account behind the polygon rail.
+type polygonBack struct {
+	conf   polygonWallet
+	rail   *polygon.Rail
+	client *chain.Client
+	sender *chain.Sender
+	signer chain.Signer
+	perDay *ceiling.Daily
+}
+
+// openPolygon composes the rail; it asks nobody, so that a node starts while its
+// chain cannot be seen.
+func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, error) {
+	profile, err := chain.ProfileByName(w.Network)
+	if err != nil {
+		return nil, err
+	}
+	if !common.IsHexAddress(w.Contract) {
+		return nil, fmt.Errorf("contract: %.80q is no address", w.Contract)
+	}
+	log := n.log.With("in", "polygon")
+	b := &polygonBack{conf: w}
+	if b.signer, err = n.polygonSigner(ctx, w); err != nil {
+		return nil, err
+	}
+	vouchers, err := n.voucherKey()
+	if err != nil {
+		return nil, err
+	}
+	if b.client, err = chain.Dial(ctx, chain.Config{Profile: profile, RPCs: w.RPC, Log: log}); err != nil {
+		return nil, err
+	}
+	gasStore, own := store.Prefix(n.db, "polygon/tx/"), store.Prefix(n.db, "polygon/rail/")
+	gas := ceiling.New(gasStore, gasUnit, w.GasPerDay, time.Now)
+	if b.sender, err = chain.NewSender(chain.SenderConfig{}, b.client, b.signer, gasStore, gas, time.Now, log); err != nil {
+		return nil, err
+	}
+	b.perDay = ceiling.New(own, payments.MicroUSDC, w.PerDay, time.Now)
+	conf := polygon.Default()
+	conf.Contract, conf.MinDelay = common.HexToAddress(w.Contract), profile.MinDelay
+	if w.Token != "" {
+		conf.Token = common.HexToAddress(w.Token)
+	}
+	if profile.ChainID == chain.Local().ChainID { // a chain of one's own has no day to wait
+		conf.Delay, conf.Poll, conf.Reconcile = time.Minute, 200*time.Millisecond, time.Second
+	}
+	if w.PerDay > 0 {
+		conf.Deposit, conf.MaxLocked = w.Deposit, min(w.Deposit*maxLocked, payments.MaxValue)
+	}
+	b.rail, err = polygon.New(conf, polygon.Deps{
+		Key: n.key, Store: own, Dial: n.dialPay, Client: b.client, Sender: b.sender, Wallet: b.signer,
+		Voucher: vouchers, Ceiling: b.perDay, Clock: time.Now, Log: log, Unpaid: n.unpaid,
+	})
+	return b, err
+}
+
+// polygonSigner is the account's key, or the remote signer that has it.
+func (n *Node) polygonSigner(ctx context.Context, w polygonWallet) (chain.Signer, error) {
+	if w.Clef != "" {
+		if !common.IsHexAddress(w.Address) {
+			return nil, fmt.Errorf("address: %.80q is no address", w.Address)
+		}
+		return chain.DialClef(ctx, w.Clef, common.HexToAddress(w.Address))
+	}
+	return chain.OpenKey(w.Key, func() (string, error) {
+		if w.Password == "" {
+			return "", errors.New("the key is encrypted: give its password with --password @FILE")
+		}
+		return w.Password, nil
+	}, n.key.PubKey())
+}
+
+// voucherKey opens the key for vouchers and makes it the first time.
+func (n *Node) voucherKey() (chain.Signer, error) {
+	path := n.cfg.path(voucherKeyName)
+	k, err := chain.OpenKey(path, nil, n.key.PubKey())
+	if errors.Is(err, fs.ErrNotExist) {
+		return chain.CreateKey(path)
+	}
+	return k, err
+}
+
+// check asks the chain what it would be too late to find out at the first job.
+func (b *polygonBack) check(ctx context.Context) error {
+	if _, err := b.rail.Wallet(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (b *polygonBack) driver() string {
+	if b.conf.Clef != "" {
+		return "clef"
+	}
+	return "key file"
+}
+
+func (b *polygonBack) view(ctx context.Context) api.Wallet {
+	ctx, cancel := context.WithTimeout(ctx, walletPatience)
+	defer cancel()
+	w, err := b.rail.Wallet(ctx)
+	zero := payments.Amount{Unit: payments.MicroUSDC}
+	v := api.Wallet{
+		State: "ready", Driver: b.driver(), Network: w.Network, Account: b.signer.Address().Hex(),
+		Spendable: amountView(w.Locked), Receivable: amountView(w.Due), Locked: amountView(w.Promised), OnChain: amountView(w.Held),
+		PerDay: amountView(b.perDay.PerDay()), LeftToday: amountView(w.Left),
+	}
+	if err != nil {
+		v.State, v.OnChain = "down: "+err.Error(), amountView(zero)
+	}
+	return v
+}
+
+func (b *polygonBack) channels(ctx context.Context) ([]api.MoneyChannel, error) {
+	all, err := b.rail.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.MoneyChannel, 0, len(all))
+	for _, c := range all {
+		out = append(out, polygonChannelView(c))
+	}
+	return out, nil
+}
+
+func polygonChannelView(c polygon.Channel) api.MoneyChannel {
+	usdc := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MicroUSDC)} }
+	v := api.MoneyChannel{
+		Rail: polygon.Name, ID: c.ID.Hex(), Peer: c.Peer.String(), Role: "payee", State: string(c.State),
+		Capacity: usdc(c.Deposit), Spent: usdc(c.Promised), Left: usdc(c.Deposit - min(c.Deposit, c.Promised)), Redeemed: usdc(c.Redeemed),
+		Detail: c.Reason,
+	}
+	if c.Direction == payments.Out {
+		v.Role = "payer"
+	}
+	if !c.CloseAt.IsZero() {
+		v.CloseMS = c.CloseAt.UnixMilli()
+	}
+	if c.Doing != "" {
+		v.State += ", " + c.Doing
+	}
+	return v
+}
+
+func (b *polygonBack) open(ctx context.Context, peer string, amount payments.Amount) (api.MoneyChannel, error) {
+	to, err := identity.ParsePubKey(peer)
+	if err != nil {
+		return api.MoneyChannel{}, api.Errorf(api.CodeBadRequest, "infernet provider search lists providers", "peer: %v", err)
+	}
+	id, err := b.rail.Open(ctx, to, amount.Value)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	return b.channel(ctx, id)
+}
+
+func (b *polygonBack) topUp(ctx context.Context, channel string, amount payments.Amount) (api.MoneyChannel, error) {
+	id := common.HexToHash(channel)
+	if err := b.rail.TopUp(ctx, id, amount.Value); err != nil {
+		return api.MoneyChannel{}, err
+	}
+	return b.channel(ctx, id)
+}
+
+// close closes a channel; the payee is asked to agree unless force is set.
+func (b *polygonBack) close(ctx context.Context, channel string, force bool) (api.MoneyChannel, error) {
+	id := common.HexToHash(channel)
+	shut := b.rail.Close
+	if force {
+		shut = b.rail.ForceClose
+	}
+	if err := shut(ctx, id); err != nil {
+		return api.MoneyChannel{}, err
+	}
+	return b.channel(ctx, id)
+}
+
+func (b *polygonBack) channel(ctx context.Context, id common.Hash) (api.MoneyChannel, error) {
+	all, err := b.rail.Channels(ctx)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	for _, c := range all {
+		if c.ID == id {
+			return polygonChannelView(c), nil
+		}
+	}
+	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %s", id)
+}
