@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -48,14 +49,14 @@ type Node struct {
 	rail  *credit.Rail // the one that needs no wallet
 	rails *rails.Set
 
-	wallets    wallets    // the money behind rails that have any
-	connecting sync.Mutex // held while one is connected
-	book    *reputation.Ledger // of trust
-	agg     *aggregator.Driver
-	guard   *wire.Guard
-	ready   chan struct{}
-	work    worker // the provider, or its absence
-	takes   taker  // the aggregator for others, or its absence
+	wallets    wallets            // the money behind rails that have any
+	connecting sync.Mutex         // held while one is connected
+	book       *reputation.Ledger // of trust
+	agg        *aggregator.Driver
+	guard      *wire.Guard
+	ready      chan struct{}
+	work       worker // the provider, or its absence
+	takes      taker  // the aggregator for others, or its absence
 
 	trust    *reputation.Book // what is known of others
 	gossip   *gossip.Gossip   // and how it is heard

@@ -13,6 +13,7 @@ import (
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // Role is something that a node does for others. Being a client is the role

@@ -137,7 +137,7 @@ func (b *lightningBack) open(ctx context.Context, peer string, amount payments.A
 	if amount.Value%1000 != 0 {
 		return api.MoneyChannel{}, api.Errorf(api.CodeBadRequest, "", "a channel holds whole sat, not %s", amount.Human())
 	}
-	point, err := b.node.OpenChannel(ctx, ln.OpenSpec{Peer: to, Host: host, LocalSat: amount.Value / 1000})
+	point, err := b.node.OpenChannel(ctx, ln.OpenSpec{Peer: to, Address: host, CapacitySat: amount.Value / 1000})
 	if err != nil {
 		return api.MoneyChannel{}, err
 	}

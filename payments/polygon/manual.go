@@ -80,5 +80,5 @@ func (r *Rail) ForceClose(ctx context.Context, id common.Hash) error {
 	if c, err = r.stop(id); err != nil || c.Op != nil || c.State != StateStopped {
 		return err
 	}
-	return r.beginClose(ctx, id, nil)
+	return r.beginClose(ctx, id, nil, "closed by us alone")
 }
