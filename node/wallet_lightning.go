@@ -13,7 +13,6 @@ import (
 	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/lightning/ln/lnd"
-	"infernet.tech/infernet/payments/lightning/ln/nwc"
 	"infernet.tech/infernet/store"
 )
 
@@ -45,7 +44,7 @@ func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightning
 
 func openDriver(ctx context.Context, w lightningWallet) (ln.Node, error) {
 	if w.NWC != "" {
-		return nwc.Open(ctx, w.NWC)
+		return nil, ln.ErrUnsupported
 	}
 	conf, err := lnd.Load(w.LND, w.TLS, w.Macaroon)
 	if err != nil {

@@ -1,0 +1,148 @@
+package node_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/polygon/chaintest"
+)
+
+// usdc has a member ask so much for a unit of work.
+func usdc(micro uint64) func(*nodetest.Member) {
+	return func(m *nodetest.Member) {
+		m.Config.Provider.Prices = []payments.Amount{{Value: micro, Unit: payments.MicroUSDC}}
+	}
+}
+
+// onPolygon connects a member to the chain as its i-th account.
+func onPolygon(t *testing.T, m *nodetest.Member, c *chaintest.Chain, i int, perDay string) api.Wallet {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "usdc.key")
+	if err := os.WriteFile(key, []byte(hex.EncodeToString(crypto.FromECDSA(c.Key(i)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := m.API().Connect(t.Context(), api.ConnectRequest{
+		Rail: "polygon", Network: "local", RPC: []string{c.URL()}, Key: key, PerDay: perDay, Deposit: "1 USDC",
+		Contract: c.Contract.Address.Hex(), Token: c.Token.Address.Hex(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// A job with a cheater, paid in USDC through channels: what left the client is
+// in the contract or with the providers, to the millionth, and the cheater has
+// nothing.
+func TestPolygonJob(t *testing.T) {
+	t.Parallel()
+	chain := chaintest.Start(t)
+	chain.Instant(200 * time.Millisecond)
+	c := nodetest.New(t)
+	var providers []*nodetest.Member
+	for i := range 3 {
+		p := c.Add(fmt.Sprintf("provider%d", i), node.RoleProvider, usdc(100))
+		onPolygon(t, p, chain, i+1, "")
+		providers = append(providers, p)
+	}
+	liar := c.Add("cheater", node.RoleProvider, usdc(100), cheat)
+	onPolygon(t, liar, chain, 4, "")
+	client := c.Add("client", node.RoleClient)
+	w := onPolygon(t, client, chain, 0, "10 USDC")
+	if w.State != "ready" || w.OnChain.Amount != 1_000_000_000_000 || w.LeftToday.Amount != 10_000_000 {
+		t.Errorf("%+v", w)
+	}
+
+	dir, name := nodetest.Lines(t, 100)
+	text := strings.ReplaceAll(spec, "payment: {rail: credit, max: 1000}", "payment: {max: 0.1 USDC}")
+	j := client.Run(fmt.Sprintf(text, "upper", nodetest.Image(t), name), dir)
+	if j.State != "done" || j.Shards.OK != 10 {
+		t.Fatalf("job is %s: %s %s\n%+v", j.State, j.Reason, j.Hint, j.Shards)
+	}
+	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != liar.NPub() || j.Cheaters[0].PaidForWrong != 0 {
+		t.Errorf("cheaters: %+v", j.Cheaters)
+	}
+	// Twenty good results of ten units at 100 each.
+	if j.Cost.Amount != 20_000 || j.Cost.Unit != "uusdc" {
+		t.Errorf("it cost %+v", j.Cost)
+	}
+	nodetest.Predicate(t, 20*time.Second, "vouchers cover all that was earned", func() bool {
+		var promised uint64
+		for _, p := range providers {
+			promised += channels(t, p).promised
+		}
+		return promised == 20_000
+	})
+	if got := channels(t, liar); got.promised != 0 {
+		t.Errorf("the cheater is promised %d", got.promised)
+	}
+	// What left the client is in the contract, or redeemed by a provider.
+	held := chain.Balance(chain.Contract.Address)
+	for i := range 5 {
+		held += chain.Balance(chain.Address(i))
+	}
+	left, locked := chain.Balance(chain.Address(0)), channels(t, client).capacity
+	if held != 5*1_000_000_000_000 || left+locked != 1_000_000_000_000 || locked == 0 {
+		t.Errorf("%d altogether; %d left and %d in channels", held, left, locked)
+	}
+	reconciled(t, client)
+	for _, p := range providers {
+		reconciled(t, p)
+	}
+}
+
+// sums are those of a member's channels.
+type sums struct{ capacity, promised uint64 }
+
+func channels(t *testing.T, m *nodetest.Member) (out sums) {
+	t.Helper()
+	all, err := m.API().Channels(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ch := range all {
+		out.capacity += ch.Capacity.Amount
+		out.promised += ch.Spent.Amount
+	}
+	return out
+}
+
+func wallet(t *testing.T, m *nodetest.Member, rail string) api.Wallet {
+	t.Helper()
+	all, err := m.API().Wallets(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range all {
+		if w.Rail == rail {
+			return w
+		}
+	}
+	t.Fatalf("no rail %s: %+v", rail, all)
+	return api.Wallet{}
+}
+
+// reconciled fails unless journal, rails and receipts agree.
+func reconciled(t *testing.T, m *nodetest.Member) {
+	t.Helper()
+	all, err := m.API().Reconcile(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Error != "" || len(r.Differences) > 0 {
+			t.Errorf("%s of %s: %+v", r.Rail, m.NPub()[:12], r)
+		}
+	}
+}
