@@ -1,0 +1,129 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning/ln/rig"
+)
+
+// lnds brings up real Lightning nodes, the first with a channel to each other.
+func lnds(t *testing.T, names ...string) *rig.Rig {
+	t.Helper()
+	programs, err := rig.Find()
+	if errors.Is(err, rig.ErrNoPrograms) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "infernet-rig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rig.Start(t.Context(), rig.Config{Programs: programs, Dir: dir, Nodes: names})
+	if err != nil {
+		t.Fatal(err, os.RemoveAll(dir))
+	}
+	t.Cleanup(func() {
+		if err := r.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, to := range r.Nodes[1:] {
+		if _, err := r.Open(t.Context(), r.Nodes[0], to, 1_000_000, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func onLightning(t *testing.T, m *nodetest.Member, l *rig.Node, perDay string) api.Wallet {
+	t.Helper()
+	w, err := m.API().Connect(t.Context(), api.ConnectRequest{
+		Rail: "lightning", LND: l.Address(), Macaroon: l.MacaroonFile(), TLS: l.CertFile(), PerDay: perDay,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// sats has a member ask so many millisatoshi for a unit of work.
+func sats(msat uint64) func(*nodetest.Member) {
+	return func(m *nodetest.Member) {
+		m.Config.Provider.Prices = []payments.Amount{{Value: msat, Unit: payments.MilliSat}}
+	}
+}
+
+// A job with a cheater, paid over real Lightning nodes: what left the client's
+// channels is in the providers', to the millisatoshi, and the cheater has
+// nothing.
+func TestE2ELightningJob(t *testing.T) {
+	r := lnds(t, "client", "one", "two", "three")
+	c := nodetest.New(t)
+	var providers []*nodetest.Member
+	for _, name := range []string{"one", "two"} {
+		p := c.Add(name, node.RoleProvider, sats(5000))
+		onLightning(t, p, r.Node(name), "")
+		providers = append(providers, p)
+	}
+	liar := c.Add("three", node.RoleProvider, sats(5000), cheat)
+	onLightning(t, liar, r.Node("three"), "")
+	client := c.Add("client", node.RoleClient)
+	w := onLightning(t, client, r.Node("client"), "5000 sat")
+	if w.State != "ready" || w.Network != "simnet" || w.LeftToday.Amount != 5_000_000 {
+		t.Errorf("%+v", w)
+	}
+	before := balances(t, r)
+
+	dir, name := nodetest.Lines(t, 100)
+	text := strings.ReplaceAll(spec, "payment: {rail: credit, max: 1000}", "payment: {max: 4000 sat}")
+	j := client.Run(fmt.Sprintf(text, "upper", nodetest.Image(t), name), dir)
+	if j.State != "done" || j.Shards.OK != 10 {
+		t.Fatalf("job is %s: %s %s\n%+v\n%s", j.State, j.Reason, j.Hint, j.Shards, client.History(j.ID))
+	}
+	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != liar.NPub() || j.Cheaters[0].PaidForWrong != 0 {
+		t.Errorf("cheaters: %+v", j.Cheaters)
+	}
+	// Twenty good results of ten units at 5 sat each.
+	if j.Cost.Amount != 1_000_000 || j.Cost.Unit != "msat" {
+		t.Errorf("it cost %+v", j.Cost)
+	}
+	nodetest.Predicate(t, 60*time.Second, "invoices cover all that was earned", func() bool {
+		return wallet(t, client, "lightning").Owing.Amount == 0
+	})
+	after := balances(t, r)
+	spent, earned := before["client"]-after["client"], after["one"]-before["one"]+after["two"]-before["two"]
+	if spent != 1_000_000 || earned != 1_000_000 || after["three"] != before["three"] {
+		t.Errorf("%d msat left, %d arrived, the cheater went from %d to %d", spent, earned, before["three"], after["three"])
+	}
+	for _, m := range append(providers, client, liar) {
+		reconciled(t, m)
+	}
+}
+
+// balances are what the Lightning nodes have in their channels, in msat.
+func balances(t *testing.T, r *rig.Rig) map[string]uint64 {
+	t.Helper()
+	out := map[string]uint64{}
+	for _, n := range r.Nodes {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		b, err := n.Balance(ctx)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[n.Name] = b.LocalMsat
+	}
+	return out
+}
