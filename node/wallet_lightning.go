@@ -13,6 +13,7 @@ import (
 	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/lightning/ln/lnd"
+	"infernet.tech/infernet/payments/lightning/ln/nwc"
 	"infernet.tech/infernet/store"
 )
 
@@ -33,7 +34,7 @@ func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightning
 	own, log := store.Prefix(n.db, "lightning/"), n.log.With("in", "lightning")
 	b := &lightningBack{conf: w, perDay: ceiling.New(own, payments.MilliSat, w.PerDay, time.Now)}
 	var err error
-	if b.node, err = openDriver(ctx, w); err != nil {
+	if b.node, err = openDriver(w); err != nil {
 		return nil, err
 	}
 	b.rail, err = lightning.New(lightning.Default(), lightning.Deps{
@@ -42,9 +43,13 @@ func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightning
 	return b, err
 }
 
-func openDriver(ctx context.Context, w lightningWallet) (ln.Node, error) {
+func openDriver(w lightningWallet) (ln.Node, error) {
 	if w.NWC != "" {
-		return nil, ln.ErrUnsupported
+		conf, err := nwc.Parse(w.NWC)
+		if err != nil {
+			return nil, err
+		}
+		return nwc.New(conf)
 	}
 	conf, err := lnd.Load(w.LND, w.TLS, w.Macaroon)
 	if err != nil {
@@ -53,10 +58,51 @@ func openDriver(ctx context.Context, w lightningWallet) (ln.Node, error) {
 	return lnd.New(conf)
 }
 
-// check asks the wallet who it is.
+// wanted is what the rail asks of its wallet.
+func (b *lightningBack) wanted() ln.Ability {
+	want := ln.CanReceive | ln.CanBalance
+	if b.conf.NWC == "" { // wallets behind NWC may do without these
+		want |= ln.CanHold | ln.CanChannels
+	}
+	if b.conf.PerDay > 0 {
+		want |= ln.CanPay
+	}
+	return want
+}
+
+// macaroonName is what the macaroon is called in the command that bakes one.
+const macaroonName = "infernet.macaroon"
+
+// check asks the wallet who it is and whether it gives us what is needed.
 func (b *lightningBack) check(ctx context.Context) error {
-	_, err := b.node.Info(ctx)
-	return err
+	info, err := b.node.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if want := b.wanted(); info.Can&want != want {
+		hint := "make a connection with more rights in the wallet"
+		if b.conf.NWC == "" {
+			hint = "bake a macaroon that does: " + lnd.BakeCommand(want, macaroonName)
+		}
+		return api.Errorf(api.CodeRefused, hint, "the wallet does not allow all that is needed")
+	}
+	return nil
+}
+
+// note warns of a macaroon that a thief would like.
+func (b *lightningBack) note() string {
+	n, ok := b.node.(*lnd.Node)
+	if !ok {
+		return ""
+	}
+	rights := n.Rights()
+	switch {
+	case rights.Admin():
+		return "the macaroon allows everything; a smaller one does: " + lnd.BakeCommand(b.wanted()|ln.CanOpen, macaroonName)
+	case len(rights.Excess(b.wanted()|ln.CanOpen)) > 0:
+		return "the macaroon allows more than is needed: " + strings.Join(rights.Excess(b.wanted()|ln.CanOpen), ", ")
+	}
+	return ""
 }
 
 func (b *lightningBack) driver() string {
@@ -70,7 +116,7 @@ func (b *lightningBack) view(ctx context.Context) api.Wallet {
 	ctx, cancel := context.WithTimeout(ctx, walletPatience)
 	defer cancel()
 	msat := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MilliSat)} }
-	v := api.Wallet{State: "ready", Driver: b.driver(), PerDay: amountView(b.perDay.PerDay())}
+	v := api.Wallet{State: "ready", Driver: b.driver(), Note: b.note(), PerDay: amountView(b.perDay.PerDay())}
 	left, err := b.perDay.Left(ctx)
 	if err == nil {
 		v.LeftToday = amountView(left)

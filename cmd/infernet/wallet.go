@@ -83,6 +83,9 @@ func (a *app) showWallets(ws []api.Wallet) {
 	}
 	a.table("RAIL STATE NETWORK SPENDABLE LOCKED ON-CHAIN LEFT-TODAY EXPOSURE OURS OWING", rows)
 	for _, w := range ws {
+		if w.Note != "" {
+			a.sayf("%s: %s", foreign(w.Rail), words(w.Note))
+		}
 		if w.Connected && w.PerDay.Amount == 0 {
 			a.sayf("%s only receives: it has no ceiling to spend under; connect it again with --per-day", foreign(w.Rail))
 		}

@@ -20,9 +20,8 @@ func connectLightningCmd(a *app) *cobra.Command {
 		Use: "lightning", Short: "pay and be paid through a Lightning node",
 		Long: `Connect a Lightning node: lnd over gRPC, or any wallet that speaks NOSTR Wallet Connect.
 The node is asked who it is before anything is kept. Of lnd this wants a macaroon that may
-make and look up invoices and pay, and no more; an admin macaroon works and is warned of:
-
-  lncli bakemacaroon invoices:read invoices:write offchain:read offchain:write info:read
+make and look up invoices and pay, and no more; an admin macaroon works, is warned of, and
+the command that bakes a smaller one is told.
 
 Nothing is spent without a ceiling: --per-day bounds what leaves this node in any 24 hours.
 A secret given as @FILE is read from that file and shows in no list of processes.`,

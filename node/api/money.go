@@ -103,6 +103,7 @@ type Wallet struct {
 	Driver    string `json:"driver,omitempty"` // lnd, nwc, key file, clef
 	Network   string `json:"network,omitempty"`
 	Account   string `json:"account,omitempty"` // node id of Lightning, or address
+	Note      string `json:"note,omitempty"`    // what its owner should know
 
 	Spendable  Amount `json:"spendable"`  // could be paid at once
 	Receivable Amount `json:"receivable"` // could come in at once; zero where that has no bound

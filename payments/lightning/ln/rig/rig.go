@@ -134,7 +134,8 @@ func (r *Rig) Mine(ctx context.Context, blocks int) error {
 }
 
 // Open opens a channel from one node to another, mines until it is confirmed and
-// returns when both can use it and all others can pay over it.
+// returns when both can use it and all others that have a channel themselves can
+// pay over it.
 func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln.ChannelPoint, error) {
 	info, err := to.Info(ctx)
 	if err != nil {
@@ -155,6 +156,10 @@ func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln
 	return point, r.each(func(n *Node) error {
 		if !n.program.up() {
 			return nil
+		}
+		// Who has no channel is told nothing, and can pay nobody.
+		if have, err := n.Channels(ctx); err != nil || len(have) == 0 {
+			return err
 		}
 		return n.program.await(ctx, "news of the channel at "+n.Name, func(ctx context.Context) error {
 			known, err := n.Announced(ctx, point)
