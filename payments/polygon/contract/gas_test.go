@@ -8,6 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"infernet.tech/infernet/payments/polygon/chaintest"
+	"infernet.tech/infernet/payments/polygon/chaintest/tokens"
 	"infernet.tech/infernet/payments/polygon/contract"
 )
 
@@ -126,6 +127,37 @@ func TestGas(t *testing.T) {
 		t.Logf("%-20s %9d %9d", row.op, got[row.op], row.prototype)
 		if got[row.op] == 0 || got[row.op] > row.bound {
 			t.Errorf("%s took %d gas, more than %d", row.op, got[row.op], row.bound)
+		}
+	}
+}
+
+// TestGasBehindProxy measures with a token that stands behind a proxy and looks
+// everybody up in a list of the refused, as the real USDC does.
+func TestGasBehindProxy(t *testing.T) {
+	t.Parallel()
+	chain := *chaintest.Start(t)
+	b := bench{&chain, t}
+	deploy := func(code []byte, err error) common.Address {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipt, err := b.Send(t.Context(), b.Key(0), nil, code, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.ContractAddress
+	}
+	chain.Token.Address = deploy(tokens.InitCode(tokens.Proxy, deploy(tokens.InitCode(tokens.Odd))))
+	chain.Contract = contract.At(chain.Contract.ChainID, deploy(contract.InitCode(chain.Token.Address, contract.MinDelay)))
+	for i := range 3 {
+		b.Mint(b.Address(i), 1_000_000_000_000)
+	}
+	for _, n := range []int{1, 10, 50} {
+		got := b.redeem(n, uint64(1000*n))
+		t.Logf("redeem, each of %2d: %d gas", n, got)
+		if n == 50 && got > 16_500 {
+			t.Errorf("more than 16500")
 		}
 	}
 }

@@ -105,5 +105,5 @@ contract OddToken is ERC3009 {
 
 /// @title A proxy before a token, as the real USDC has one
 contract ProxyToken is ERC1967Proxy {
-    constructor(address token) ERC1967Proxy(token, "") {}
+    constructor(address token) ERC1967Proxy(token, abi.encodeCall(ERC20.decimals, ())) {}
 }
