@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 )
@@ -14,6 +15,9 @@ type TrustConfig struct {
 	Validators      []string          // npubs of validators that this node trusts: they decide disputes
 	ValidatorPrice  uint64            // credits for one verdict of this node, whatever it is; with the validator role
 	ValidatorPrices []payments.Amount // the same in units of money
+	// ProbePPM is how often a validator that this node does not trust gets,
+	// beside what it is asked, something whose answer is known; 0: 5%.
+	ProbePPM uint32
 	// AuditAnswers has a share of the answers to this node's own prompts
 	// replayed by another provider, who then has read them too.
 	AuditAnswers bool
@@ -35,6 +39,9 @@ func (c TrustConfig) validate() error {
 	var errs []error
 	if len(c.Validators) > maxValidators {
 		errs = append(errs, fmt.Errorf("validators: %d of them, at most %d", len(c.Validators), maxValidators))
+	}
+	if c.ProbePPM > audit.All {
+		errs = append(errs, fmt.Errorf("probes: %d ppm, at most %d", c.ProbePPM, audit.All))
 	}
 	for _, v := range c.Validators {
 		if _, err := identity.ParsePubKey(v); err != nil {

@@ -47,9 +47,13 @@ func (d *Driver) validators(ctx context.Context, j job.Job, exclude []identity.P
 	}
 	var out []job.Candidate
 	for _, r := range ranked {
+		own := d.trusted(j, r.Provider)
+		if !own && d.wasCaught(j, r) {
+			continue // its word is worth less than anybody's
+		}
 		c := d.candidate(j, r)
-		c.Validator, c.Trusted = true, d.trusted(j, r.Provider)
-		if !c.Trusted {
+		c.Validator, c.Trusted = true, own
+		if !own {
 			d.judged.Store(true)
 		}
 		out = append(out, c)
@@ -105,18 +109,10 @@ func (d *Driver) standing(peer identity.PubKey, app reputation.App, class string
 	return reputation.Standing{Score: known.Score, Direct: known.Score, Known: len(known.Items) > 0}, err
 }
 
-// trustworthy leaves out who was caught, as long as enough others remain for the
-// job to be done and checked; else results of which all are checked are better
-// than none. Where not all would be checked, no result is the better one.
+// trustworthy leaves out who was caught, as long as job.Verify.Avoids them.
 func (d *Driver) trustworthy(j job.Job, ranked []market.Ranked) (kept []market.Ranked, dropped []job.Dropped) {
-	v := j.Spec.Verify
-	enough, hardly := int(v.Replicas)+1, v.Mode == job.VerifyNone || v.Mode == job.VerifyCanary || v.Mode == job.VerifySample
 	for _, r := range ranked {
-		known, err := d.standing(r.Provider, reputation.App{Image: j.Image.Digest, Model: j.Model.CID}, r.Quote.Class)
-		if err != nil {
-			d.Log.Warn("standing of a provider", "provider", r.Provider.Short(), "err", err)
-		}
-		if !known.Caught {
+		if !d.wasCaught(j, r) {
 			kept = append(kept, r)
 			continue
 		}
@@ -126,10 +122,19 @@ func (d *Driver) trustworthy(j job.Job, ranked []market.Ranked) (kept []market.R
 			Hint: "it is asked again when that has faded, or when too few others are there; infernet reputation explain shows the record",
 		})
 	}
-	if len(kept) < enough && !hardly {
-		return ranked, nil
+	if j.Spec.Verify.Avoids(len(kept)) {
+		return kept, dropped
 	}
-	return kept, dropped
+	return ranked, nil
+}
+
+// wasCaught reports whether a stranger is the better choice.
+func (d *Driver) wasCaught(j job.Job, r market.Ranked) bool {
+	known, err := d.standing(r.Provider, reputation.App{Image: j.Image.Digest, Model: j.Model.CID}, r.Quote.Class)
+	if err != nil {
+		d.Log.Warn("standing of a provider", "provider", r.Provider.Short(), "err", err)
+	}
+	return known.Caught
 }
 
 // operator names who runs a provider, where its offer proves it.

@@ -55,6 +55,7 @@ type Config struct {
 	Tick    time.Duration
 
 	Validators []identity.PubKey // whose word on a disputed result decides
+	ProbePPM   uint32            // how often others who validate are probed; 0: job.Submit's default
 }
 
 // Deps are the parts a driver is composed of.

@@ -46,7 +46,7 @@ func (d *Driver) prepare(ctx context.Context, req Request) (job.Submit, error) {
 		return job.Submit{}, fmt.Errorf("task.image: %w", err)
 	}
 	ev := job.Submit{
-		Client: req.Client, Spec: req.Spec, Now: time.Now(),
+		Client: req.Client, Spec: req.Spec, Now: time.Now(), ProbePPM: d.cfg.ProbePPM,
 		Image: job.Image{Digest: img.Digest, CID: img.CID, Bytes: img.Size},
 	}
 	if req.Spec.Model != "" {

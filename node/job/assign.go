@@ -87,11 +87,12 @@ func (m *machine) usable(o *option, sh *Shard) bool {
 
 // eligible are the candidates that could take the next attempt of the shard, full
 // ones included. Who decides a dispute is a validator of one's own where there is
-// one; a canary goes to nobody who has seen it.
+// one; a canary goes to nobody who has seen it, and a probe to a validator first:
+// where that has another answer than the known one, anybody decides.
 func (m *machine) eligible(sh *Shard) []*option {
 	known := sh.Input.Known
 	switch {
-	case known != nil && known.Probe:
+	case known != nil && known.Probe && !sh.Disputed:
 		return m.fit(sh, func(o *option) bool { return o.Validator && !o.trusted })
 	case sh.Spot == SpotWanted && !sh.hasTrusted():
 		return m.fit(sh, func(o *option) bool { return o.trusted })

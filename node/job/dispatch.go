@@ -191,7 +191,7 @@ func (m *machine) offer(sh *Shard, o *option, second bool) {
 		Amount: price, Input: input, Seed: m.j.Spec.Task.Seed, Timeout: t.Shard,
 		Deadline: earlier(m.now.Add(t.Fetch+t.Shard+runSlack), m.j.Deadline),
 	})
-	if o.Validator && !o.trusted && !sh.isProbe() && m.chosen("probe", sh.Index, n, probePPM) {
+	if o.Validator && !o.trusted && !sh.isProbe() && m.chosen("probe", sh.Index, n, m.j.ProbePPM) {
 		m.offerProbe(o)
 	}
 }

@@ -24,7 +24,10 @@ type Submit struct {
 	Model  Model
 	Inputs []Input
 	Fee    payments.Amount // what Client pays for having it driven, beside what is spent
-	Now    time.Time
+	// ProbePPM is how often a stranger's validator is probed beside what it is
+	// asked for, in ppm; 0: one time in twenty.
+	ProbePPM uint32
+	Now      time.Time
 }
 
 // Matched answers Match. Slots of a candidate are the free slots it quoted.

@@ -25,6 +25,7 @@ type Job struct {
 	Reason      Reason          `json:"reason,omitzero"`
 	Secret      ID              `json:"secret"`       // fixes assignment and audits; kept until the end
 	AuditCommit ID              `json:"audit_commit"` // SHA256(Secret), published before dispatch
+	ProbePPM    uint32          `json:"probe_ppm"`    // chance that a stranger's validator is probed
 	Image       Image           `json:"image"`
 	Model       Model           `json:"model,omitzero"`
 	Shards      []*Shard        `json:"shards"` // never nil entries; a step replaces those it changes, see Changed

@@ -16,17 +16,17 @@ const (
 	stragglerFactor = 2
 	stragglerFloor  = 3 * time.Second
 
-	heardWithin  = 30 * time.Second // a provider that gave a sign of life so long ago was there
-	newcomerOpen = 2                // undecided shards of a provider that was never right
-	maxShare     = 5                // a provider gets one part in so many of a job
-	bandWidth    = 1.25             // work is dealt among those whose rank is at least best/bandWidth
-	explorePPM   = 100_000          // of draws are among newcomers
-	probePPM     = 50_000           // of what a validator gets is a probe
-	spotFloorPPM = 50_000           // of agreements, a trusted validator checks at least
-	knownWeight  = 2                // of a known answer, in results: it rests on two at least
-	maxKnownNot  = 1024             // operators that saw a canary
-	maxApart     = 8                // keys of a candidate
-	maxReplays   = 3                // of one result
+	heardWithin     = 30 * time.Second // a provider that gave a sign of life so long ago was there
+	newcomerOpen    = 2                // undecided shards of a provider that was never right
+	maxShare        = 5                // a provider gets one part in so many of a job
+	bandWidth       = 1.25             // work is dealt among those whose rank is at least best/bandWidth
+	explorePPM      = 100_000          // of draws are among newcomers
+	spotFloorPPM    = 50_000           // of agreements, a trusted validator checks at least
+	defaultProbePPM = 50_000           // of what a validator gets comes with a probe
+	knownWeight     = 2                // of a known answer, in results: it rests on two at least
+	maxKnownNot     = 1024             // operators that saw a canary
+	maxApart        = 8                // keys of a candidate
+	maxReplays      = 3                // of one result
 
 	maxFaults        = 2 // of a provider in a job, then it is left alone
 	maxStarved       = 4 // answers in a row without anybody for a shard that had somebody

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 )
@@ -22,15 +23,20 @@ func (m *machine) submit(e Submit) error {
 	none := payments.Amount{Unit: s.Payment.Max.Unit}
 	m.j = Job{
 		ID: e.ID, Name: s.Name, Client: e.Client, Fee: e.Fee, Spec: s,
-		Secret: e.Secret, AuditCommit: sha256.Sum256(e.Secret[:]),
+		Secret: e.Secret, AuditCommit: sha256.Sum256(e.Secret[:]), ProbePPM: min(e.ProbePPM, audit.All),
 		Image: e.Image, Model: e.Model,
 		Budget: s.Payment.Max, Spent: none, Reserved: none,
 		Created: m.now, Deadline: m.now.Add(s.Timeouts.Job),
 	}
+	if m.j.ProbePPM == 0 {
+		m.j.ProbePPM = defaultProbePPM
+	}
 	for i, in := range places(e.Secret, e.Inputs) {
-		m.j.Shards = append(m.j.Shards, &Shard{
-			Index: uint32(i), Input: in, State: ShardQueued, Wanted: s.Verify.Replicas,
-		})
+		wanted := s.Verify.Replicas
+		if in.Known != nil {
+			wanted = 1 // what it is compared with is there
+		}
+		m.j.Shards = append(m.j.Shards, &Shard{Index: uint32(i), Input: in, State: ShardQueued, Wanted: wanted})
 	}
 	m.x = newIndex(&m.j)
 	m.setJob(StateSubmitted, "")

@@ -185,9 +185,11 @@ func (m *machine) weigh(sh *Shard, group []uint32) (weight, votes int, own bool)
 func (m *machine) agree(sh *Shard) int {
 	v := m.j.Spec.Verify
 	switch {
-	case v.Mode == VerifyQuorum && sh.Input.Known == nil:
+	case sh.Input.Known != nil:
+		return 2
+	case v.Mode == VerifyQuorum:
 		return int(v.Agree)
-	case sh.Wanted > 1 || sh.Input.Known != nil:
+	case sh.Wanted > 1:
 		return max(2, int(v.Agree))
 	}
 	return 1

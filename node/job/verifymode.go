@@ -28,6 +28,17 @@ func (v Verify) Policy() audit.Policy {
 	return audit.Policy{FloorPPM: v.Rate, HoldMax: audit.Replicas().HoldMax}
 }
 
+// Avoids reports whether those who were caught in earlier jobs are left alone,
+// where so many others are there. Too few of them, and results of which all are
+// checked are better than none; where not all would be checked, none are better.
+func (v Verify) Avoids(others int) bool {
+	switch v.Mode {
+	case VerifyNone, VerifyCanary, VerifySample:
+		return true
+	}
+	return others > int(v.Replicas)
+}
+
 // AuditMin is the rate of audits that a provider is promised at least, in ppm:
 // what JobOffer.AuditMin says.
 func (v Verify) AuditMin() uint32 {

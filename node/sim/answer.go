@@ -66,6 +66,11 @@ func (w *world) consider(r *run, p *provider, e job.Dispatch) *answer {
 		if e.Amount.Value > w.usualPrice() {
 			w.lie(a, "small/"+e.Input.CID, costSwap)
 		}
+	case Nod:
+		w.lie(a, fmt.Sprintf("%s/%d/%d", p.key.PubKey().Hex(), e.Shard, e.Attempt), 0)
+		if w.friend(r, e) {
+			w.lie(a, "ring/"+e.Input.CID, 0)
+		}
 	case Collude, Sybil:
 		w.lie(a, "ring/"+e.Input.CID, 0)
 	case Whitewash:
@@ -74,6 +79,17 @@ func (w *world) consider(r *run, p *provider, e job.Dispatch) *answer {
 		}
 	}
 	return a
+}
+
+// friend reports whether a member of the ring has had the shard, which then told
+// its validators what to say.
+func (w *world) friend(r *run, e job.Dispatch) bool {
+	for _, at := range r.j.Shards[e.Shard].Attempts {
+		if p := w.byKey[at.Provider]; p != nil && p.player.strategy == Collude {
+			return true
+		}
+	}
+	return false
 }
 
 // patience is how many shards a whitewasher does honestly under a new name: half
@@ -111,6 +127,7 @@ func (w *world) leaked(r *run, e job.Dispatch) job.ID {
 func (w *world) conspire(r *run, a *answer, e job.Dispatch) {
 	if a.copies {
 		a.copied = w.leaked(r, e)
+		a.p.player.cheated = a.p.player.cheated || a.copied != (job.ID{})
 	}
 	if a.p.player.strategy != Ring {
 		return

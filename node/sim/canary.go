@@ -13,6 +13,11 @@ func (c *client) learn(sh *job.Shard) {
 	in := sh.Input
 	in.Name = ""
 	in.Known = &job.Known{Root: sh.Result, Size: sh.Size, Not: seen(sh)}
+	c.keep(in)
+}
+
+// keep adds a known answer; the oldest gives way where there are many.
+func (c *client) keep(in job.Input) {
 	if _, there := c.known[in.CID]; there {
 		return
 	}
@@ -46,4 +51,25 @@ func (c *client) canaries(w *world, n int) (all []job.Input) {
 		delete(c.known, cid)
 	}
 	return all
+}
+
+// maxProbes is how many known answers a job keeps ready for validators, as the
+// aggregator does.
+const maxProbes = 4
+
+// probes is how many a job may need: none unless strangers offer to validate.
+func (c *client) probes(v job.Verify, shards int) int {
+	if !c.judged || v.Mode == job.VerifyNone {
+		return 0
+	}
+	return min(maxProbes, 1+shards/100)
+}
+
+// restore keeps the answers of probes that nobody was given.
+func (c *client) restore(j job.Job) {
+	for _, sh := range j.Shards {
+		if known := sh.Input.Known; known != nil && known.Probe && len(sh.Attempts) == 0 {
+			c.keep(sh.Input)
+		}
+	}
 }

@@ -19,6 +19,7 @@ type client struct {
 	strategy Strategy
 	book     *reputation.Book
 	trusted  []*provider          // its own validators
+	judged   bool                 // it knows of validators that are strangers
 	known    map[string]job.Input // answers for canaries, by the input's CID
 	order    []string             // of known, oldest first
 	paid     float64
@@ -73,7 +74,7 @@ func (w *world) match(r *run, e job.Match) job.Event {
 	ev := job.Matched{Now: w.now}
 	policy := market.Policy{Now: w.now, Seed: r.j.Secret, ExplorePct: explorePct}
 	ranked, dropped := market.Match(w.need(r.j), w.quotes(r, w.sample(r, e.Exclude, false, maxAsked)), policy)
-	for _, k := range ranked {
+	for _, k := range w.trustworthy(r, ranked) {
 		ev.Candidates = append(ev.Candidates, w.candidate(r, k))
 	}
 	for _, d := range dropped {
@@ -87,11 +88,30 @@ func (w *world) match(r *run, e job.Match) job.Event {
 	judges := append(w.sample(r, e.Exclude, true, maxJudges-len(r.c.trusted)), r.c.trusted...)
 	ranked, _ = market.Match(need, w.quotes(r, judges), market.Policy{Now: w.now, Seed: r.j.Secret})
 	for _, k := range ranked {
+		p := w.byKey[k.Provider]
+		if p.trusted == nil && w.standing(r.c, p).Caught {
+			continue
+		}
 		c := w.candidate(r, k)
-		c.Validator, c.Trusted = true, w.byKey[k.Provider].trusted == r.c
+		c.Validator, c.Trusted = true, p.trusted == r.c
+		r.c.judged = r.c.judged || !c.Trusted
 		ev.Candidates = append(ev.Candidates, c)
 	}
 	return ev
+}
+
+// trustworthy leaves out who was caught, as a node does.
+func (w *world) trustworthy(r *run, ranked []market.Ranked) []market.Ranked {
+	var kept []market.Ranked
+	for _, k := range ranked {
+		if !w.standing(r.c, w.byKey[k.Provider]).Caught {
+			kept = append(kept, k)
+		}
+	}
+	if r.j.Spec.Verify.Avoids(len(kept)) {
+		return kept
+	}
+	return ranked
 }
 
 // sample draws up to n providers, or validators, that answer; none of those excluded.

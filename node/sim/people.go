@@ -95,6 +95,8 @@ func (w *world) people() error {
 		s := Honest
 		if plays && w.rng.Float64() < w.cfg.Share {
 			s = w.strategy
+		} else if a.Role == RoleValidator && !judge && w.rng.Float64() < w.cfg.Share {
+			s = companion(w.strategy)
 		}
 		p := &player{strategy: s}
 		w.players = append(w.players, p)

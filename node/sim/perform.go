@@ -30,6 +30,11 @@ func (w *world) submit(c *client, shards int) error {
 		ev.Inputs = append(ev.Inputs, job.Input{CID: result(fmt.Sprintf("input/%s/%d", ev.ID, i)), Units: w.cfg.Units, Bytes: resultSize})
 	}
 	ev.Inputs = append(ev.Inputs, c.canaries(w, ev.Spec.Verify.Canaries(shards))...)
+	for _, in := range c.canaries(w, c.probes(ev.Spec.Verify, shards)) {
+		known := *in.Known
+		known.Probe, in.Known = true, &known
+		ev.Inputs = append(ev.Inputs, in)
+	}
 	w.tally.jobs++
 	if err := w.step(r, ev); err != nil {
 		return err

@@ -42,6 +42,9 @@ func (w *world) ofPlayers(out *Row) {
 	var income, shards, total [2][]float64 // of the honest and of the players
 	for _, p := range w.players {
 		side := 0
+		if p.strategy != Honest && p.strategy != w.strategy {
+			continue // what the players decide about
+		}
 		if p.strategy != Honest {
 			side = 1
 			if p.cheated {
@@ -57,8 +60,8 @@ func (w *world) ofPlayers(out *Row) {
 		if p.strategy == Honest || p.strategy == Slander {
 			audits, blamed = audits+p.audits, blamed+p.blamed
 		}
-		if p.providers[0].judge {
-			continue // paid flat: not to be compared with the others
+		if !w.compared(p) {
+			continue
 		}
 		total[side] = append(total[side], p.income())
 		if p.shards > 0 {
@@ -74,6 +77,16 @@ func (w *world) ofPlayers(out *Row) {
 	out.Curves = w.curves()
 }
 
+// compared reports whether the income of a player is told: of providers, or of
+// validators where these play. The ones are paid by the shard, the others flat.
+func (w *world) compared(p *player) bool {
+	a, _ := about(w.strategy)
+	if p.strategy != Honest && p.strategy != w.strategy || p.providers[0].trusted != nil {
+		return false
+	}
+	return p.providers[0].judge == (a.Role == RoleValidator)
+}
+
 // curves are cumulated by day, and by shards delivered.
 func (w *world) curves() Curves {
 	var c Curves
@@ -86,7 +99,7 @@ func (w *world) curves() Curves {
 	for d := range days {
 		var n [2]float64
 		for _, p := range w.players {
-			if p.providers[0].judge {
+			if !w.compared(p) {
 				continue
 			}
 			side := count(p.strategy != Honest)
@@ -117,7 +130,7 @@ func (w *world) caughtBy() []Point {
 	}
 	var all []seen
 	for _, p := range w.players {
-		if p.cheated {
+		if p.cheated && p.strategy == w.strategy {
 			all = append(all, seen{p.delivered, p.caught})
 		}
 	}
@@ -147,7 +160,7 @@ func count(b bool) int {
 // playing counts who plays the strategy, clients included.
 func (w *world) playing() (n int) {
 	for _, p := range w.players {
-		n += count(p.strategy != Honest)
+		n += count(p.strategy != Honest && p.strategy == w.strategy)
 	}
 	for _, c := range w.clients {
 		n += count(c.strategy != Honest)

@@ -21,7 +21,20 @@ const (
 	NonPaying   Strategy = "non-paying"  // a client that takes results and does not pay
 	Withholding Strategy = "withholding" // a client that finds right results wrong, to keep its money
 	DeadBeat    Strategy = "dead-beat"   // a validator that agrees with whatever it can copy, or invents
+	Nod         Strategy = "nod"         // a validator that finds right whatever the members of a ring say
 )
+
+// Where the players are validators, there must be something to decide: as large
+// a share of the providers as plays cheats by a strategy of its own.
+func companion(s Strategy) Strategy {
+	switch s {
+	case DeadBeat:
+		return Selective
+	case Nod:
+		return Collude
+	}
+	return Honest
+}
 
 // About tells what a strategy does and who plays it.
 type About struct {
@@ -46,7 +59,8 @@ func Strategies() []About {
 		{Slander, RoleProvider, "computes honestly and tells lies about the others"},
 		{NonPaying, RoleClient, "takes results and does not pay"},
 		{Withholding, RoleClient, "finds right results wrong, to keep its money"},
-		{DeadBeat, RoleValidator, "a validator that computes nothing"},
+		{DeadBeat, RoleValidator, "computes nothing, among providers of which a third is selective"},
+		{Nod, RoleValidator, "computes nothing and says what its friends say, a third of the providers, who collude"},
 	}
 }
 

@@ -128,6 +128,7 @@ func (w *world) catch(p *provider) {
 
 // ended counts a job that is over.
 func (w *world) ended(r *run) {
+	r.c.restore(r.j)
 	if r.j.State != job.StateDone {
 		return
 	}
