@@ -133,7 +133,7 @@ func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
 func planOf(j job.Job, cs []job.Candidate) audit.Plan {
 	v := j.Spec.Verify
 	p := audit.Plan{
-		Shards: len(j.Shards), Providers: independent(cs), Replicas: int(v.Replicas), Agree: int(v.Agree),
+		Shards: len(j.Shards), Providers: independent(cs), Pool: math.MaxInt32, Replicas: int(v.Replicas), Agree: int(v.Agree),
 		Adaptive: v.Mode == job.VerifyAdaptive || v.Mode == job.VerifyReplay,
 		Policy:   v.Policy(), Credit: creditShards(j, cs), AuditCost: 1,
 		Cheaters: assumedCheaters, Cheats: assumedCheat,
@@ -144,7 +144,7 @@ func planOf(j job.Job, cs []job.Candidate) audit.Plan {
 	case job.VerifyCanary:
 		p.CanaryPPM = uint32(uint64(v.Canaries(len(j.Shards))) * audit.All / uint64(max(len(j.Shards), 1)))
 	case job.VerifyReplay:
-		p.AuditCost, p.Power = replayCost, replayPower
+		p.AuditCost, p.Power, p.Replay = replayCost, replayPower, true
 	}
 	for _, c := range cs {
 		p.Tracks = append(p.Tracks, c.Track)
@@ -247,7 +247,7 @@ func ownAudits(j job.Job, cs []job.Candidate, p audit.Prediction) (n float64, in
 	case job.VerifyAdaptive, job.VerifySample:
 		draws, instead = p.Audits, true
 	case job.VerifyQuorum:
-		draws = float64(len(j.Shards))
+		return pairAudits(j, cs), false
 	}
 	each := draws / float64(len(cs))
 	for _, share := range job.OwnAudits(int(math.Ceil(each))) {
@@ -255,6 +255,26 @@ func ownAudits(j job.Job, cs []job.Candidate, p audit.Prediction) (n float64, in
 		each--
 	}
 	return min(n*float64(len(cs)), draws), instead
+}
+
+// pairAudits is the same for a quorum, where it goes by pairs of providers.
+func pairAudits(j job.Job, cs []job.Candidate) float64 {
+	n, k, shards := float64(len(cs)), float64(j.Spec.Verify.Replicas), float64(len(j.Shards))
+	pairs := n * (n - 1) / 2
+	if pairs == 0 || k < 2 {
+		return 0
+	}
+	// How often a pair meets is a matter of chance: in the mean of all pairs the
+	// first few meetings are fewer than if each met as often as the others.
+	sum, meets := 0.0, shards*k*(k-1)/2/pairs
+	fewer := math.Exp(-meets) // chance that a pair met at most so often
+	term := fewer
+	for i, share := range job.OwnAudits(int(math.Ceil(meets + 6*math.Sqrt(meets) + 6))) {
+		sum += share * (1 - fewer)
+		term *= meets / float64(i+1)
+		fewer = min(1, fewer+term)
+	}
+	return min(shards, pairs*sum)
 }
 
 // runs is how often each shard is run at least, and at most: when every shard is

@@ -159,14 +159,18 @@ func TestPredictMatchesSimulation(t *testing.T) {
 		"newcomers":     {Shards: 400, Providers: 8, Adaptive: true, Policy: Replicas(), Credit: 20, AuditCost: 1, Cheaters: 0.25, Cheats: 0.2},
 		"known":         {Shards: 1000, Providers: 10, Adaptive: true, Policy: Replicas(), Credit: 20, AuditCost: 1, Tracks: []Track{{Valid: 500}}, Cheaters: 0.2, Cheats: 0.2},
 		"sample":        {Shards: 600, Providers: 6, FixedPPM: 20_000, AuditCost: 1, Cheaters: 1.0 / 3, Cheats: 0.1},
-		"weak detector": {Shards: 500, Providers: 5, FixedPPM: 300_000, AuditCost: 0.05, Cheaters: 0.2, Cheats: 0.5, Power: 0.5},
+		"weak detector": {Shards: 500, Providers: 5, FixedPPM: 300_000, AuditCost: 1, Cheaters: 0.2, Cheats: 0.5, Power: 0.5},
+		"strangers":     {Shards: 100, Providers: 19, FixedPPM: 100_000, AuditCost: 1, Cheaters: 1.0 / 3, Cheats: 1},
+		"some proven":   {Shards: 100, Providers: 23, Room: 3, FixedPPM: 100_000, AuditCost: 1, Cheaters: 0.375, Cheats: 1},
+		"few":           {Shards: 100, Providers: 5, FixedPPM: 100_000, AuditCost: 1, Cheaters: 0.2, Cheats: 0.2},
+		"new cheaters":  {Shards: 600, Providers: 20, Adaptive: true, Policy: Replicas(), Credit: 20, AuditCost: 1, Cheaters: 1.0 / 3, Cheats: 0.2},
 		"canaries":      {Shards: 500, Providers: 5, CanaryPPM: 40_000, Cheaters: 0.2, Cheats: 0.3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := Predict(p)
-			const runs = 600
-			var audits, wrong, caught, delay meter
+			const runs = 2000
+			var audits, wrong, caught, delay, factor meter
 			rng := rand.New(rand.NewPCG(1, 2))
 			for range runs {
 				r := play(p.clean(), rng)
@@ -174,6 +178,7 @@ func TestPredictMatchesSimulation(t *testing.T) {
 				wrong.add(r.wrong)
 				caught.add(r.caught)
 				delay.add(r.delay)
+				factor.add(r.factor)
 			}
 			for what, x := range map[string]struct {
 				m    *meter
@@ -182,7 +187,9 @@ func TestPredictMatchesSimulation(t *testing.T) {
 			}{
 				"audits": {&audits, got.Audits, 0.06}, "wrong": {&wrong, got.Wrong, 0.05},
 				"caught": {&caught, got.Caught, 0.03}, "delay": {&delay, got.Delay, 0.05},
+				"factor": {&factor, got.Factor, 0.02},
 			} {
+				t.Logf("%s: %.4f played (± %.4f), %.4f predicted", what, x.m.mean(), x.m.se(), x.want)
 				if mean, se := x.m.mean(), x.m.se(); !near(mean, x.want, 4*se+x.bias*x.want+0.1) {
 					t.Errorf("%s: %.4f played (± %.4f), %.4f predicted", what, mean, se, x.want)
 				}
@@ -196,63 +203,24 @@ type meter struct{ n, sum, sq float64 }
 func (m *meter) add(x float64) { m.n++; m.sum += x; m.sq += x * x }
 func (m *meter) mean() float64 { return m.sum / m.n }
 func (m *meter) se() float64   { return math.Sqrt(max(0, m.sq/m.n-m.mean()*m.mean()) / m.n) }
-func pick(r *rand.Rand, n, not int) int {
-	k := r.IntN(n - 1)
-	if k >= not {
-		k++
-	}
-	return k
-}
 
-type played struct{ audits, wrong, caught, delay float64 }
-
-// play deals the shards in turn; the first providers cheat.
-func play(p Plan, rng *rand.Rand) (out played) {
-	n := p.Providers
-	liars := int(math.Round(p.Cheaters * float64(n)))
-	tracks, believed, gone := make([]Track, n), make([]float64, n), make([]bool, n)
-	for i := range tracks {
-		tracks[i] = p.Tracks[i%len(p.Tracks)]
-	}
-	for s := range p.Shards {
-		i := s % n
-		if gone[i] {
-			continue
-		}
-		wrong := i < liars && rng.Float64() < p.Cheats
-		canary := rng.Float64() < float64(p.CanaryPPM)/All && i < liars && rng.Float64() < p.Cheats*p.Power
-		audited := rng.IntN(All) < int(p.Policy.Rate(tracks[i], p.Credit))
-		if audited {
-			out.audits++
-			k := pick(rng, n, i)
-			for gone[k] {
-				k = pick(rng, n, i)
-			}
-			if k < liars && rng.Float64() < p.Cheats*p.Power {
-				gone[k] = true // as a second run it lied, too
-			} else {
-				tracks[k].Valid++
-			}
-		}
-		switch {
-		case wrong && audited && rng.Float64() < p.Power:
-			gone[i], canary = true, false
-		case wrong:
-			believed[i]++
-		case audited:
-			tracks[i].Valid++
-		}
-		gone[i] = gone[i] || canary
-	}
-	for i := range liars {
-		out.delay += believed[i] / float64(liars)
-		if gone[i] {
-			out.caught += 1 / float64(liars)
+// TestAWiderMarketFindsLess: the more others do again what a caught one was
+// believed for, the fewer of those who were believed are found by it.
+func TestAWiderMarketFindsLess(t *testing.T) {
+	t.Parallel()
+	p := Plan{Shards: 100, Providers: 20, FixedPPM: 100_000, AuditCost: 1, Cheaters: 1.0 / 3, Cheats: 1}
+	last := Predict(p).Slip
+	for _, pool := range []int{21, 30, 60, 200, math.MaxInt32} {
+		p.Pool = pool
+		if got := Predict(p).Slip; got < last {
+			t.Errorf("among %d: %v, among fewer %v", pool, got, last)
 		} else {
-			out.wrong += believed[i]
+			last = got
 		}
 	}
-	return out
+	if last > 1.0/3 || last < 0.1 {
+		t.Errorf("with nobody found by another's catch %v slip", last)
+	}
 }
 
 func TestPredictQuorum(t *testing.T) {

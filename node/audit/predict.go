@@ -1,6 +1,9 @@
 package audit
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Overhead is how many extra runs a shard of a new provider's first ones costs,
 // in expectation, when every audit is one more run by somebody else and only its
@@ -12,7 +15,8 @@ func (p Policy) Overhead(shards int) float64 {
 	w := newWalk(p, []Track{{}}, math.MaxUint32)
 	sum := 0.0
 	for range shards {
-		sum += w.step(0, liar{}).audits
+		sum += w.chosen(1)
+		w.step(1, 0, 0, liar{})
 	}
 	return sum / float64(shards)
 }
@@ -21,6 +25,8 @@ func (p Policy) Overhead(shards int) float64 {
 type Plan struct {
 	Shards    int     // results wanted
 	Providers int     // independent providers that can take them; less than 1 is 1
+	Pool      int     // among how many others what is to be done again is dealt; at least Providers
+	Room      float64 // how many times as much one that was found right holds at a time as a newcomer; less than 1 is 1
 	Replicas  int     // results compared of every shard; 1: the lottery decides
 	Agree     int     // results that must agree where Replicas is more than 1
 	Adaptive  bool    // the rate follows Policy and Tracks; else it is FixedPPM
@@ -29,6 +35,7 @@ type Plan struct {
 	Tracks    []Track // what is known of the providers; none: nothing is
 	Credit    uint32  // shards a provider does before it is paid
 	AuditCost float64 // of one audit, in runs: 1 for a replica, 0.05 for a replay
+	Replay    bool    // an audit is a replay: who does it computes nothing that could show it to lie
 	CanaryPPM uint32  // extra shards with a known answer
 	Cheaters  float64 // share of the providers that cheat
 	Cheats    float64 // share of its results in which each does
@@ -47,8 +54,10 @@ type Prediction struct {
 	Delay    float64 // wrong results of a cheater that were believed before it was caught
 }
 
-// Predict works a plan out. The shards are dealt evenly; a provider that is
-// caught does nothing more, and what it was believed for is computed again.
+// Predict works a plan out, in expectation of many jobs alike. The shards are
+// dealt evenly among those who were not caught. What a caught one was believed
+// for is computed again by others and compared with what it brought, which finds
+// those among them that lie as surely as an audit does.
 func Predict(p Plan) Prediction {
 	p = p.clean()
 	if p.Shards == 0 {
@@ -62,8 +71,13 @@ func Predict(p Plan) Prediction {
 }
 
 func (p Plan) clean() Plan {
+	p.Tracks = slices.Clone(p.Tracks)
 	p.Shards, p.Providers = max(p.Shards, 0), max(p.Providers, 1)
-	p.Replicas = max(p.Replicas, 1)
+	if !(p.Room > 1) {
+		p.Room = 1
+	}
+	p.Room = min(p.Room, 1000)
+	p.Pool, p.Replicas = max(p.Pool, p.Providers), max(p.Replicas, 1)
 	p.Agree = min(max(p.Agree, 1), p.Replicas)
 	p.Cheaters, p.Cheats, p.Power = unit(p.Cheaters), unit(p.Cheats), unit(p.Power)
 	if p.Power == 0 {
@@ -71,7 +85,9 @@ func (p Plan) clean() Plan {
 	}
 	if !p.Adaptive {
 		p.Policy.FloorPPM, p.Policy.Always, p.Policy.GainPPM = min(p.FixedPPM, All), 0, 0
-		p.Tracks = []Track{{Valid: math.MaxUint32}}
+		for i := range p.Tracks {
+			p.Tracks[i].Probation, p.Tracks[i].Suspect = 0, false
+		}
 	}
 	if len(p.Tracks) == 0 {
 		p.Tracks = []Track{{}}
@@ -95,45 +111,6 @@ func (p Plan) quorum(canaries float64) Prediction {
 		// Each first lie costs the third run that decides.
 		out.Factor += min(lies*float64(p.Shards), p.Cheaters*float64(p.Providers)) / float64(p.Shards)
 	}
-	return p.finish(out)
-}
-
-// lottery: every provider is a walk along its valid results.
-func (p Plan) lottery(canaries float64) Prediction {
-	n := p.Shards / p.Providers
-	rest := float64(p.Shards)/float64(p.Providers) - float64(n)
-	honest, cheater := newWalk(p.Policy, p.Tracks, p.Credit), newWalk(p.Policy, p.Tracks, p.Credit)
-	lies := liar{p.Cheats, p.Power, canaries}
-	if p.Collude {
-		lies.power *= 1 - p.Cheaters // one of the ring confirms the other
-	}
-	var out Prediction
-	believed, alive := make([]float64, n+1), make([]float64, n+1)
-	lent := 0.0 // audits of others that a provider computes, a shard of its own
-	for i := range n + 1 {
-		share := 1.0
-		if i == n {
-			share = rest
-		}
-		h := honest.step(lent, liar{})
-		c := cheater.step(lent, lies)
-		lent = h.audits
-		out.Audits += share * ((1-p.Cheaters)*h.audits + p.Cheaters*c.audits)
-		believed[i], alive[i] = share*c.believed, cheater.alive()
-	}
-	// What is believed is undone if its provider is caught before the end.
-	slipped, end := 0.0, alive[max(n-1, 0)]
-	for i, b := range believed {
-		out.Delay += b
-		if alive[i] > 0 {
-			slipped += b * min(1, end/alive[i])
-		}
-	}
-	out.Audits *= float64(p.Providers)
-	out.Caught = 1 - end
-	out.Slip = p.Cheaters * slipped * float64(p.Providers) / float64(p.Shards)
-	redone := p.Cheaters * float64(p.Providers) * max(out.Delay-slipped, 0)
-	out.Factor = 1 + canaries + (p.AuditCost*out.Audits+redone)/float64(p.Shards)
 	return p.finish(out)
 }
 

@@ -1,11 +1,14 @@
 package audit
 
+import "math"
+
 // walk is the distribution of a provider over the lengths its track can have,
 // shard by shard. Beyond the length at which the floor is reached all are alike.
 type walk struct {
 	p      Policy
 	credit uint32
 	mass   []float64 // by Valid
+	spare  []float64 // as long, for the next step
 	held   []float64 // those on probation or suspect, by results still to go
 }
 
@@ -30,10 +33,11 @@ func newWalk(p Policy, tracks []Track, credit uint32) *walk {
 	return w
 }
 
-// stepped is what one shard of a provider comes to.
+// stepped is what one turn of a provider comes to.
 type stepped struct {
-	audits   float64 // chance that it is audited
-	believed float64 // chance that it is wrong and believed
+	believed float64 // wrong results that are believed at first
+	kept     float64 // of these: of one that is not caught in the same turn
+	claimed  float64 // all results that are believed, of such a one
 }
 
 // liar is how a provider cheats: in a share of its results, noticed by an audit
@@ -41,29 +45,58 @@ type stepped struct {
 // beside each one.
 type liar struct{ cheats, power, canaries float64 }
 
-// step is one shard of its own, and lent of others' audits.
-func (w *walk) step(lent float64, l liar) stepped {
+// chosen is how many of own results the lottery chooses.
+func (w *walk) chosen(own float64) (n float64) {
+	probation := w.probation()
+	for v, m := range w.mass {
+		n += m * own * w.rate(v, probation)
+	}
+	return n
+}
+
+// rate is how likely a result is audited with a track so long.
+func (w *walk) rate(v int, probation float64) float64 {
+	q := float64(w.p.Rate(Track{Valid: uint32(v)}, w.credit)) / All
+	return q + (1-q)*probation
+}
+
+// step is own shards of its own, at most one, and lent audits of others, each of
+// which is held against their results. What else it computes for certain to be
+// compared lengthens its track alone.
+func (w *walk) step(own, lent, others float64, l liar) stepped {
 	var out stepped
-	next := make([]float64, len(w.mass))
+	if w.spare == nil {
+		w.spare = make([]float64, len(w.mass))
+	}
+	next := w.spare
+	clear(next)
 	last := len(w.mass) - 1
 	probation := w.probation()
+	// Audits of others and canaries come by chance: none shows it with this chance.
+	passes := math.Exp(-(lent + own*l.canaries) * l.cheats * l.power)
 	for v, m := range w.mass {
 		if m == 0 {
 			continue
 		}
-		q := float64(w.p.Rate(Track{Valid: uint32(v)}, w.credit)) / All
-		q += (1 - q) * probation
+		q := w.rate(v, probation)
 		noticed := q * l.cheats * l.power
-		caught := min(1, noticed+(l.canaries+lent)*l.cheats*l.power)
-		out.audits += m * q
-		out.believed += m * (l.cheats - noticed)
-		up := min(q*(1-l.cheats), 1-caught) // what was right and audited lengthens the track
-		next[min(v+1, last)] += m * up
-		next[v] += m * (1 - caught - up)
+		out.believed += m * own * (l.cheats - noticed)
+		out.kept += m * own * (l.cheats - noticed) * passes
+		out.claimed += m * own * (1 - q + q*l.cheats - noticed) * passes
+		up := own * q * (1 - l.cheats) // what was right and audited lengthens the track
+		next[min(v+1, last)] += m * up * passes
+		next[v] += m * (1 - own*noticed - up) * passes
 	}
-	w.mass = lengthen(next, min(1, lent*(1-l.cheats)))
+	w.mass, w.spare = next, w.mass
+	for p := min((lent+others)*(1-l.cheats), float64(last)); p > 0; p-- {
+		w.mass = lengthen(w.mass, min(1, p))
+	}
+	w.pass(own)
 	return out
 }
+
+// clear forgets a provider that is not there any more.
+func (w *walk) clear() { clear(w.mass) }
 
 // lengthen is what computing the audits of others adds to the track.
 func lengthen(mass []float64, p float64) []float64 {
@@ -78,17 +111,20 @@ func lengthen(mass []float64, p float64) []float64 {
 	return mass
 }
 
-// probation is the share of those still on it, each a step nearer its end.
-func (w *walk) probation() float64 {
-	sum := 0.0
+// probation is the share of those still on it.
+func (w *walk) probation() (sum float64) {
 	for i := 1; i < len(w.held); i++ {
 		sum += w.held[i]
-		w.held[i-1], w.held[i] = w.held[i], 0
-	}
-	if len(w.held) > 0 {
-		w.held[0] = 0
 	}
 	return sum
+}
+
+// pass brings those on probation nearer to its end.
+func (w *walk) pass(own float64) {
+	for i := 1; i < len(w.held); i++ {
+		gone := w.held[i] * own
+		w.held[i], w.held[i-1] = w.held[i]-gone, w.held[i-1]+gone
+	}
 }
 
 // alive is the chance that it was not caught yet.

@@ -138,7 +138,7 @@ func (m *machine) doubt(sh *Shard, p identity.PubKey) {
 
 // reopen takes a verdict back.
 func (m *machine) reopen(sh *Shard, p identity.PubKey) {
-	sh.Reopened, sh.Disputed = true, false
+	sh.Reopened, sh.Disputed, sh.Spot = true, false, SpotNone
 	sh.Wanted = m.j.Spec.Verify.Replicas
 	replay := m.j.Spec.Verify.Mode == VerifyReplay
 	for _, n := range sh.Group {

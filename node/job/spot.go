@@ -1,6 +1,9 @@
 package job
 
-import "infernet.tech/infernet/node/audit"
+import (
+	"infernet.tech/infernet/node/audit"
+	"infernet.tech/infernet/p2p/identity"
+)
 
 // States of Shard.Spot.
 const (
@@ -24,15 +27,50 @@ func (m *machine) spot(sh *Shard) bool {
 	if sh.hasTrusted() || !m.trustedLeft(sh) {
 		return false
 	}
-	for k := range sh.Attempts {
-		a := &sh.Attempts[k]
-		if a.State.In() && m.chosen("spot", sh.Index, a.N, m.spotRate(a)) {
-			sh.Spot = SpotWanted
-			sh.Wanted++
-			return true
+	if !m.chosen("spot", sh.Index, 0, m.pairRate(sh)) {
+		return false
+	}
+	sh.Spot = SpotWanted
+	sh.Wanted++
+	return true
+}
+
+// pairRate falls with how often a validator confirmed, in this job, what the same
+// providers agreed on: that one is right among others says nothing of what it
+// says among its friends. Of a bigger group the two that it was least seen with
+// count.
+func (m *machine) pairRate(sh *Shard) uint32 {
+	rate := uint32(0)
+	for i := range sh.Attempts {
+		for k := range i {
+			if a, b := &sh.Attempts[i], &sh.Attempts[k]; a.State.In() && b.State.In() {
+				rate = max(rate, spotFloorPPM, audit.All/(m.together(a.Provider, b.Provider)+1))
+			}
 		}
 	}
-	return false
+	return rate
+}
+
+// together counts the shards on which two providers agree with a validator of
+// one's own.
+func (m *machine) together(a, b identity.PubKey) (n uint32) {
+	for _, sh := range m.j.Shards {
+		if sh.Spot == SpotNone || sh.Label != LabelAudited {
+			continue
+		}
+		both, own := 0, false
+		for _, k := range sh.Group {
+			at := &sh.Attempts[k]
+			own = own || at.Trusted
+			if at.Provider == a || at.Provider == b {
+				both++
+			}
+		}
+		if both == 2 && own {
+			n++
+		}
+	}
+	return n
 }
 
 // ownAudit draws whether a validator of one's own does an audit in the place of a
@@ -47,8 +85,7 @@ func (m *machine) ownAudit(sh *Shard, a *Attempt) {
 	}
 }
 
-// spotRate falls with what a validator has confirmed of the provider in this
-// job: agreeing with others proves nothing where they may be its friends.
+// spotRate falls with what a validator has confirmed of the provider in this job.
 func (m *machine) spotRate(a *Attempt) uint32 {
 	seen := uint32(0)
 	if s := m.known(a.Provider); s != nil {

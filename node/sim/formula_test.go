@@ -18,44 +18,77 @@ func draws(t *testing.T, what string, l Lottery, least int) {
 	}
 }
 
+// agrees fails unless got is within two standard deviations of want. The interval
+// of got is that of the bootstrap over jobs, of 95%.
+func agrees(t *testing.T, what string, got Estimate, want float64) {
+	t.Helper()
+	sd := (got.High - got.Low) / (2 * z95)
+	t.Logf("%s: %.4f, predicted %.4f, one standard deviation is %.4f", what, got.Value, want, sd)
+	if sd == 0 || math.Abs(got.Value-want) > 2*sd {
+		t.Errorf("%s: %.4f, predicted %.4f: %.2f standard deviations", what, got.Value, want, (got.Value-want)/sd)
+	}
+}
+
+// closed are worlds in which all providers are asked for every job, and every job
+// is of a client that knows nobody: what package audit predicts of one job.
+func closed(t *testing.T, mode string, rate uint32, s Strategy, clients int, seeds int) (ws []*world) {
+	t.Helper()
+	for seed := range seeds {
+		cfg := Default()
+		cfg.Seed, cfg.Providers, cfg.Validators, cfg.Churn = uint64(seed+1), 24, 0, 0
+		cfg.Mode, cfg.Rate, cfg.Clients, cfg.Shards = mode, rate, clients, clients*cfg.JobShards
+		w := newWorld(cfg, s)
+		if err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ws = append(ws, w)
+	}
+	return ws
+}
+
 // TestSampleMatchesTheFormulas: at a fixed rate q, who always cheats is believed
 // (1-q)/q times for each time the lottery finds it, and what a job accepts in the
-// end is what package audit predicts. Cheaters do not agree with each other here:
-// the power of an audit is 1.
+// end, once what the caught were believed for is done again, is what package
+// audit predicts. Cheaters do not agree with each other here: the power of an
+// audit is 1.
 func TestSampleMatchesTheFormulas(t *testing.T) {
 	t.Parallel()
 	const q = 100_000
-	cfg := Default()
-	cfg.Mode, cfg.Rate, cfg.Churn, cfg.Strategies = job.VerifySample, q, 0, []Strategy{Honest, Lazy}
-	cfg.Shards = size(10_000, 800)
-	cfg.Clients = cfg.Shards / cfg.JobShards // every job is asked for by somebody who knows nobody
-	rows := worlds(t, cfg).Rows
-	draws(t, "honest", rows[0].Lottery, cfg.Shards/2)
-	draws(t, "lazy", rows[1].WrongDraws, cfg.Shards/10)
-
-	// Two standard deviations of what was drawn, and copies of stragglers.
-	extra, slack := rows[0].Overhead.Value, 2*math.Sqrt(rows[0].Lottery.Var)/float64(rows[0].Shards)
+	clients := size(10, 4)
+	var honest, lies Lottery
+	var bad, of []float64
+	hands, players, all := 0.0, 0, 0
+	ws := closed(t, job.VerifySample, q, Lazy, clients, size(10, 2))
+	for _, w := range ws {
+		row := w.row()
+		hands += row.Hands / float64(len(ws))
+		players, all = players+row.Players, all+w.cfg.Providers
+		lies.merge(row.WrongDraws)
+		bad, of = append(bad, w.tally.byJob[0]...), append(of, w.tally.byJob[1]...)
+	}
+	runs, shards := 0.0, 0
+	for _, w := range closed(t, job.VerifySample, q, Honest, clients, size(5, 1)) {
+		row := w.row()
+		honest.merge(row.Lottery)
+		runs, shards = runs+row.Overhead.Value*float64(row.Shards), shards+row.Shards
+	}
+	draws(t, "honest", honest, shards/2)
+	draws(t, "lazy", lies, len(of)*10)
+	extra, slack := runs/float64(shards), 2*math.Sqrt(honest.Var)/float64(shards)
+	t.Logf("%.4f extra runs a shard, %d in 1000000 are drawn", extra, q)
 	if want := float64(q) / audit.All; math.Abs(extra-want) > slack {
 		t.Errorf("%.4f extra runs a shard, want %.4f within %.4f", extra, want, slack)
 	}
-	// What is accepted in the end is no more than predicted, and not far less: what
-	// is computed again once a cheater is caught is compared for certain with what
-	// the caught one brought, which finds more cheaters than the formula knows of.
-	// Shares are not equal: the plan is told among how many it was as good as equally dealt.
+	// Shares are not quite equal: the plan is told among how many a job was as good
+	// as equally dealt. Who is not new holds six shards at a time, in the mean, and
+	// a newcomer two.
 	plan := audit.Plan{
-		Shards: cfg.JobShards, Providers: int(rows[0].Hands + 0.5), FixedPPM: q, AuditCost: 1, Cheaters: cfg.Share, Cheats: 1,
+		Shards: 100, Providers: int(hands + 0.5), Room: 3, FixedPPM: q, AuditCost: 1,
+		Cheaters: float64(players) / float64(all), Cheats: 1,
 	}
-	slip := audit.Predict(plan).Slip
-	t.Logf("accepted wrong: %s, predicted %.2f%% with %.1f providers a job", percent(rows[1].AcceptedShare), 100*slip, rows[0].Hands)
-	if got := rows[1].AcceptedShare; got.Low > slip || got.High < slip/2 {
-		t.Errorf("accepted wrong: %+v, predicted %.4f", rows[1].AcceptedShare, slip)
-	}
-	found := Proportion(rows[1].WrongDraws.Chosen, rows[1].WrongDraws.Draws)
-	t.Logf("believed %.2f times for each time the lottery found it, within %.2f and %.2f; the formula says %.2f", audit.WrongBeforeCatch(found.Value),
-		audit.WrongBeforeCatch(found.High), audit.WrongBeforeCatch(found.Low), audit.WrongBeforeCatch(float64(q)/audit.All))
-	if !found.Holds(float64(q) / audit.All) {
-		t.Errorf("the lottery finds %s of the lies, want %d ppm", percent(found), q)
-	}
+	agrees(t, "accepted wrong", Ratio(bad, of, 1), audit.Predict(plan).Slip)
+	found := Proportion(lies.Chosen, lies.Draws)
+	t.Logf("believed %.2f times for each time the lottery found it; the formula says %.2f", audit.WrongBeforeCatch(found.Value), audit.WrongBeforeCatch(float64(q)/audit.All))
 }
 
 // TestAdaptiveMatchesTheFormulas: the overhead falls with the track as package

@@ -43,6 +43,11 @@ func (l *Lottery) add(q float64, chosen bool) {
 	l.Var += q * (1 - q)
 }
 
+func (l *Lottery) merge(o Lottery) {
+	l.Draws, l.Chosen = l.Draws+o.Draws, l.Chosen+o.Chosen
+	l.Expected, l.Var = l.Expected+o.Expected, l.Var+o.Var
+}
+
 // Sigmas is how many standard deviations Chosen is from what was expected; 0
 // where there was no chance in it.
 func (l Lottery) Sigmas() float64 {
