@@ -36,8 +36,8 @@ func TestEstimateCountsValidators(t *testing.T) {
 		v                   job.Verify
 		low, expected, high uint64
 	}{
-		"adaptive": {job.Verify{Mode: job.VerifyAdaptive, Replicas: 1, Agree: 1}, 4, 24, 44},
-		"quorum":   {job.Verify{Mode: job.VerifyQuorum, Replicas: 2, Agree: 2}, 8, 29, 29},
+		"adaptive": {job.Verify{Mode: job.VerifyAdaptive, Replicas: 1, Agree: 1}, 4, 25, 44},
+		"quorum":   {job.Verify{Mode: job.VerifyQuorum, Replicas: 2, Agree: 2}, 8, 26, 28},
 		"none":     {job.Verify{Mode: job.VerifyNone, Replicas: 1, Agree: 1}, 4, 4, 4},
 	} {
 		j, cs := offers(x.v)

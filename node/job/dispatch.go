@@ -64,6 +64,10 @@ func (m *machine) fillShard(sh *Shard, w *waits) filled {
 	case full:
 		w.full = true
 	case starved:
+		if sh.Spot == SpotWanted && m.ranOut(sh) {
+			w.starving = true // the next answer brings its quote, or it is gone
+			break
+		}
 		if m.giveWay(sh) {
 			break
 		}

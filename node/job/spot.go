@@ -24,7 +24,7 @@ func (m *machine) spot(sh *Shard) bool {
 		return false
 	}
 	sh.Spot = SpotOver
-	if sh.hasTrusted() || !m.trustedLeft(sh) {
+	if sh.hasTrusted() || !m.trustedLeft(sh) && !m.ranOut(sh) {
 		return false
 	}
 	if !m.chosen("spot", sh.Index, 0, m.pairRate(sh)) {
@@ -76,7 +76,7 @@ func (m *machine) together(a, b identity.PubKey) (n uint32) {
 // ownAudit draws whether a validator of one's own does an audit in the place of a
 // stranger, who may be a friend of the one that is audited.
 func (m *machine) ownAudit(sh *Shard, a *Attempt) {
-	if sh.Spot != SpotNone || !m.anyTrusted() || !m.trustedLeft(sh) {
+	if sh.Spot != SpotNone || !m.anyTrusted() || !m.trustedLeft(sh) && !m.ranOut(sh) {
 		return
 	}
 	sh.Spot = SpotOver
@@ -92,6 +92,18 @@ func (m *machine) spotRate(a *Attempt) uint32 {
 		seen = s.Spotted
 	}
 	return max(spotFloorPPM, audit.All/(seen+1))
+}
+
+// ranOut reports whether a validator of one's own is only missing because its
+// quote is too old: it is asked for another one.
+func (m *machine) ranOut(sh *Shard) bool {
+	opts := m.options()
+	for i := range opts {
+		if o := &opts[i]; o.trusted && o.stale && !o.excluded && o.t.busy < o.Slots && touched(sh, o) == never {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *machine) anyTrusted() bool {
