@@ -21,5 +21,12 @@
 //	released  quoted held captured          tried again under the same Ref
 //	captured                                terminal
 //
+// The journal is double-entry: what an entry means for the accounts of the peer
+// follows from its state alone (Books), so that sums are kept as entries change
+// and can be proved from the entries at any time (Verify). Each entry keeps the
+// states it was in. A rail's own business with money is in the same journal,
+// under refs of a class (Ref.Class). A million entries are paged by time, peer
+// or job without being read, and added up without being held.
+//
 // The node calls it: aggregators pay, providers expect.
 package payments

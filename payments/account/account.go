@@ -19,7 +19,8 @@ import (
 type account struct {
 	Paid     paid   `json:"paid"`
 	Got      got    `json:"got"`
-	Reserved uint64 `json:"reserved"`
+	Reserved uint64 `json:"reserved"`          // expected on credit
+	Covered  uint64 `json:"covered,omitempty"` // expected, and money locked for it
 	// History is what was settled with the peer, for Config.Growth.
 	History []bucket `json:"history,omitempty"`
 }
@@ -87,6 +88,24 @@ func (a account) settled(net bool) (in, out uint64) {
 		return a.cancelled(), a.cancelled()
 	}
 	return a.Got.Settled, a.Paid.Settled
+}
+
+// expect counts an expected payment, forget takes it back: on credit, or under a
+// lock.
+func (a *account) expect(e payments.Entry) {
+	if e.Secured == "" {
+		a.Reserved += e.Amount.Value
+	} else {
+		a.Covered += e.Amount.Value
+	}
+}
+
+func (a *account) forget(e payments.Entry) {
+	if e.Secured == "" {
+		a.Reserved -= min(e.Amount.Value, a.Reserved)
+	} else {
+		a.Covered -= min(e.Amount.Value, a.Covered)
+	}
 }
 
 // room is how much more the peer may come to owe under limit, with all that is

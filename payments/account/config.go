@@ -25,7 +25,10 @@ type Config struct {
 	Unit payments.Unit // the only one it carries
 	// Net is set where debts both ways cancel out and are never made good in any
 	// other way, as on credit. Without it each direction is by itself.
-	Net       bool
+	Net bool
+	// Books says what entries mean for the accounts of the journal; nil:
+	// payments.Books.
+	Books     payments.Rule
 	Limit     uint64                     // how much a peer may owe us
 	Limits    map[identity.PubKey]uint64 // the same for single peers, instead of Limit and Growth
 	Growth    *Growth                    // how the limit of others grows; nil: it does not
@@ -96,6 +99,13 @@ func (c Config) overdue() time.Duration {
 		return DefaultOverdue
 	}
 	return c.Overdue
+}
+
+func (c Config) rule() payments.Rule {
+	if c.Books == nil {
+		return payments.Books
+	}
+	return c.Books
 }
 
 // limit is how much the peer of that account may owe at that time.

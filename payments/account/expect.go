@@ -47,16 +47,16 @@ func (r *Rail) expect(p payments.Payment, by string) error {
 			reason = "work accepted on locked money"
 		} else if room := a.room(r.cfg.Net, r.cfg.limit(p.Peer, a, r.clock())); p.Amount.Value > room {
 			return fmt.Errorf("%s has room for %d of %s: %w", p.Peer.Short(), room, p.Amount, payments.ErrOverLimit)
-		} else {
-			a.Reserved += p.Amount.Value
 		}
+		e = payments.Entry{
+			Direction: payments.In, Ref: p.Ref, Peer: p.Peer, Amount: p.Amount, Memo: p.Memo,
+			State: payments.StateQuoted, Reason: reason, Secured: by,
+		}
+		a.expect(e)
 		if err := r.save(tx, p.Peer, a, known); err != nil {
 			return err
 		}
-		_, err = r.journal.Put(tx, payments.Entry{
-			Direction: payments.In, Ref: p.Ref, Peer: p.Peer, Amount: p.Amount, Memo: p.Memo,
-			State: payments.StateQuoted, Reason: reason, Secured: by,
-		})
+		_, err = r.journal.Put(tx, e)
 		return err
 	})
 }
@@ -75,9 +75,7 @@ func (r *Rail) Waive(_ context.Context, ref payments.Ref, reason string) error {
 		if err != nil {
 			return err
 		}
-		if e.Secured == "" {
-			a.Reserved -= min(e.Amount.Value, a.Reserved)
-		}
+		a.forget(e)
 		e.State, e.Reason = payments.StateReleased, "waived: "+reason
 		if _, err := r.journal.Put(tx, e); err != nil {
 			return err

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -245,6 +246,17 @@ func FuzzServeStream(f *testing.F) {
 	}, time.Unix(1_700_000_000, 0))
 	if err != nil {
 		f.Fatal(err)
+	}
+	for _, m := range []wire.Message{
+		wire.PayTermsAsk{Rail: "credit"}, wire.PayTermsAsk{Rail: "lightning"},
+		wire.Release{Rail: "credit", Ref: "j/0/0", Hold: wire.ID{1}, Preimage: wire.ID{2}}, wire.Countersign{Of: wire.ID{1}, Role: wire.RolePayee},
+	} {
+		e, err := wire.Seal(a.key, m, time.Unix(1_700_000_000, 0))
+		var frame bytes.Buffer
+		if err != nil || wire.WriteEvent(&frame, e) != nil {
+			f.Fatal(err)
+		}
+		f.Add(frame.Bytes())
 	}
 	f.Add([]byte{})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})

@@ -35,7 +35,7 @@ func New(cfg Config, key *identity.Key, s store.Store, dial Dialer, clock func()
 	}
 	return &Rail{
 		cfg: cfg, key: key, s: s, dial: dial, clock: clock, log: log,
-		journal: payments.NewJournal(cfg.Name, s, clock),
+		journal: payments.NewJournalBy(cfg.rule(), cfg.Name, s, clock),
 	}, nil
 }
 
@@ -117,7 +117,7 @@ func (r *Rail) check(tx store.Reader, seen func(payments.Entry)) (bad []unsound,
 		return nil, err
 	}
 	err = eachAccount(tx, func(peer identity.PubKey, a account) error {
-		have := sums{paid: a.Paid.Total + a.Paid.Secured, got: a.Got.Total + a.Got.Secured, reserved: a.Reserved}
+		have := sums{paid: a.Paid.Total + a.Paid.Secured, got: a.Got.Total + a.Got.Secured, reserved: a.Reserved, covered: a.Covered}
 		if a.Paid.Pending != nil {
 			have.pending = a.Paid.Pending.Amount
 		}
@@ -136,12 +136,16 @@ func (r *Rail) check(tx store.Reader, seen func(payments.Entry)) (bad []unsound,
 }
 
 // sums is what the journal says an account must hold.
-type sums struct{ paid, got, reserved, pending uint64 }
+type sums struct{ paid, got, reserved, covered, pending uint64 }
 
 func (s sums) with(e payments.Entry) sums {
 	v := e.Amount.Value
 	switch {
-	case e.Ref.Class() != "", e.Secured != "" && e.State.Open():
+	case e.Ref.Class() != "":
+	case e.Secured != "" && e.State.Open():
+		if e.Direction == payments.In {
+			s.covered += v
+		}
 	case e.Direction == payments.Out && e.State == payments.StateCaptured:
 		s.paid += v
 	case e.Direction == payments.Out && e.State.Open():

@@ -13,8 +13,9 @@ func (r *Rail) secure(tx store.Txn, a account, known bool, e payments.Entry, p p
 	if err := e.Same(p); err != nil {
 		return err
 	}
-	a.Reserved -= min(e.Amount.Value, a.Reserved)
+	a.forget(e)
 	e.Secured = by
+	a.expect(e)
 	if err := r.journal.Amend(tx, e); err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func (r *Rail) CaptureSecured(tx store.Txn, d payments.Direction, p payments.Pay
 		if e.Secured == "" && d == payments.Out {
 			return payments.Entry{}, fmt.Errorf("%s is being paid by a note: %w", p.Ref, payments.ErrTransition)
 		}
-		if e.Secured == "" {
-			a.Reserved -= min(e.Amount.Value, a.Reserved)
+		if d == payments.In {
+			a.forget(e)
 		}
 	}
 	if d == payments.Out {

@@ -141,9 +141,7 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 		}
 		a.Got.Total, a.Got.Last, a.Got.Note = n.Cumulative, entry.Ref, nil
 		r.netted(&a, cancelled)
-		if entry.Secured == "" {
-			a.Reserved -= min(n.Amount, a.Reserved)
-		}
+		a.forget(entry)
 		entry.State, entry.Reason = payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq)
 		entry.Doc, entry.Answer = e.Bytes(), answer
 		if _, err := r.journal.Put(tx, entry); err != nil {

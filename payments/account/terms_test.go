@@ -216,11 +216,15 @@ func TestSecured(t *testing.T) {
 	if err := b.now().ExpectSecured(t.Context(), pay(a, "j/1/0", 60), "hold/j/1/0"); err != nil { // and now it is locked
 		t.Fatal(err)
 	}
-	if got := b.balance(a); got.Left != 100 || got.Expected != 0 {
+	if got := b.balance(a); got.Left != 100 || got.Expected != 5060 {
 		t.Fatalf("%+v", got)
 	}
 	if err := b.now().Waive(t.Context(), "j/1/0", "bad work"); err != nil {
 		t.Fatal(err)
+	}
+	agree(t, a, b)
+	if got := b.balance(a); got.Expected != 5000 {
+		t.Fatalf("%+v", got)
 	}
 	capture := func(n *node, d payments.Direction, p payments.Payment) error {
 		return n.s.Update(func(tx store.Txn) error {
