@@ -20,6 +20,8 @@ import (
 const (
 	// maxMarks is how many blocks are remembered to go back to.
 	maxMarks = 64
+	// maxBehind is how many blocks endpoints may be behind what they told before.
+	maxBehind = 1000
 	// maxBatch is how many logs one transaction is given, full blocks at least.
 	maxBatch = 256
 )
@@ -168,10 +170,10 @@ func (w *Watcher) back(ctx context.Context, v View, m []mark) ([]mark, error) {
 	for ; keep > 0; keep-- {
 		last := m[keep-1]
 		if last.Number > v.Final.Number {
-			if keep == len(m) {
+			if keep == len(m) && last.Number <= v.Head.Number+maxBehind {
 				return m, nil // the endpoints are behind us; nothing to say yet
 			}
-			continue
+			continue // a chain begun anew, or an endpoint once told heights that are not there
 		}
 		b, err := w.c.final(ctx, v, last.Number)
 		if err != nil {

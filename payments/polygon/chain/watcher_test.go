@@ -276,6 +276,32 @@ func TestEndpointBehind(t *testing.T) {
 	}
 }
 
+// An endpoint that once told of heights that are not there does not keep the
+// watcher from the chain for ever.
+func TestHeightLie(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, chain.Local())
+	w.event(1)
+	w.sim.commit(2)
+	w.has([]byte{1}, nil)
+	w.p.on("eth_getBlockByNumber", func(params []json.RawMessage, _ func() (json.RawMessage, error)) (any, error) {
+		n := json.RawMessage(`"0x4e20"`)
+		if string(params[0]) != `"latest"` {
+			n = params[0]
+		}
+		return map[string]any{"number": n, "hash": common.Hash{9}, "parentHash": common.Hash{8}, "timestamp": "0x1"}, nil
+	})
+	w.p.says("eth_getLogs", []any{})
+	w.step()
+	if n, _, err := w.w.Cursor(); err != nil || n < 10_000 {
+		t.Fatal(n, err)
+	}
+	w.p.heal()
+	w.event(2)
+	w.sim.commit(2)
+	w.has([]byte{1, 2}, nil)
+}
+
 // A handler that fails has the range given again, whole.
 func TestHandlerFails(t *testing.T) {
 	t.Parallel()
