@@ -121,17 +121,6 @@ func (m *machine) refused(want contract.Refusal, from, to common.Address, data [
 	}
 }
 
-// fails is send for what has to fail somewhere else than in the contract.
-func (m *machine) fails(from, to common.Address, data []byte, err error) {
-	m.tb.Helper()
-	if err != nil {
-		m.tb.Fatal(err)
-	}
-	if ret, _, err := m.send(from, to, data); err == nil {
-		m.tb.Fatalf("succeeded: %x", ret)
-	}
-}
-
 func refusal(ret []byte) contract.Refusal {
 	r, err := contract.ParseRevert(ret)
 	if err != nil {
