@@ -3,6 +3,7 @@ package bolt11
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"infernet.tech/infernet/payments/lightning/ln"
 )
@@ -14,7 +15,6 @@ const msatPerBTC = 1e11
 // all.
 func parseAmount(s string) (uint64, error) {
 	digits, per := s, uint64(msatPerBTC)
-	tenths := false
 	switch s[len(s)-1] {
 	case 'm':
 		per = msatPerBTC / 1e3
@@ -23,26 +23,20 @@ func parseAmount(s string) (uint64, error) {
 	case 'n':
 		per = msatPerBTC / 1e9
 	case 'p':
-		per, tenths = 1, true
-	}
-	if per != msatPerBTC {
-		digits = s[:len(s)-1]
-	}
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' { // ParseUint would take a sign or a prefix
-			return 0, fmt.Errorf("the amount %.30q is no number", s)
+		// A tenth of a millisatoshi: the last digit must be 0 and says nothing.
+		per = 1
+		if digits = s[:len(s)-1]; digits[len(digits)-1] != '0' {
+			return 0, fmt.Errorf("the amount %.30q is not exact in millisatoshi", s)
 		}
 	}
-	n, err := strconv.ParseUint(digits, 10, 64)
-	switch {
-	case err != nil || digits[0] == '0':
-		return 0, fmt.Errorf("the amount %.30q is no positive whole number", s)
-	case tenths && n%10 != 0:
-		return 0, fmt.Errorf("the amount %.30q is less than a millisatoshi exact", s)
-	case tenths:
-		n /= 10
+	if per != msatPerBTC {
+		digits = digits[:len(digits)-1]
 	}
-	if n > ln.MaxMsat/per {
+	if strings.Trim(digits, "0123456789") != "" || digits == "" || digits[0] == '0' { // ParseUint would take a sign
+		return 0, fmt.Errorf("the amount %.30q is no positive whole number", s)
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || n > ln.MaxMsat/per {
 		return 0, fmt.Errorf("the amount %.30q is more than there is", s)
 	}
 	return n * per, nil

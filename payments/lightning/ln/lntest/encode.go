@@ -35,7 +35,7 @@ func Encode(key *btcec.PrivateKey, b Bolt11) (string, error) {
 	}
 	hrp := "ln" + prefix
 	if b.AmountMsat > 0 {
-		hrp += fmt.Sprintf("%dp", b.AmountMsat*10)
+		hrp += fmt.Sprintf("%d0p", b.AmountMsat)
 	}
 	data := groups(uint64(b.CreatedAt.Unix()), 7)
 	data = append(data, field('p', regroup(b.Hash[:]))...)
