@@ -93,6 +93,7 @@ func (n *Node) follow(stream updates, hash ln.Hash, locked bool) (last ln.Paymen
 		}
 		p, out, err := payment(hash, r)
 		if err != nil {
+			last.State = ln.InFlight // it tells something, which is not a refusal
 			return last, err
 		}
 		last = p

@@ -91,7 +91,7 @@ func eachPending(r *lnrpc.PendingChannelsResponse, add func(*lnrpc.PendingChanne
 	for _, c := range r.WaitingCloseChannels {
 		state := ln.ChannelClosing
 		// A commitment that waits for its block is a closing by force.
-		if f := c.Channel.GetChanStatusFlags(); strings.Contains(f, "CommitmentBroadcasted") || strings.Contains(f, "LocalDataLoss") {
+		if f := c.Channel.GetChanStatusFlags(); strings.Contains(f, "CommitBroadcasted") || strings.Contains(f, "LocalDataLoss") {
 			state = ln.ChannelForced
 		}
 		if err := add(c.Channel, state); err != nil {

@@ -38,7 +38,7 @@ func newNode(r *Rig, name string) (*Node, error) {
 		"--bitcoin.simnet", "--bitcoin.node=btcd", "--bitcoin.defaultchanconfs=1",
 		"--btcd.rpchost=" + r.Chain.rpc, "--btcd.rpcuser=" + user, "--btcd.rpcpass=" + r.Chain.pass, "--btcd.rpccert=" + r.Chain.certPath(),
 		"--debuglevel=info", "--trickledelay=50", "--gossip.sub-batch-delay=5ms", "--maxpendingchannels=10",
-		"--minbackoff=500ms", "--maxbackoff=2s",
+		"--minbackoff=500ms", "--maxbackoff=2s", "--historicalsyncinterval=1s",
 		fmt.Sprintf("--invoices.holdexpirydelta=%d", ln.SafetyBlocks),
 	}}
 	return n, nil
