@@ -161,13 +161,6 @@ func (r *Rail) Balances(ctx context.Context) ([]payments.Balance, error) {
 			list[i].Available = &room
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, b := range list {
-		if why := r.trouble[b.Peer]; why != "" && b.Dispute == "" {
-			list[i].Dispute = why
-		}
-	}
 	return list, nil
 }
 

@@ -74,9 +74,17 @@ type outgoing struct {
 	Seen    time.Time       `json:"seen,omitzero"` // when the chain was asked
 	Last    voucher         `json:"last"`
 	Acked   bool            `json:"acked"` // the payee signed for Last
+	Spare   spare           `json:"spare,omitzero"`
 	Op      *operation      `json:"op,omitempty"`
 	Ops     uint64          `json:"ops"` // how many were begun
 	Reason  string          `json:"reason,omitempty"`
+}
+
+// spare is what was taken from the ceiling and not promised yet.
+type spare struct {
+	N    uint64    `json:"n"` // which taking of the channel
+	Left uint64    `json:"left"`
+	At   time.Time `json:"at"`
 }
 
 // unsettled reports whether the payee may count the last voucher or may not.

@@ -54,7 +54,8 @@ type Config struct {
 // dollars a day. It opens no channel until Deposit and MaxLocked are set.
 func Default() Config {
 	acc := account.Default(Name, payments.MicroUSDC)
-	acc.Limit, acc.Ceiling = 1_000_000, payments.MaxValue
+	acc.Ceiling = payments.MaxValue // what we owe is bounded by the payee's window and the day's ceiling
+	acc.Growth = &account.Growth{Least: 20_000, Most: 5_000_000, PerMille: 50, Over: 30 * 24 * time.Hour}
 	return Config{
 		Account: acc,
 		TopUpAt: 250, Delay: 24 * time.Hour,

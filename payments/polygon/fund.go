@@ -18,6 +18,7 @@ type funded struct {
 	Ref    payments.Ref    `json:"ref"`
 	Peer   identity.PubKey `json:"peer"`
 	Amount uint64          `json:"amount"`
+	At     time.Time       `json:"at"`
 }
 
 // Fund implements payments.Funder: it opens a channel to p.Peer where there is
@@ -34,7 +35,7 @@ func (r *Rail) Fund(ctx context.Context, p payments.Payment) error {
 }
 
 func (r *Rail) fund(ctx context.Context, p payments.Payment) error {
-	f := funded{Ref: p.Ref, Peer: p.Peer, Amount: p.Amount.Value}
+	f := funded{Ref: p.Ref, Peer: p.Peer, Amount: p.Amount.Value, At: r.now()}
 	err := r.s.Update(func(tx store.Txn) error {
 		var old funded
 		known, err := get(tx, fundKey(p.Ref), &old)
@@ -44,7 +45,7 @@ func (r *Rail) fund(ctx context.Context, p payments.Payment) error {
 		if known && (old.Peer != f.Peer || old.Amount != f.Amount) {
 			return fmt.Errorf("%s: %w", p.Ref, payments.ErrConflict)
 		}
-		return errors.Join(put(tx, fundKey(p.Ref), f), put(tx, fundsKey(p.Peer, p.Ref), f.Amount))
+		return errors.Join(put(tx, fundKey(p.Ref), f), put(tx, fundsKey(p.Peer, p.Ref), f))
 	})
 	if err != nil {
 		return err
@@ -86,15 +87,32 @@ func (r *Rail) needed(ctx context.Context, peer identity.PubKey) (uint64, error)
 	}
 	sum := r.amount(d.Total - min(d.Settled, d.Total))
 	err = r.s.View(func(tx store.Reader) error {
-		list, err := all[uint64](tx, fundsPrefix(peer))
-		for _, v := range list {
-			if err == nil {
-				sum, err = sum.Add(r.amount(v))
+		list, err := all[funded](tx, fundsPrefix(peer))
+		for _, f := range list {
+			if err == nil && !r.forgotten(f) {
+				sum, err = sum.Add(r.amount(f.Amount))
 			}
 		}
 		return err
 	})
 	return sum.Value, err
+}
+
+// forgotten reports whether what was funded was neither paid nor released for so
+// long that nobody will: whoever would have was killed.
+func (r *Rail) forgotten(f funded) bool { return r.clock().Sub(f.At) >= r.cfg.Account.ExpectFor }
+
+// forget drops what is forgotten.
+func (r *Rail) forget() error {
+	return r.s.Update(func(tx store.Txn) error {
+		list, err := all[funded](tx, refPrefix)
+		for _, f := range list {
+			if err == nil && r.forgotten(f) {
+				err = r.unfund(tx, f.Ref)
+			}
+		}
+		return err
+	})
 }
 
 // makeRoom makes the channel to peer large enough, and waits until it is unless
@@ -153,6 +171,8 @@ func (r *Rail) stepRoom(ctx context.Context, peer identity.PubKey, t payeeTerms)
 		return false, nil // wait
 	case ok && c.Op != nil:
 		return false, nil // one thing after the other
+	case r.cfg.Deposit == 0:
+		return false, fmt.Errorf("no deposit is configured: %w", ErrDeposit)
 	case ok && c.State == StateOpen:
 		return false, r.topUp(ctx, c, max(r.cfg.Deposit, need-c.room()))
 	case ok && !c.State.ended() && c.unsettled():
@@ -220,8 +240,8 @@ func (r *Rail) topUp(ctx context.Context, c outgoing, by uint64) error {
 
 // mayLock asks whether a deposit is possible at all before anything is written.
 func (r *Rail) mayLock(ctx context.Context, deposit uint64) error {
-	if r.cfg.Deposit == 0 {
-		return fmt.Errorf("no deposit is configured: %w", ErrDeposit)
+	if deposit == 0 || deposit > payments.MaxValue {
+		return fmt.Errorf("a deposit of %d: %w", deposit, ErrDeposit)
 	}
 	if r.ceiling.PerDay().IsZero() {
 		return fmt.Errorf("no daily ceiling is set: %w", payments.ErrCeiling)

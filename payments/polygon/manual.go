@@ -10,13 +10,12 @@ import (
 	"infernet.tech/infernet/payments"
 )
 
-// Open opens a channel to peer with that deposit because the wallet's owner says
-// so, and returns its id once it is written down; Channels tells when it is
-// final. While there is one that is open or opening it is ErrState: that one
-// can be topped up.
-func (r *Rail) Open(ctx context.Context, peer identity.PubKey, deposit uint64) (common.Hash, error) {
-	if err := (r.amount(deposit)).Validate(); err != nil || deposit == 0 {
-		return common.Hash{}, fmt.Errorf("a deposit of %d: %w", deposit, payments.ErrZero)
+// Open opens a channel to peer with so much in it, because a person asks. It
+// returns once the deposit is journalled and on its way; the channel is open
+// when that is final. Where there is one already it returns ErrState.
+func (r *Rail) Open(ctx context.Context, peer identity.PubKey, amount uint64) (common.Hash, error) {
+	if amount == 0 {
+		return common.Hash{}, payments.ErrZero
 	}
 	t, err := r.termsOf(ctx, peer)
 	if err != nil {
@@ -27,23 +26,25 @@ func (r *Rail) Open(ctx context.Context, peer identity.PubKey, deposit uint64) (
 		return common.Hash{}, err
 	}
 	defer unlock()
-	switch c, ok, err := r.currentTo(peer); {
-	case err != nil:
-		return common.Hash{}, err
-	case ok && (c.State == StateOpen || c.State == StateOpening):
-		return c.ID, fmt.Errorf("channel %s to %s is %s: %w", c.ID.Hex(), peer.Short(), c.State, ErrState)
-	}
-	if err := r.open(ctx, peer, t, deposit); err != nil {
+	c, ok, err := r.currentTo(peer)
+	if err != nil {
 		return common.Hash{}, err
 	}
-	c, _, err := r.currentTo(peer)
+	if ok && (c.State == StateOpen || c.State == StateOpening || c.unsettled() && !c.State.ended()) {
+		return c.ID, fmt.Errorf("channel %s to %s is %s: %w", c.ID, peer.Short(), c.State, ErrState)
+	}
+	if err := r.open(ctx, peer, t, amount); err != nil {
+		return common.Hash{}, err
+	}
+	c, _, err = r.currentTo(peer)
 	return c.ID, err
 }
 
-// TopUp adds to an open channel of ours; ErrState for one in another state, or
-// with an operation under way.
-func (r *Rail) TopUp(ctx context.Context, id common.Hash, by uint64) error {
-	if by == 0 {
+// TopUp puts more into a channel, because a person asks. It returns once that is
+// journalled and on its way; ErrState where the channel is not open or something
+// is under way already.
+func (r *Rail) TopUp(ctx context.Context, id common.Hash, amount uint64) error {
+	if amount == 0 {
 		return payments.ErrZero
 	}
 	c, err := r.out(id)
@@ -58,15 +59,14 @@ func (r *Rail) TopUp(ctx context.Context, id common.Hash, by uint64) error {
 	if c, err = r.out(id); err != nil {
 		return err
 	}
-	if c.Op != nil || c.State != StateOpen {
-		return fmt.Errorf("channel %s is %s: %w", id.Hex(), c.State, ErrState)
+	if c.State != StateOpen || c.Op != nil {
+		return fmt.Errorf("channel %s is %s: %w", id, c.show().doing(), ErrState)
 	}
-	return r.topUp(ctx, c, by)
+	return r.topUp(ctx, c, amount)
 }
 
-// ForceClose closes a channel we pay through without asking the payee: the rest
-// comes back after the contract's delay, in which the payee may redeem what it
-// was promised.
+// ForceClose closes a channel without asking the payee: the contract's delay
+// begins, and Run fetches the rest when it is over.
 func (r *Rail) ForceClose(ctx context.Context, id common.Hash) error {
 	c, err := r.out(id)
 	if err != nil {
@@ -80,5 +80,13 @@ func (r *Rail) ForceClose(ctx context.Context, id common.Hash) error {
 	if c, err = r.stop(id); err != nil || c.Op != nil || c.State != StateStopped {
 		return err
 	}
-	return r.beginClose(ctx, id, nil, "closed by us alone")
+	return r.beginClose(ctx, id, nil, "closed by us, the payee not asked")
+}
+
+// doing is the state in words.
+func (c Channel) doing() string {
+	if c.Doing == "" {
+		return string(c.State)
+	}
+	return string(c.State) + ", " + c.Doing
 }

@@ -142,9 +142,6 @@ func (r *Rail) endOut(tx store.Txn, c outgoing, before uint64) error {
 		if err := r.voucherDone(tx, c, payments.StateReleased, "the channel ended without it"); err != nil {
 			return err
 		}
-		if err := r.ceiling.Return(tx, string(settleRef(c.ID, c.Last.Cum))); err != nil {
-			return err
-		}
 	}
 	c.State, c.Balance = StateClosed, max(before, c.Balance)
 	if back := c.Balance - min(c.Balance, c.Claimed); back > 0 {

@@ -83,7 +83,7 @@ func (r *Rail) hold(tx store.Txn, c *outgoing, d account.Debt, delta uint64) err
 	}
 	c.Acked = false
 	ref := settleRef(c.ID, c.Last.Cum)
-	if err := r.ceiling.Take(tx, string(ref), delta); err != nil {
+	if err := r.takeCeiling(tx, c, delta); err != nil {
 		return err
 	}
 	_, err := r.acct.Journal().Put(tx, payments.Entry{
@@ -94,6 +94,40 @@ func (r *Rail) hold(tx store.Txn, c *outgoing, d account.Debt, delta uint64) err
 		return err
 	}
 	return put(tx, outKey(c.ID), *c)
+}
+
+const (
+	// perMilleSpare is how much of the day's ceiling is taken at once, so that
+	// vouchers of a thousandth of a cent do not fill its book.
+	perMilleSpare = 1
+	// spareFor is how long what was taken and not promised may be used; then it
+	// is lost to the day, so that no day spends more than its ceiling.
+	spareFor = 10 * time.Minute
+)
+
+// takeCeiling takes delta from the day's ceiling before it is promised.
+func (r *Rail) takeCeiling(tx store.Txn, c *outgoing, delta uint64) error {
+	now := r.now()
+	if now.Sub(c.Spare.At) >= spareFor {
+		c.Spare.Left = 0
+	}
+	if r.ceiling.PerDay().IsZero() {
+		return fmt.Errorf("no daily ceiling is set: %w", payments.ErrCeiling)
+	}
+	if delta <= c.Spare.Left {
+		c.Spare.Left -= delta
+		return nil
+	}
+	c.Spare.N++
+	ref := fmt.Sprintf("%s%s/t%d", payments.ClassSettle, c.ID, c.Spare.N)
+	more := max(delta-c.Spare.Left, r.ceiling.PerDay().Value/1000*perMilleSpare)
+	err := r.ceiling.Take(tx, ref, more)
+	if errors.Is(err, payments.ErrCeiling) && more > delta-c.Spare.Left {
+		more = delta - c.Spare.Left
+		err = r.ceiling.Take(tx, ref, more)
+	}
+	c.Spare.Left, c.Spare.At = c.Spare.Left+more-delta, now
+	return err
 }
 
 // present signs the channel's last voucher, shows it to the payee and enters
