@@ -27,7 +27,10 @@ type model struct {
 	blocks  []block // the last is the head
 	waiting []*modelOp
 	stuck   bool // fees are too high for anything to be mined
-	now     func() time.Time
+	// meddle makes an op of that kind fail: for nothing, or because a stranger did
+	// the same before it.
+	meddle map[string]string
+	now    func() time.Time
 }
 
 // block is the whole state after it.
@@ -75,12 +78,26 @@ func (m *model) mine(n int) {
 		b := block{wallets: maps.Clone(head.wallets), channels: maps.Clone(head.channels)}
 		if !m.stuck {
 			for _, op := range m.waiting {
-				op.at, op.bad = len(m.blocks), !m.apply(&b, op)
+				how := m.meddle[op.call.Kind]
+				op.at, op.bad = len(m.blocks), how == "revert" || !m.apply(&b, op) || how == "quicker"
 				b.ops = append(b.ops, op)
 			}
 			m.waiting = nil
 		}
 		m.blocks = append(m.blocks, b)
+	}
+}
+
+// late does what an op that failed asked for.
+func (m *model) late(kind string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range m.blocks {
+		for _, op := range b.ops {
+			if op.bad && op.call.Kind == kind {
+				m.apply(&m.blocks[len(m.blocks)-1], op)
+			}
+		}
 	}
 }
 

@@ -51,15 +51,18 @@ func (r *Rail) advanceOut(ctx context.Context, id common.Hash) error {
 		return r.l.do(ctx, op.Name, callOf(c))
 	case outcomePending:
 		return nil
-	case outcomeFailed:
-		return r.failed(c)
-	case outcomeFinal:
+	case outcomeFinal, outcomeFailed:
 		on, err := r.l.channel(ctx, id, c.Terms)
-		if errors.Is(err, ErrNoChannel) {
-			return nil // the endpoints are not as far as the sender was
+		if err != nil && !errors.Is(err, ErrNoChannel) {
+			return err
+		}
+		// Anyone may bring a consent or a close to the contract: ours fails where
+		// somebody was quicker, and it is done all the same.
+		if st == outcomeFailed && (err != nil || !op.shows(on, c.Deposit)) {
+			return r.failed(c)
 		}
 		if err != nil {
-			return err
+			return nil // the endpoints are not as far as the sender was
 		}
 		return r.enterOut(id, on)
 	}
@@ -203,7 +206,7 @@ func (r *Rail) failed(c outgoing) error {
 		now.Op, now.Reason = nil, op.Kind+" failed on the chain"
 		switch op.Kind {
 		case opOpen:
-			now.State, now.Deposit = StateFailed, 0
+			now.State, now.Deposit, now.Seen = StateFailed, 0, r.now()
 			if err := tx.Delete(nowKey(now.Peer)); err != nil {
 				return err
 			}
@@ -212,6 +215,35 @@ func (r *Rail) failed(c outgoing) error {
 		case opClose, opFinish, opAgreed: // closing begins anew, see tend
 		}
 		return put(tx, outKey(now.ID), now)
+	})
+}
+
+// adopt looks whether a deposit that failed came about after all, by somebody who
+// used our consent while it was good, and takes the channel up to close it.
+func (r *Rail) adopt(ctx context.Context, c outgoing) error {
+	on, err := r.l.channel(ctx, c.ID, c.Terms)
+	if err != nil && !errors.Is(err, ErrNoChannel) {
+		return err
+	}
+	return r.s.Update(func(tx store.Txn) error {
+		now, lerr := loadOut(tx, c.ID)
+		if lerr != nil || now.State != StateFailed {
+			return lerr
+		}
+		now.Seen = r.now()
+		if err == nil && !on.Ended {
+			e, err := r.acct.Journal().Get(tx, payments.Out, chainRef(opOpen, c.ID, 1))
+			if err != nil {
+				return err
+			}
+			e.State, e.Reason = payments.StateCaptured, "somebody used our consent"
+			if _, err := r.acct.Journal().Put(tx, e); err != nil {
+				return err
+			}
+			now.State, now.Deposit, now.Balance = StateStopped, e.Amount.Value, on.Balance
+			now.Reason = e.Reason
+		}
+		return put(tx, outKey(c.ID), now)
 	})
 }
 

@@ -154,10 +154,12 @@ func (r *Rail) tend(ctx context.Context) error {
 }
 
 func (r *Rail) tendOne(ctx context.Context, c outgoing) error {
-	if c.State.ended() {
+	switch {
+	case c.State == StateFailed && r.clock().Sub(c.Created) < consentFor+time.Hour && r.stale(c.Seen):
+		return r.adopt(ctx, c)
+	case c.State.ended():
 		return nil
-	}
-	if c.Op != nil {
+	case c.Op != nil:
 		return r.advanceOut(ctx, c.ID)
 	}
 	if c.State != StateOpen || r.stale(c.Seen) || r.hinted(c.ID) {

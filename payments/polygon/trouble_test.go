@@ -430,3 +430,87 @@ func TestCloseRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Operations that fail on the chain did nothing and are tried again; those that
+// failed because a stranger brought our signature there first are done.
+func TestOperationsFail(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"revert", "quicker"} {
+		for _, kind := range []string{opOpen, opTopUp, opAgreed, opClose, opFinish, opRedeem} {
+			w := newWorld(t)
+			cfg := testConfig()
+			cfg.Deposit, cfg.MaxLocked = 10_000, 30_000
+			a, b := w.add(cfg), w.add(cfg)
+			w.m.meddle = map[string]string{kind: how}
+			if kind == opClose || kind == opFinish {
+				w.m.meddle[opAgreed] = "revert" // so that it comes to that
+			}
+			if err := a.now().Fund(t.Context(), to(b, "j/0/0", 9000)); err != nil {
+				t.Fatal(err)
+			}
+			w.mine(3)
+			if err := a.now().pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			a.work(b, "j/0/0", 9000)
+			w.quiet(a, b)
+			w.sound(a, b)
+			w.m.meddle = map[string]string{kind: w.m.meddle[kind], opAgreed: w.m.meddle[opAgreed]}
+			if kind == opOpen || kind == opTopUp {
+				w.m.meddle = nil
+				w.quiet(a, b)
+				evenBooks(t, w, a, b, kind+" "+how)
+			}
+			if err := b.now().Redeem(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.quiet(a, b)
+			list, err := a.now().Channels(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range list {
+				if !c.State.ended() {
+					if err := a.now().Close(t.Context(), c.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			w.quiet(a, b)
+			w.m.meddle = nil
+			closeAll(t, w, a, b)
+			if a.coins() != purse-9000 || b.coins() != purse+9000 {
+				t.Errorf("%s %s: %d and %d", kind, how, a.coins(), b.coins())
+			}
+		}
+	}
+}
+
+// A consent that failed can be used by anyone while it is good: the deposit is
+// found and fetched back.
+func TestConsentUsedLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.pair()
+	w.m.meddle = map[string]string{opOpen: "revert"}
+	if _, err := a.now().Open(t.Context(), b.id(), 5000); err != nil {
+		t.Fatal(err)
+	}
+	w.mine(3)
+	if err := a.now().pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := a.channel(payments.Out); c.State != StateFailed || c.Deposit != 0 {
+		t.Fatalf("%+v", c)
+	}
+	w.m.late(opOpen)
+	if a.coins() != purse-5000 {
+		t.Fatal(a.coins())
+	}
+	w.quiet(a, b)
+	w.pass(25 * time.Hour)
+	w.quiet(a, b)
+	if c := a.channel(payments.Out); c.State != StateClosed || a.coins() != purse {
+		t.Fatalf("%+v %d", c, a.coins())
+	}
+}
