@@ -12,14 +12,15 @@ import (
 type Balance struct {
 	Peer     identity.PubKey `json:"peer"`
 	Unit     Unit            `json:"unit"`
-	Paid     uint64          `json:"paid"`     // all that we paid them
-	Received uint64          `json:"received"` // all that they paid us
-	Pending  uint64          `json:"pending"`  // we promised it, outcome not known
-	Expected uint64          `json:"expected"` // they are to pay it for work accepted
-	Net      int64           `json:"net"`      // above zero they owe us, below zero we owe them
-	Limit    uint64          `json:"limit"`    // how much they may owe us
-	Left     uint64          `json:"left"`     // how much more they may come to owe us
-	Ceiling  uint64          `json:"ceiling"`  // how much we let ourselves owe them
+	Paid     uint64          `json:"paid"`              // all that we paid them
+	Received uint64          `json:"received"`          // all that they paid us
+	Pending  uint64          `json:"pending"`           // we promised it, outcome not known
+	Expected uint64          `json:"expected"`          // they are to pay it for work accepted
+	Covered  uint64          `json:"covered,omitempty"` // of Expected, money of theirs is locked for it
+	Net      int64           `json:"net"`               // above zero they owe us, below zero we owe them
+	Limit    uint64          `json:"limit"`             // how much they may owe us
+	Left     uint64          `json:"left"`              // how much more they may come to owe us
+	Ceiling  uint64          `json:"ceiling"`           // how much we let ourselves owe them
 	Dispute  string          `json:"dispute,omitempty"`
 
 	Settled     uint64    `json:"settled,omitempty"`      // of Received, made good

@@ -11,7 +11,7 @@ func (r *Rail) balance(peer identity.PubKey, a account) payments.Balance {
 	in, out := a.settled(r.cfg.Net)
 	b := payments.Balance{
 		Peer: peer, Unit: r.cfg.Unit,
-		Paid: a.Paid.Total + a.Paid.Secured, Received: a.Got.Total + a.Got.Secured, Expected: a.Reserved + a.Covered,
+		Paid: a.Paid.Total + a.Paid.Secured, Received: a.Got.Total + a.Got.Secured, Expected: a.Reserved + a.Covered, Covered: a.Covered,
 		Net:   int64(a.Got.Total-in) - int64(a.Paid.Total-out),
 		Limit: r.cfg.limit(peer, a, now), Ceiling: r.cfg.Ceiling,
 		Dispute: a.Paid.Dispute, Exposure: a.Got.Total - in,

@@ -138,8 +138,8 @@ func (pr *program) bounded() {
 	}
 	for i, n := range pr.nodes {
 		x := n.balance(pr.t, pr.nodes[1-i])
-		if x.Exposure+x.Expected > window {
-			pr.rt.Fatalf("exposed %d and %d expected of %d", x.Exposure, x.Expected, uint64(window))
+		if onCredit := x.Expected - x.Covered; x.Exposure+onCredit > window {
+			pr.rt.Fatalf("exposed %d and %d expected of %d", x.Exposure, onCredit, uint64(window))
 		}
 		if x.SettledOut > x.Paid || x.Settled > x.Received {
 			pr.rt.Fatalf("more settled than noted: %+v", x)
