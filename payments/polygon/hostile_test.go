@@ -13,6 +13,7 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/polygon/contract"
+	"infernet.tech/infernet/store"
 )
 
 // forge is what a payer says in a voucher, to be changed by a test.
@@ -265,5 +266,44 @@ func TestReorgedDeposit(t *testing.T) {
 		w.mine(4)
 		w.quiet(a, b)
 		evenBooks(t, w, a, b, "after the reorganisation")
+	}
+}
+
+// A payee that asks at the close for more than it was promised does not get our
+// signature: the channel is closed without it.
+func TestPayeeOverchargesAtClose(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.pair()
+	a.ready(b, "j/0/0", 300)
+	a.work(b, "j/0/0", 300)
+	a.settle(b)
+	id := a.channel(payments.Out).ID
+	err := b.s.Update(func(tx store.Txn) error {
+		c, err := loadIn(tx, id)
+		if err != nil {
+			return err
+		}
+		c.Last.Cum = 900_000
+		return put(tx, inKey(id), c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.now().Close(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if c := a.channel(payments.Out); c.Doing != opClose {
+		t.Fatalf("%+v", c)
+	}
+	for range 3 {
+		w.mine(3)
+		w.pass(25 * time.Hour)
+		if err := a.now().pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.coins() < purse-300 || a.channel(payments.Out).State != StateClosed {
+		t.Fatalf("%d %+v", a.coins(), a.channel(payments.Out))
 	}
 }
