@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 )
 
@@ -127,7 +128,33 @@ func (r *Rail) tell(peer identity.PubKey, why string) {
 	r.late[peer] = a
 	r.mu.Unlock()
 	r.log.Warn("polygon: peer is late", "peer", peer.Short(), "why", why)
-	if r.unpaid != nil {
-		r.unpaid(peer, nil, why)
+	if r.unpaid == nil {
+		return
 	}
+	refs, err := r.unpaidRefs(peer, a.settled)
+	if err != nil {
+		r.log.Error("polygon: what is unpaid cannot be listed", "peer", peer.Short(), "err", err)
+	}
+	r.unpaid(peer, refs, why)
+}
+
+// mostUnpaid is how many refs are told of at most: the newest.
+const mostUnpaid = 100
+
+// unpaidRefs are those of the newest payments whose notes come after what is
+// settled.
+func (r *Rail) unpaidRefs(peer identity.PubKey, settled uint64) (refs []payments.Ref, err error) {
+	page, _, err := r.acct.Journal().Page(payments.Filter{
+		Direction: payments.In, Peer: peer, State: payments.StateCaptured, Work: true, Limit: mostUnpaid,
+	})
+	for _, e := range page {
+		doc, err := wire.Parse(e.Doc)
+		if err != nil {
+			continue // not what makes it unpaid
+		}
+		if n, err := wire.Decode[wire.CreditNote](doc); err == nil && n.Cumulative > settled {
+			refs = append(refs, e.Ref)
+		}
+	}
+	return refs, err
 }

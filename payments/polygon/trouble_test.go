@@ -210,7 +210,7 @@ func TestPayerClosesEarly(t *testing.T) {
 		if b.coins() != w.purse+300 || b.channel(payments.In).State != StateClosing {
 			t.Fatalf("%d %+v", b.coins(), b.channel(payments.In))
 		}
-		if len(b.unpaid) != 1 || !strings.Contains(b.unpaid[0], "500") {
+		if len(b.unpaid) != 1 || !strings.Contains(b.unpaid[0], "500 uusdc[j/1/0]") {
 			t.Fatalf("told: %q", b.unpaid)
 		}
 		if got := b.balance(a); got.Exposure != 500 || got.Exposure > got.Window {

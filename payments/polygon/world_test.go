@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -162,10 +163,10 @@ func (n *node) restart() {
 			return n.w.dial(ctx, n.id(), peer)
 		},
 		Ceiling: ceiling.New(n.s, payments.MicroUSDC, n.perDay, n.w.now),
-		Unpaid: func(_ identity.PubKey, _ []payments.Ref, why string) {
+		Unpaid: func(_ identity.PubKey, refs []payments.Ref, why string) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			n.unpaid = append(n.unpaid, why)
+			n.unpaid = append(n.unpaid, fmt.Sprint(why, refs))
 		},
 	}
 	var rail *Rail
