@@ -240,16 +240,16 @@ func transitionEvents(j job.Job, after uint64) []api.Event {
 		case t.Subject == "job":
 			e.Type = api.EventState
 		case scan(t.Subject, "attempt %d/%d", &shard, &attempt):
-			e.Shard, e.Attempt = &shard, &attempt
-			if shard < len(j.Shards) && attempt < len(j.Shards[shard].Attempts) {
-				e.Provider = j.Shards[shard].Attempts[attempt].Provider.String()
+			if a, ok := j.AttemptOf(t); ok {
+				attempt, e.Provider = int(a.Wire), a.Provider.String()
 			}
+			e.Shard, e.Attempt = &shard, &attempt
 		case scan(t.Subject, "shard %d", &shard):
 			e.Shard = &shard
 		}
 		if noteworthy(t) {
 			e.Type = api.EventNote
-			e.Text = fmt.Sprintf("%s: %s (%s)", t.Subject, t.To, t.Why)
+			e.Text = fmt.Sprintf("%s: %s (%s)", j.Numbered(t), t.To, t.Why)
 		}
 		out = append(out, e)
 	}

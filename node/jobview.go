@@ -152,7 +152,7 @@ func explain(j job.Job) api.Explanation {
 		})
 	}
 	for _, t := range j.Log {
-		text := fmt.Sprintf("%s: %s -> %s", t.Subject, t.From, t.To)
+		text := fmt.Sprintf("%s: %s -> %s", j.Numbered(t), t.From, t.To)
 		if t.Why != "" {
 			text += " (" + t.Why + ")"
 		}

@@ -83,6 +83,9 @@ func (n *Node) first(s *p2p.Stream) (wire.Event, error) {
 		n.host.Penalise(s.Peer(), penaltyMalformed, "document of another author")
 		return ev, n.tell(s, ev, provider.CodeMalformed, "signed by another key than the peer's")
 	}
+	if again(ev) {
+		return ev, s.SetReadDeadline(time.Time{})
+	}
 	switch err := n.guard.Check(ev, time.Now()); {
 	case errors.Is(err, wire.ErrGuardFull): // ours to bear: nothing is wrong with the document
 		return ev, n.tell(s, ev, provider.CodeBusy, "too many documents at once")
@@ -92,6 +95,11 @@ func (n *Node) first(s *p2p.Stream) (wire.Event, error) {
 	}
 	return ev, s.SetReadDeadline(time.Time{})
 }
+
+// again reports whether a document may come any number of times and at any age. A
+// verdict is signed once and sent until its receipt is countersigned, over
+// restarts of both; it is its author that sends it, and gets the same answer.
+func again(ev wire.Event) bool { return ev.Kind == wire.KindVerdict }
 
 // blame counts what came instead of a document against the peer, unless the
 // connection broke: that may be anybody's fault.

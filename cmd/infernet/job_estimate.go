@@ -60,9 +60,6 @@ func (a *app) showEstimate(e api.Estimate) {
 	if e.Candidates == 0 {
 		return
 	}
-	if e.Max > 0 && e.Max < e.Cost.High {
-		a.sayf("payment.max is %d: the job stops there, with what is done until then", e.Max)
-	}
 	a.sayf("nothing was spent; infernet job run FILE runs it")
 }
 

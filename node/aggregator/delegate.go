@@ -100,7 +100,8 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if err := forOthers(&spec); err != nil {
 		return job.Job{}, err
 	}
-	spec.Payment.Max.Value = m.Max - m.Fee
+	unit := payments.Unit(m.Unit) // whatever the description says
+	spec.Payment.Max = payments.Amount{Value: m.Max - m.Fee, Unit: unit}
 	if err := d.bringAll(ctx, client, h); err != nil {
 		return job.Job{}, err
 	}
@@ -110,14 +111,14 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if d.unwanted.has(unwantedJob{client, m.Job}) {
 		return job.Job{}, errors.New("the job was cancelled before it was taken")
 	}
-	if open := d.promised(client, m.Job); open > room.Value || room.Value-open < m.Max {
+	if open := d.promised(client, unit, m.Job); open > room.Value || room.Value-open < m.Max {
 		return job.Job{}, fmt.Errorf("credit: %s left for this client, its open jobs may cost %d and this one %d", room, open, m.Max)
 	}
 	ev := job.Submit{
 		ID: m.Job, Client: client, Spec: spec, Secret: wire.RandomID(),
 		Image: h.Image, Model: h.Model, Inputs: h.Inputs, Now: time.Now(),
 		// What it agrees to now is what it owes, whatever it says when it comes back.
-		Fee: payments.Amount{Value: m.Fee, Unit: payments.Unit(m.Unit)},
+		Fee: payments.Amount{Value: m.Fee, Unit: unit},
 	}
 	for i := range ev.Inputs {
 		ev.Inputs[i].Known = nil // what is known here is no client's to say
@@ -125,13 +126,14 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	return d.launch(ctx, ev)
 }
 
-// promised is what the open jobs of a client may cost it, but for one of them.
-func (d *Driver) promised(client identity.PubKey, except job.ID) (sum uint64) {
+// promised is what the open jobs of a client may cost it in a unit, but for one of
+// them.
+func (d *Driver) promised(client identity.PubKey, unit payments.Unit, except job.ID) (sum uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, a := range d.actors {
 		// One that has ended counts until the rail expects what it cost.
-		if j := a.job(); id != except && j.Client == client && (!j.State.Terminal() || finishing(j)) {
+		if j := a.job(); id != except && j.Client == client && j.Budget.Unit == unit && (!j.State.Terminal() || finishing(j)) {
 			sum += j.Budget.Value + j.Fee.Value
 		}
 	}

@@ -18,7 +18,7 @@ const logCost = 96
 
 // Log is some live output of one attempt.
 type Log struct {
-	Shard, Attempt uint32
+	Shard, Attempt uint32 // as documents number it
 	Provider       identity.PubKey
 	Chunk          tasklog.Chunk
 }

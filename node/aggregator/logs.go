@@ -33,6 +33,6 @@ func (d *Driver) followLog(ctx context.Context, at *attempt) {
 		if err != nil {
 			return
 		}
-		at.a.feed.log(at.Shard, at.Attempt, at.Provider, c)
+		at.a.feed.log(at.Shard, at.Wire, at.Provider, c)
 	}
 }

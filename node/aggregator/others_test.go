@@ -7,6 +7,7 @@ import (
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // What is believed, and what is run here, is not for the client to say whose
@@ -65,11 +66,14 @@ func TestOpenJobsTakeCredit(t *testing.T) {
 		d.actors[j.ID] = newActor(d, j)
 		ids = append(ids, j.ID)
 	}
-	if got := d.promised(client, job.ID{}); got != 10+20+4 {
+	if got := d.promised(client, "", job.ID{}); got != 10+20+4 {
 		t.Errorf("%d are promised, want 34", got)
 	}
-	if got := d.promised(client, ids[1]); got != 12 {
+	if got := d.promised(client, "", ids[1]); got != 12 {
 		t.Errorf("%d without the second, want 12", got)
+	}
+	if got := d.promised(client, payments.MilliSat, job.ID{}); got != 0 {
+		t.Errorf("%d are promised in another unit", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"infernet.tech/infernet/node/compare"
 )
@@ -169,10 +170,21 @@ func TestImageBeside(t *testing.T) {
 		{"x.jpg", j, append(slices.Clone(j), 'x'), compare.Mismatch, ""},
 		{"x.gif", animated(10), animated(11), compare.Mismatch, ""},
 		{"x.gif", animated(10), append(animated(10), 0), compare.Mismatch, "after the end"},
-		{"x.webp", p, j, compare.Mismatch, "bytes"},
+		{"x.webp", p, j, compare.Inconclusive, "no picture is in either"},
+		{"x.txt", []byte("0.31 s"), []byte("0.29 s"), compare.Inconclusive, "no picture is in either"},
 	} {
 		want(t, c, one(v.name, v.a), one(v.name, v.b), v.want, v.says)
 	}
+}
+
+// What is written beside pictures is held to the byte.
+func TestImageWithText(t *testing.T) {
+	t.Parallel()
+	p := encodeImage(t, "x.png", painting(1, 40, 40))
+	with := func(text string) fs.FS { return fstest.MapFS{"x.png": {Data: p}, "note.txt": {Data: []byte(text)}} }
+	c := comparator(t, "image")
+	want(t, c, with("one"), with("two"), compare.Mismatch, "note.txt")
+	want(t, c, with("one"), with("one"), compare.Match, "")
 }
 
 // Every size and kind of pixel can be compared.

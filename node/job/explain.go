@@ -42,7 +42,7 @@ type ShardNote struct {
 // FaultNote is an attempt that failed by its provider's fault.
 type FaultNote struct {
 	Shard    uint32 `json:"shard"`
-	Attempt  uint32 `json:"attempt"`
+	Attempt  uint32 `json:"attempt"`  // as documents number it
 	Provider string `json:"provider"` // npub
 	Blame    string `json:"blame,omitempty"`
 	Reason   Reason `json:"reason"`
@@ -60,11 +60,37 @@ func Why(j Job) Explanation {
 		}
 		for _, a := range sh.Attempts {
 			if a.Fault {
-				e.Faults = append(e.Faults, FaultNote{sh.Index, a.N, a.Provider.String(), a.Blame, a.Reason})
+				e.Faults = append(e.Faults, FaultNote{sh.Index, a.Wire, a.Provider.String(), a.Blame, a.Reason})
 			}
 		}
 	}
 	return e
+}
+
+// Numbered is what a transition is of, with the attempt as documents number it and
+// as it is shown everywhere else; the log counts the attempts of a shard.
+func (j Job) Numbered(t Transition) string {
+	if sh, a, ok := j.attemptOf(t); ok {
+		return subject(sh.Index, a.Wire)
+	}
+	return t.Subject
+}
+
+// AttemptOf returns the attempt that a transition is of.
+func (j Job) AttemptOf(t Transition) (a Attempt, ok bool) {
+	_, a, ok = j.attemptOf(t)
+	return a, ok
+}
+
+func (j Job) attemptOf(t Transition) (sh *Shard, a Attempt, ok bool) {
+	var shard, n int
+	if got, err := fmt.Sscanf(t.Subject, "attempt %d/%d", &shard, &n); err != nil || got != 2 {
+		return nil, a, false
+	}
+	if shard < 0 || shard >= len(j.Shards) || n < 0 || n >= len(j.Shards[shard].Attempts) {
+		return nil, a, false
+	}
+	return j.Shards[shard], j.Shards[shard].Attempts[n], true
 }
 
 // Explain explains a job in lines for people. Text that came from strangers is quoted and cut.
@@ -82,8 +108,13 @@ func (e Explanation) Lines() []string {
 	for _, s := range e.Shards {
 		lines = append(lines, fmt.Sprintf("shard %d is %s after %d attempts%s", s.Index, s.State, s.Attempts, reasonTail(s.Reason)))
 	}
+	told := map[string]bool{}
 	for _, f := range e.Faults {
 		lines = append(lines, fmt.Sprintf("attempt %d/%d by %s%s%s", f.Shard, f.Attempt, f.Provider, reasonTail(f.Reason), blamed(f.Blame)))
+		if h := f.Reason.Hint; h != "" && !told[h] {
+			told[h] = true
+			lines = append(lines, "hint: "+h)
+		}
 	}
 	for _, a := range e.Audits {
 		lines = append(lines, a.line())
@@ -243,10 +274,13 @@ func (m *machine) stuck() string {
 func (m *machine) noneLeft(sh *Shard) Reason {
 	r := m.noProvider()
 	if live, _ := sh.have(); live > 0 && sh.Disputed {
+		hint := fmt.Sprintf("have at least %d providers of one class, of different operators", live+1)
+		if more := varies(m.j.Spec.Verify.Compare); more != "" {
+			hint += "; " + more
+		}
 		return Reason{
-			Code: CodeNoneLeft,
+			Code: CodeNoneLeft, Hint: hint,
 			Text: fmt.Sprintf("%d providers disagree and nobody else of hardware class %.40q is there to decide", live, sh.Class),
-			Hint: fmt.Sprintf("have at least %d providers of one class, of different operators", live+1),
 		}
 	}
 	return Reason{

@@ -78,7 +78,7 @@ func (m *machine) checkCommit(sh *Shard, e Committed) (Reason, bool) {
 	}
 	if first, again := m.x.commits[e.C]; again {
 		return Reason{Code: CodeCopied,
-			Text: "its commit is that of " + subject(first.shard, first.attempt)}, false
+			Text: "its commit is that of " + subject(first.shard, m.j.Shards[first.shard].Attempts[first.attempt].Wire)}, false
 	}
 	return Reason{}, true
 }

@@ -318,6 +318,18 @@ func (m *machine) unsure(sh *Shard, a *Attempt) {
 	m.settle(sh, a, VerdictInconclusive, "", none(a), a.evidence())
 }
 
+// varies is what a person should know who sees a result called wrong by a
+// comparator that takes every difference for a fault.
+func varies(comparator string) string {
+	switch comparator {
+	case "", CompareExact:
+		return "if the task's output differs from run to run by itself, this blames honest providers: set verify.compare to numeric, text, embedding or image, or make the task draw by its seed"
+	case CompareImage:
+		return "what is beside the pictures is compared byte by byte: if it differs from run to run by itself, leave it out of the result or choose another verify.compare"
+	}
+	return ""
+}
+
 // wrong ends an attempt outside the agreeing group. One that was paid for in an
 // earlier verdict keeps its receipt; what is kept of it now is the evidence.
 func (m *machine) wrong(sh *Shard, a *Attempt, others string, evidence []ID) {
@@ -325,6 +337,7 @@ func (m *machine) wrong(sh *Shard, a *Attempt, others string, evidence []ID) {
 	a.Reason = Reason{
 		Code: CodeMismatch,
 		Text: "its result differs from " + others,
+		Hint: varies(m.j.Spec.Verify.Compare),
 	}
 	if a.Vote {
 		a.Vote, a.Doubt = false, true
