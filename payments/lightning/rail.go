@@ -34,8 +34,9 @@ type Deps struct {
 	Ceiling *ceiling.Daily
 	Clock   func() time.Time
 	Log     *slog.Logger
-	// Unpaid, where set, is told once of a peer that left refs unpaid, or kept
-	// what was locked for them, for longer than Config.ReportAfter.
+	// Unpaid, where set, is told of a peer that left refs unpaid, or kept what was
+	// locked for them, for longer than Config.ReportAfter: once, or again after a
+	// crash at that moment. It must not call the rail.
 	Unpaid func(peer identity.PubKey, refs []payments.Ref, why string)
 }
 
