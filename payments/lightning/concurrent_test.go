@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/paymentstest"
 )
 
@@ -31,7 +30,7 @@ func TestManyAtOnce(t *testing.T) {
 			for _, pair := range [][2]*node{{a, b}, {b, a}} {
 				all.Go(func() {
 					v := uint64(60+i) * sat
-					if work(ctx, pair[0], pair[1], fmt.Sprintf("%d/%d/0", i, i%2), v, i%5 == 4) {
+					if work(t, pair[0], pair[1], fmt.Sprintf("%d/%d/0", i, i%2), v, i%5 == 4) {
 						mu.Lock()
 						defer mu.Unlock()
 						charged[pair[1]] += v
@@ -71,17 +70,22 @@ func TestManyAtOnce(t *testing.T) {
 
 // work is one shard from its lock to its payment, and reports whether it was
 // charged. What is given up is given back, by either side.
-func work(ctx context.Context, payer, payee *node, ref string, v uint64, giveUp bool) bool {
-	p := pay(payee, ref, v)
-	for payer.now().Fund(ctx, p) != nil {
-		time.Sleep(200 * time.Millisecond)
-	}
-	tries := 0
-	for payee.now().Expect(ctx, pay(payer, ref, v)) != nil {
-		if tries++; tries > 600 {
-			return false
+func work(t *testing.T, payer, payee *node, ref string, v uint64, giveUp bool) bool {
+	ctx, p := t.Context(), pay(payee, ref, v)
+	again := func(what string, do func() error) bool {
+		var err error
+		for range 1500 { // five minutes
+			if err = do(); err == nil {
+				return true
+			}
+			time.Sleep(200 * time.Millisecond)
 		}
-		time.Sleep(200 * time.Millisecond)
+		t.Errorf("%s %s: %v", what, ref, err)
+		return false
+	}
+	if !again("fund", func() error { return payer.now().Fund(ctx, p) }) ||
+		!again("expect", func() error { return payee.now().Expect(ctx, pay(payer, ref, v)) }) {
+		return false
 	}
 	time.Sleep(time.Second)
 	if giveUp {
@@ -89,14 +93,5 @@ func work(ctx context.Context, payer, payee *node, ref string, v uint64, giveUp 
 		_ = payee.now().Waive(ctx, p.Ref, "given up")
 		return false
 	}
-	for {
-		_, err := payer.now().Pay(ctx, p)
-		if err == nil {
-			return true
-		}
-		if payments.OutcomeOf(err) == payments.Charged {
-			return true
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+	return again("pay", func() error { _, err := payer.now().Pay(ctx, p); return err })
 }
