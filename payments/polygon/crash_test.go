@@ -90,7 +90,7 @@ func TestEveryCrashPoint(t *testing.T) {
 			t.Run(fmt.Sprintf("%s side %d", fault, side), func(t *testing.T) {
 				t.Parallel()
 				for at := range n[side] {
-					if fault != "" && os.Getenv("INFERNET_LONG") == "" && at%6 != side {
+					if fault != "" && os.Getenv("INFERNET_LONG") == "" && at%12 != side {
 						continue
 					}
 					for _, after := range []bool{false, true} {

@@ -54,12 +54,16 @@
 //
 // Beside the notes' own entries there are, in the same journal,
 //
-//	settle/CHANNEL/CUMULATIVE   a voucher: held when signed, captured when countersigned
-//	chain/open/CHANNEL          an operation on the chain: held before it is sent,
-//	chain/topup/CHANNEL/N       captured when final, released when it certainly
-//	chain/close/CHANNEL/N       did nothing
-//	chain/finish/CHANNEL/N
-//	chain/redeem/CHANNEL/N
+//	settle/CHANNEL/CUMULATIVE  a voucher: held when written down, captured when
+//	                           countersigned or redeemed, unknown while in doubt,
+//	                           released when the channel ended without it
+//	chain/open/CHANNEL/N       a deposit: held before it is sent, captured when
+//	chain/topup/CHANNEL/N      final, released when it certainly did nothing
+//	chain/redeem/CHANNEL/SUM   paid out to us, up to that sum of the channel
+//	chain/refund/CHANNEL/1     the rest of a channel of ours that came back
+//
+// What a voucher adds is taken from the day's ceiling in the transaction that
+// writes it down; a deposit is bounded by Config.MaxLocked, because it comes back.
 //
 // # Crash points
 //
@@ -71,6 +75,8 @@
 //	operation written, not given to the sender    given to it under the same name
 //	operation sent, not final                     waited for
 //	operation final, not entered                  the state of the chain is entered
+//	operation failed, somebody was quicker        the state of the chain is entered
+//	close agreed on, not begun                    begun without the agreement
 //
 // It refuses to sign a voucher above what its own countersigned notes add up
 // to, above a finalised deposit, or without a daily ceiling; to lock more than

@@ -514,3 +514,44 @@ func TestConsentUsedLater(t *testing.T) {
 		t.Fatalf("%+v %d", c, a.coins())
 	}
 }
+
+// A voucher of which only the payee knows that it counts is not paid a second
+// time through another channel: that one waits for the chain's last word.
+func TestNoSecondChannelInDoubt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.pair()
+	a.ready(b, "j/0/0", 300)
+	a.work(b, "j/0/0", 300)
+	w.fault("lost reply")
+	if err := a.now().Settle(t.Context(), b.id()); err == nil {
+		t.Fatal("settled without an answer")
+	}
+	if a.balance(b).SettledOut != 0 || b.balance(a).Settled != 300 {
+		t.Fatal("no doubt")
+	}
+	if err := a.now().ForceClose(t.Context(), a.channel(payments.Out).ID); err != nil {
+		t.Fatal(err)
+	}
+	w.mine(3)
+	if err := a.now().pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.tryFund(b, "j/1/0", 200_000); !errors.Is(err, ErrNoRoom) {
+		t.Fatalf("a second channel: %v", err)
+	}
+	if _, err := a.now().Open(t.Context(), b.id(), 5000); !errors.Is(err, ErrState) {
+		t.Fatalf("a second channel: %v", err)
+	}
+	w.quiet(a, b) // the payee redeems at the close
+	evenBooks(t, w, a, b, "redeemed")
+	w.pass(25 * time.Hour)
+	w.quiet(a, b)
+	a.ready(b, "j/2/0", 200)
+	a.work(b, "j/2/0", 200)
+	w.quiet(a, b)
+	closeAll(t, w, a, b)
+	if a.coins() != purse-500 || b.coins() != purse+500 {
+		t.Fatalf("%d %d", a.coins(), b.coins())
+	}
+}
