@@ -94,6 +94,9 @@ func TestEveryCrashPoint(t *testing.T) {
 						continue
 					}
 					for _, after := range []bool{false, true} {
+						if os.Getenv("INFERNET_LONG") == "" && after == (at/2%2 == 0) {
+							continue // every point, one side of it
+						}
 						crashOnce(t, newWorld(t), fault, side, at, after)
 					}
 				}
