@@ -1,6 +1,7 @@
 package polygon
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,6 +47,9 @@ func (r *Rail) redeem(ctx context.Context, now bool) error {
 	if err != nil {
 		return err
 	}
+	// The dearest first: gas has a ceiling of its own, and small change of many
+	// strangers must not use it up.
+	slices.SortStableFunc(list, func(a, b incoming) int { return cmp.Compare(b.unclaimed(), a.unclaimed()) })
 	var due []claim
 	for _, c := range list {
 		if now || r.worth(c, cost) {
@@ -83,14 +87,10 @@ func (r *Rail) redeemBatch(ctx context.Context, rows []claim) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	h := sha256.New()
-	for _, row := range rows {
-		fmt.Fprintf(h, "%s %d\n", row.ID, row.Voucher.Cum)
-	}
-	name := payments.ClassChain + opRedeem + "/" + hex.EncodeToString(h.Sum(nil)[:16])
-	var sent []claim
+	name := ""
 	err = r.s.Update(func(tx store.Txn) error {
-		sent = sent[:0]
+		list := make([]incoming, 0, len(rows))
+		h := sha256.New()
 		for _, row := range rows {
 			c, err := loadIn(tx, row.ID)
 			if err != nil {
@@ -100,19 +100,25 @@ func (r *Rail) redeemBatch(ctx context.Context, rows []claim) error {
 				return fmt.Errorf("channel %s moved meanwhile", c.ID)
 			}
 			c.Ops++
-			c.Op = &operation{Name: name, Kind: opRedeem, N: c.Ops, Voucher: &row.Voucher, Since: r.now()}
+			// The count is in the name: the same vouchers after a transaction that
+			// failed are another one, and what is done under a name is done once.
+			fmt.Fprintf(h, "%s %d %d\n", row.ID, c.Ops, row.Voucher.Cum)
+			list = append(list, c)
+		}
+		name = payments.ClassChain + opRedeem + "/" + hex.EncodeToString(h.Sum(nil)[:16])
+		for i, c := range list {
+			c.Op = &operation{Name: name, Kind: opRedeem, N: c.Ops, Voucher: &rows[i].Voucher, Since: r.now()}
 			if err := put(tx, inKey(c.ID), c); err != nil {
 				return err
 			}
-			sent = append(sent, row)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	r.log.Info("polygon: redeeming", "channels", len(sent), "op", name)
-	return r.l.do(ctx, name, call{Kind: opRedeem, Rows: sent})
+	r.log.Info("polygon: redeeming", "channels", len(rows), "op", name)
+	return r.l.do(ctx, name, call{Kind: opRedeem, Rows: rows})
 }
 
 // advanceIn takes the redeeming under way one step further, and looks again at
