@@ -101,6 +101,39 @@ func TestWatchdogIsFirst(t *testing.T) {
 	w.agree(t, a, b)
 }
 
+// A payee gives back when the time that the payer named is over, though the payer
+// is gone.
+func TestPayeesDeadline(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, config(0))
+	fund(t, a, b, "job/0/0", shard)
+	for _, c := range []struct {
+		after time.Duration
+		want  ln.State
+	}{{a.cfg.Work, ln.InFlight}, {a.cfg.FundFor + time.Second, ln.Failed}} {
+		p := lookupLater(t, a, b)
+		w.sleep(c.after)
+		b.reconcile(t)
+		if got := p(); got != c.want {
+			t.Fatalf("after %v more it is %s, want %s", c.after, got, c.want)
+		}
+	}
+	a.reconcile(t)
+	w.agree(t, a, b)
+}
+
+// lookupLater is the state of the one hold's payment, when it is called.
+func lookupLater(t *testing.T, a, b *node) func() ln.State {
+	hash := heldHash(t, b)
+	return func() ln.State {
+		p, err := a.ln.Track(t.Context(), hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.State
+	}
+}
+
 // T4: the payee's Lightning node is killed while it holds, and stays away past
 // the end. The payer has its money back, at the price of the channel.
 func TestPayeesNodeStaysAway(t *testing.T) {
