@@ -73,7 +73,7 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 		conf.Token = common.HexToAddress(w.Token)
 	}
 	if profile.ChainID == chain.Local().ChainID { // a chain of one's own has no day to wait
-		conf.Delay, conf.Poll, conf.Reconcile = time.Minute, 200*time.Millisecond, time.Second
+		conf.Delay, conf.Poll, conf.Reconcile = 10*time.Second, 200*time.Millisecond, time.Second
 	}
 	if w.PerDay > 0 {
 		conf.Deposit, conf.MaxLocked = w.Deposit, min(w.Deposit*maxLocked, payments.MaxValue)

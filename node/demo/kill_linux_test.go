@@ -133,10 +133,14 @@ func (n *testnet) sameBooks(j api.Job) {
 		if err != nil {
 			n.t.Fatal(err)
 		}
+		var received uint64
 		for _, b := range theirs {
-			if b.Peer == me.NPub && b.Received != mine[node.NPub] {
-				n.t.Errorf("%s says it received %d, the client that it paid %d", node.Name, b.Received, mine[node.NPub])
+			if b.Peer == me.NPub {
+				received += b.Received
 			}
+		}
+		if received != mine[node.NPub] {
+			n.t.Errorf("%s says it received %d, the client that it paid %d", node.Name, received, mine[node.NPub])
 		}
 	}
 }

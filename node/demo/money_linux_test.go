@@ -1,0 +1,240 @@
+package demo
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/devnet"
+	"infernet.tech/infernet/node/devnet/devnettest"
+	"infernet.tech/infernet/payments/lightning/ln/rig"
+	"infernet.tech/infernet/payments/polygon/chaintest"
+	"infernet.tech/infernet/payments/polygon/chaintest/evm"
+)
+
+// moneynet is a network of real nodes, one of which cheats, whose work costs so
+// much a unit.
+func moneynet(t *testing.T, price string) *testnet {
+	t.Helper()
+	dir := devnettest.Dir(t)
+	n := &testnet{t: t, dir: dir, qs: questions(36)}
+	n.net = devnettest.Up(t, devnet.Config{
+		Dir: dir, Providers: 2, Cheaters: 1,
+		ProviderArgs: []string{"--price", price}, CheaterArgs: []string{"--cheat", "wrong", "--price", price},
+	})
+	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), n.qs); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// paidIn submits the demo's job under another ceiling.
+func (n *testnet) paidIn(most string) string {
+	n.t.Helper()
+	spec := strings.ReplaceAll(jobSpec(3), "payment: {rail: credit, max: 5000}", "payment: {max: "+most+"}")
+	if !strings.Contains(spec, most) {
+		n.t.Fatal("the demo's job names its ceiling otherwise")
+	}
+	j, err := n.client("client").Submit(n.t.Context(), api.SubmitRequest{Spec: spec, Dir: n.dir})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return j.ID
+}
+
+var sellers = []string{"provider1", "provider2", "cheater1"}
+
+// connect puts a wallet behind a rail of each node.
+func (n *testnet) connect(name string, req api.ConnectRequest) {
+	n.t.Helper()
+	w, err := n.client(name).Connect(n.t.Context(), req)
+	if err != nil || w.State != "ready" {
+		n.t.Fatalf("%s: %+v, %v", name, w, err)
+	}
+}
+
+func (n *testnet) wallet(name, rail string) api.Wallet {
+	n.t.Helper()
+	all, err := n.client(name).Wallets(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(w api.Wallet) bool { return w.Rail == rail })
+	if i < 0 {
+		n.t.Fatalf("%s has no rail %s: %+v", name, rail, all)
+	}
+	return all[i]
+}
+
+// agreed waits until journal, rails and receipts of all agree.
+func (n *testnet) agreed() {
+	n.t.Helper()
+	for _, name := range append([]string{"client"}, sellers...) {
+		var last []api.Reconciled
+		n.await(name+" is reconciled", func() bool {
+			var err error
+			if last, err = n.client(name).Reconcile(n.t.Context()); err != nil {
+				n.t.Fatal(err)
+			}
+			open := slices.ContainsFunc(last, func(r api.Reconciled) bool {
+				return r.Error != "" || slices.ContainsFunc(r.Differences, func(d api.Difference) bool { return !d.Mended })
+			})
+			if open {
+				n.t.Logf("%s: %+v", name, last)
+			}
+			return !open
+		})
+	}
+}
+
+// caught fails unless the cheater is named and has nothing.
+func (n *testnet) caught(j api.Job) {
+	n.t.Helper()
+	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != n.npub("cheater1") || j.Cheaters[0].PaidForWrong != 0 {
+		n.t.Errorf("cheaters: %+v", j.Cheaters)
+	}
+}
+
+// TestE2EMoneyLightning: the demo's job over real Lightning nodes; the client's
+// node is killed in the middle, and what left its channels arrived, to the
+// millisatoshi, nothing of it at the cheater.
+func TestE2EMoneyLightning(t *testing.T) {
+	programs, err := rig.Find()
+	if errors.Is(err, rig.ErrNoPrograms) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "infernet-rig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rig.Start(t.Context(), rig.Config{Programs: programs, Dir: dir, Nodes: append([]string{"client"}, sellers...)})
+	if err != nil {
+		t.Fatal(err, os.RemoveAll(dir))
+	}
+	t.Cleanup(func() {
+		if err := r.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	n := moneynet(t, "20 sat")
+	for _, l := range r.Nodes {
+		if l.Name != "client" {
+			if _, err := r.Open(t.Context(), r.Node("client"), l, 1_000_000, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		req := api.ConnectRequest{Rail: "lightning", LND: l.Address(), Macaroon: l.MacaroonFile(), TLS: l.CertFile()}
+		if l.Name == "client" {
+			req.PerDay = "20000 sat"
+		}
+		n.connect(l.Name, req)
+	}
+	has := func() map[string]uint64 {
+		out := map[string]uint64{}
+		for _, l := range r.Nodes {
+			b, err := l.Balance(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[l.Name] = b.LocalMsat
+		}
+		return out
+	}
+	before := has()
+	id := n.paidIn("4000 sat")
+	n.waitUntil(id, 2)
+	n.killAndRestart("client")
+	j := n.finish(id)
+	n.caught(j)
+	if j.Cost.Unit != "msat" || j.Cost.Amount != 24*60_000 {
+		t.Errorf("it cost %+v", j.Cost)
+	}
+	n.await("all that left the client arrived", func() bool {
+		now := has()
+		spent := before["client"] - now["client"]
+		earned := now["provider1"] - before["provider1"] + now["provider2"] - before["provider2"]
+		return spent == j.Cost.Amount && earned == spent && now["cheater1"] == before["cheater1"]
+	})
+	if w := n.wallet("client", "lightning"); w.Owing.Amount != 0 || w.LeftToday.Amount != 20_000_000-j.Cost.Amount {
+		t.Errorf("%+v", w)
+	}
+	n.agreed()
+}
+
+// TestE2EMoneyPolygon: the demo's job through channels on a chain in a process
+// of its own, which is killed in the middle.
+func TestE2EMoneyPolygon(t *testing.T) {
+	chain := chaintest.StartProcess(t, 500*time.Millisecond)
+	n := moneynet(t, "0.0002 USDC")
+	for i, name := range append([]string{"client"}, sellers...) {
+		key := filepath.Join(t.TempDir(), "usdc.key")
+		if err := os.WriteFile(key, []byte(hex.EncodeToString(crypto.FromECDSA(evm.Key(i)))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		req := api.ConnectRequest{
+			Rail: "polygon", Network: "local", RPC: []string{chain.URL}, Key: key, Deposit: "1 USDC",
+			Contract: chain.Contract.Address.Hex(), Token: chain.Token.Address.Hex(),
+		}
+		if name == "client" {
+			req.PerDay = "10 USDC"
+		}
+		n.connect(name, req)
+	}
+	balance := func(of common.Address) uint64 {
+		v, err := chain.Token.Balance(t.Context(), chain.Client, of, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	has := func(i int) uint64 { return balance(evm.Address(i)) }
+	const start = 1_000_000_000_000
+	id := n.paidIn("0.1 USDC")
+	n.waitUntil(id, 2)
+	chain.Kill()
+	chain.Restart()
+	j := n.finish(id)
+	n.caught(j)
+	if j.Cost.Unit != "uusdc" || j.Cost.Amount != 24*600 {
+		t.Errorf("it cost %+v", j.Cost)
+	}
+	// Closed by agreement, the channels pay out what was promised and give the
+	// rest back.
+	n.await("the channels are closed", func() bool {
+		all, err := n.client("client").Channels(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for _, ch := range all {
+			if ch.State == "open" {
+				if _, err := n.client("client").Close(t.Context(), api.CloseRequest{Channel: ch.ID}); err != nil {
+					t.Log(err)
+				}
+			}
+			if ch.State != "closed" {
+				left++
+			}
+		}
+		return left == 0 && len(all) > 0
+	})
+	n.await("all that left the client arrived", func() bool {
+		return has(0) == start-j.Cost.Amount && has(1)+has(2) == 2*start+j.Cost.Amount
+	})
+	if has(3) != start || balance(chain.Contract.Address) != 0 {
+		t.Errorf("the cheater has %d, the contract %d", has(3), balance(chain.Contract.Address))
+	}
+	n.agreed()
+}
