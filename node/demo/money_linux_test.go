@@ -176,7 +176,7 @@ func TestE2EMoneyLightning(t *testing.T) {
 // TestE2EMoneyPolygon: the demo's job through channels on a chain in a process
 // of its own, which is killed in the middle.
 func TestE2EMoneyPolygon(t *testing.T) {
-	chain := chaintest.StartProcess(t, 500*time.Millisecond)
+	chain := chaintest.StartProcess(t, 2*time.Second)
 	n := moneynet(t, "0.0002 USDC")
 	for i, name := range append([]string{"client"}, sellers...) {
 		key := filepath.Join(t.TempDir(), "usdc.key")
@@ -212,11 +212,18 @@ func TestE2EMoneyPolygon(t *testing.T) {
 	}
 	// Closed by agreement, the channels pay out what was promised and give the
 	// rest back.
+	var seen []api.MoneyChannel
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%+v", seen)
+		}
+	})
 	n.await("the channels are closed", func() bool {
 		all, err := n.client("client").Channels(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		seen = all
 		left := 0
 		for _, ch := range all {
 			if ch.State == "open" {
