@@ -43,10 +43,10 @@ MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd clef)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools devchain contracts stubs headers test-node test-engine
+.PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools testnet-money devchain contracts stubs headers test-node test-engine
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what the build needs from Debian
 	@sh .ci/deps
@@ -79,15 +79,20 @@ sim: ## run the simulated network, and the rules of trust at their full size
 	$(NODE) $(GO) test -count=1 -v -run 'Sim' ./p2p/... ./dht/... ./node/...
 	INFERNET_LONG=1 $(NODE) $(GO) test -count=1 -timeout 3h ./node/sim
 
-e2e: build ## run the tests with real nodes and containers
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -run 'E2E' ./node/...
+e2e: build money-tools ## run the tests with real nodes, containers and money
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout 30m -run 'E2E' ./node/... ./payments/...
 	$(NODE) $(GO) test -count=1 -v ./exec/containerd
 
-bench: build ## measure dispatch, transfer, inference and verification beside their baselines
+# The first time this builds btcd and lnd, which takes minutes.
+testnet-money: build money-tools ## bring up Lightning nodes and a chain, and run the demo's job paid on each
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout 30m -run 'E2EMoney' ./node/demo
+
+bench: build ## measure dispatch, transfer, inference, verification and payment beside their baselines
 	$(SUDO) $(BIN)/infernet bench dispatch
 	$(BIN)/infernet bench transfer
 	$(SUDO) $(BIN)/infernet bench infer
 	$(BIN)/infernet bench verify
+	$(BIN)/infernet bench pay
 
 cross: $(addprefix cross-,$(PLATFORMS)) ## build the node for every platform
 
@@ -182,6 +187,8 @@ $(ENGINE_BINS) &: $(ENGINE_DEPS) | headers
 	@touch $(BIN)/engine/new/* && mv $(BIN)/engine/new/* $(BIN)/engine && rmdir $(BIN)/engine/new
 
 test-node:
+	@for tool in btcd lnd clef devchain; do test -x $(BIN)/money/$$tool || { \
+		echo "not run: the tests that pay with real money; make money-tools builds $$tool for them"; break; }; done
 	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout 20m ./...
 
 test-engine: engine
