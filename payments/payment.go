@@ -3,6 +3,7 @@ package payments
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -65,6 +66,9 @@ type Payment struct {
 	Peer   identity.PubKey
 	Amount Amount
 	Memo   string // the reason of the charge, for people; stays on this node
+	// Work is how long the work may last that is paid for: what is locked for it
+	// must stay locked for that long. Zero says nothing. It stays on this node.
+	Work time.Duration
 }
 
 // Validate returns an error for a payment that no rail would carry; unit is

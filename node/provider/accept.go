@@ -53,7 +53,7 @@ func (p *Provider) begin(ctx context.Context, id attemptID, ev wire.Event, acc w
 	expected := payments.Payment{
 		Ref: id.ref(), Peer: id.Aggregator,
 		Amount: payments.Amount{Value: acc.Amount, Unit: payments.Unit(acc.Unit)},
-		Memo:   "shard of a job",
+		Memo:   "shard of a job", Work: time.Duration(acc.TimeoutMS) * time.Millisecond,
 	}
 	if err := p.Rail.Expect(ctx, expected); err != nil {
 		return nil, false, refuse(CodeCredit, "%v", err)

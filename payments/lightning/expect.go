@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
@@ -55,6 +56,10 @@ func (r *Rail) expectLocked(ctx context.Context, p payments.Payment) (bool, erro
 	}
 	if h, err = r.lookHold(ctx, p.Peer, h); err != nil {
 		return false, fmt.Errorf("%w: %w", ErrNotLocked, err)
+	}
+	if left := h.Until.Sub(r.clock()); h.Phase == accepted && left < p.Work {
+		// It would be the payer's again before the work is done.
+		return false, fmt.Errorf("%w: locked for another %v, the work may last %v", ErrNotLocked, left.Round(time.Second), p.Work)
 	}
 	switch h.Phase {
 	case accepted:

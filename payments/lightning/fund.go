@@ -14,12 +14,18 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// Fund implements payments.Funder. What it makes sure of lasts for Config.Work.
+// Fund implements payments.Funder. What it makes sure of lasts for Config.Work,
+// or for the work and as long again for the verdict, where that is longer.
 func (r *Rail) Fund(ctx context.Context, p payments.Payment) error {
-	return r.FundFor(ctx, p, r.cfg.Work)
+	work := max(r.cfg.Work, min(2*p.Work+verdictFor, mostWork), p.Work)
+	return r.FundFor(ctx, p, work)
 }
 
-// FundFor is Fund for work that lasts as long as that, two hours at most. Where
+// verdictFor is how long a verdict may take on top of doing the work once more.
+const verdictFor = 10 * time.Minute
+
+// FundFor is Fund for work that lasts as long as that; money is locked for two
+// hours at most. Where
 // the peer's credit has room, the room and the day's ceiling are set aside for
 // p; else p.Amount is locked by a hold, and FundFor returns once the payee has
 // signed that it sees it.
@@ -75,8 +81,8 @@ func (r *Rail) checkFund(p payments.Payment, work time.Duration) error {
 		return fmt.Errorf("ref %.40q is the rail's own: %w", string(p.Ref), payments.ErrSyntax)
 	case len(p.Ref) > maxHoldRef:
 		return fmt.Errorf("ref of %d bytes, %d at most: %w", len(p.Ref), maxHoldRef, payments.ErrSyntax)
-	case work <= 0 || work > mostWork:
-		return fmt.Errorf("%w: locked for %v, %v at most", ErrHold, work, mostWork)
+	case work <= 0:
+		return fmt.Errorf("%w: locked for %v", ErrHold, work)
 	}
 	return nil
 }
@@ -148,6 +154,8 @@ func (r *Rail) draw(ctx context.Context, p payments.Payment, work time.Duration)
 	switch {
 	case p.Amount.Value < r.cfg.Least:
 		return h, fmt.Errorf("%w: %s, and the peer gives no credit for it: %w", ErrSmall, p.Amount, payments.ErrOverLimit)
+	case work > mostWork:
+		return h, fmt.Errorf("%w: locked for %v, %v at most, and the peer gives no credit for it: %w", ErrHold, work, mostWork, payments.ErrOverLimit)
 	case p.Amount.Value > r.cfg.MaxHold:
 		return h, fmt.Errorf("%w: %s, at most %d msat: %w", ErrHold, p.Amount, r.cfg.MaxHold, payments.ErrOverLimit)
 	}

@@ -237,3 +237,36 @@ func TestFundOfNothing(t *testing.T) {
 		t.Fatalf("the ceiling counts %d", got)
 	}
 }
+
+// A payer cannot have work done behind a lock that ends before the work may.
+func TestLockOutlivesTheWork(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, config(0))
+	p := pay(b, "job/0/0", shard)
+	if err := a.now().FundFor(t.Context(), p, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	theirs := pay(a, "job/0/0", shard)
+	theirs.Work = time.Hour
+	if err := b.now().Expect(t.Context(), theirs); !errors.Is(err, lightning.ErrNotLocked) {
+		t.Fatal(err)
+	}
+	// Long work is locked for longer, and no longer than locks may last.
+	p.Ref, p.Work = "job/1/0", 80*time.Minute
+	if err := a.now().Fund(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Ref, theirs.Work = p.Ref, p.Work
+	if err := b.now().Expect(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	p.Ref, p.Work = "job/2/0", 3*time.Hour
+	if err := a.now().Fund(t.Context(), p); !errors.Is(err, lightning.ErrHold) {
+		t.Fatal(err)
+	}
+	w.sleep(70 * time.Minute)
+	b.reconcile(t)
+	if s := b.state(t, payments.In, "job/1/0"); s != payments.StateQuoted {
+		t.Fatal(s)
+	}
+}
