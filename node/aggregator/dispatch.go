@@ -42,7 +42,7 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if contact || d.cutOff() {
+		if contact || d.cutOff() || at.funded.After(lastContact) {
 			lastContact = time.Now() // or it is we who cannot be reached
 		}
 		wait := redialEvery
@@ -77,7 +77,8 @@ type attempt struct {
 	j job.Job
 	job.Dispatch
 	quote  wire.ID
-	logged bool // its output is being followed
+	logged bool      // its output is being followed
+	funded time.Time // when setting money aside ended, where it took long
 }
 
 func (at *attempt) failed(code, text string, fault bool) job.Event {

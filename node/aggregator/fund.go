@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"infernet.tech/infernet/node/job"
@@ -20,16 +21,51 @@ func owed(j job.Job, shard, wireNumber uint32, to identity.PubKey, amount paymen
 	return payments.Payment{Ref: payments.NewRef(j.ID.String(), shard, wireNumber), Peer: to, Amount: amount, Memo: memo}
 }
 
+const (
+	// fundWithin is how long setting money aside may take: a deposit on a chain
+	// has to become final.
+	fundWithin = 3 * time.Minute
+	// fundingEvery is how often it is told that this goes on.
+	fundingEvery = 5 * time.Second
+)
+
 // fund has the rail set money aside for the attempt before it is accepted,
-// where its provider would not work on credit.
+// where its provider would not work on credit. The time it takes is ours, and
+// not one in which the provider does not answer.
 func (d *Driver) fund(ctx context.Context, at *attempt) error {
 	memo := fmt.Sprintf("job %q, shard %d", at.j.Name, at.Shard)
-	err := d.Rail.Fund(ctx, owed(at.j, at.Shard, at.Wire, at.Provider, at.Amount, memo))
+	p := owed(at.j, at.Shard, at.Wire, at.Provider, at.Amount, memo)
+	p.Work = at.Timeout
+	began := time.Now()
+	fctx, cancel := context.WithTimeout(ctx, fundWithin)
+	var told sync.WaitGroup
+	told.Go(func() { at.tellFunding(fctx) })
+	err := d.Rail.Fund(fctx, p)
+	cancel()
+	told.Wait()
+	if now := time.Now(); now.Sub(began) > fundingEvery {
+		at.funded = now
+	}
 	switch {
 	case err == nil || ctx.Err() != nil, errors.Is(err, payments.ErrUnreachable):
 		return err
 	}
 	return fmt.Errorf("%w: %w", errUnfunded, err)
+}
+
+// tellFunding tells the machine from time to time that money is being set aside,
+// until ctx ends.
+func (at *attempt) tellFunding(ctx context.Context) {
+	tick := time.NewTicker(fundingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			at.a.post(ctx, mail{ev: job.Progressed{Shard: at.Shard, Attempt: at.Attempt, State: job.ProgressFunding, Now: time.Now()}})
+		}
+	}
 }
 
 // unfund gives up what was set aside for an attempt that will not be paid. What

@@ -57,6 +57,10 @@ const (
 	AnswerInconclusive = "inconclusive" // punishes nobody
 )
 
+// ProgressFunding is the State of Progressed while this node still sets the money
+// for an attempt aside. No provider reports it.
+const ProgressFunding = "funding"
+
 // Progressed is a provider's report. State is accepted, fetching or running.
 type Progressed struct {
 	Shard, Attempt uint32

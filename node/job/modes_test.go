@@ -463,6 +463,34 @@ func TestOwnNetworkDown(t *testing.T) {
 	}
 }
 
+// While the money for an attempt is being set aside its provider was not asked
+// anything, and is late with nothing.
+func TestFundingIsNoSilence(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.actor("a").behaviour = "silent"
+	s.actor("b").behaviour = "silent"
+	s.mustStep(submitEvent(testSpec(2, 2, 100), 1))
+	s.mustStep(s.quotes())
+	for range 12 {
+		s.now = s.now.Add(5 * time.Second)
+		for i := range s.j.Shards[0].Attempts {
+			s.mustStep(Progressed{Shard: 0, Attempt: uint32(i), State: ProgressFunding, Now: s.now})
+		}
+		s.mustStep(Tick{Now: s.now})
+	}
+	for _, a := range s.j.Shards[0].Attempts[:2] {
+		if a.State != AttemptOffered || !a.Heard.IsZero() {
+			t.Fatalf("%s: %s", a.State, a.Reason.Code)
+		}
+	}
+	s.now = s.now.Add(offerTimeout + time.Second)
+	s.mustStep(Tick{Now: s.now})
+	if a := s.j.Shards[0].Attempts[0]; a.State != AttemptLost {
+		t.Fatal(a.State)
+	}
+}
+
 func TestBlame(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {

@@ -28,6 +28,10 @@ func (m *machine) progressed(e Progressed) error {
 			m.set(sh, a, AttemptAccepted, e.State)
 			a.Deadline = m.now.Add(t.Fetch + t.Shard + runSlack)
 		}
+	case ProgressFunding:
+		if a.State == AttemptOffered { // not asked yet: it is us that it waits for
+			a.Deadline = m.now.Add(offerTimeout)
+		}
 	case "running":
 		if a.State != AttemptRunning {
 			m.set(sh, a, AttemptRunning, "")
