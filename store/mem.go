@@ -155,26 +155,29 @@ func (t *memTxn) merged(prefix []byte) []entry {
 	}
 	slices.SortFunc(over, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 
-	lo, _ := t.base.find(p)
-	base := t.base[lo:]
+	base := t.base.with(p)
 	out := make([]entry, 0, len(base)+len(over))
-	for len(base) > 0 && strings.HasPrefix(base[0].key, p) {
-		for len(over) > 0 && over[0].key < base[0].key {
-			out = appendLive(out, over[0])
-			over = over[1:]
-		}
-		if len(over) > 0 && over[0].key == base[0].key {
-			out = appendLive(out, over[0])
-			over = over[1:]
-		} else {
-			out = append(out, base[0])
-		}
-		base = base[1:]
-	}
 	for _, e := range over {
-		out = appendLive(out, e)
+		i, same := base.find(e.key)
+		out = appendLive(append(out, base[:i]...), e)
+		if same {
+			i++
+		}
+		base = base[i:]
 	}
-	return out
+	return append(out, base...)
+}
+
+// with is the part of the entries that begin with prefix.
+func (r memReader) with(prefix string) memReader {
+	lo, _ := r.find(prefix)
+	hi, _ := slices.BinarySearchFunc(r[lo:], prefix, func(e entry, p string) int {
+		if strings.HasPrefix(e.key, p) {
+			return -1
+		}
+		return 1 // they follow each other from the first on
+	})
+	return r[lo : lo+hi]
 }
 
 // appendLive appends e unless it marks a deletion.

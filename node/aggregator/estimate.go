@@ -129,7 +129,8 @@ func estimate(j job.Job, all []job.Candidate, usual time.Duration) Estimate {
 	return e
 }
 
-// planOf is the job as the arithmetic of audits sees it.
+// planOf is the job as the arithmetic of audits sees it. Others may come in for
+// those who are caught: that one catch leads to the next is not counted on.
 func planOf(j job.Job, cs []job.Candidate) audit.Plan {
 	v := j.Spec.Verify
 	p := audit.Plan{
@@ -148,6 +149,7 @@ func planOf(j job.Job, cs []job.Candidate) audit.Plan {
 	}
 	for _, c := range cs {
 		p.Tracks = append(p.Tracks, c.Track)
+		p.Room += float64(c.Slots) / job.NewcomerOpen / float64(len(cs))
 	}
 	return p
 }

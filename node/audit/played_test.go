@@ -13,7 +13,8 @@ type table struct {
 	cheats   []bool
 	gone     []bool
 	tracks   []Track
-	proofs   []int    // of this turn: they count in the next
+	proofs   [2][]int // of this turn and the last: what is compared counts a turn later
+	right    []bool   // found right at least once
 	claims   [][]bool // of each provider: whether what it is believed for is wrong
 	believed []int
 	again    []bool // what is to be done again: whether the old result is wrong
@@ -39,7 +40,7 @@ func (t *table) anybody(not ...int) int {
 	// Who was never found right holds less at a time.
 	for {
 		i := free[t.rng.IntN(len(free))]
-		if t.tracks[i].Valid > 0 || t.rng.Float64() < 1/t.p.Room {
+		if t.right[i] || t.tracks[i].Valid > 0 || t.rng.Float64() < 1/t.p.Room {
 			return i
 		}
 	}
@@ -68,7 +69,8 @@ func (t *table) checked(redo bool, not ...int) {
 			return
 		}
 		if !t.lies(k) || t.rng.Float64() >= t.p.Power {
-			t.proofs[k]++
+			t.proofs[0][k]++
+			t.right[k] = true
 			return
 		}
 		t.catch(k)
@@ -97,18 +99,20 @@ func (t *table) deal(i int) {
 	case wrong:
 		t.claim(i, true)
 	default:
-		t.proofs[i]++
+		t.proofs[0][i]++
+		t.right[i] = true
 	}
 }
 
-// grow lengthens the tracks by what the last turn proved.
+// grow lengthens the tracks by what the turn before the last proved.
 func (t *table) grow() {
-	for i, n := range t.proofs {
+	for i, n := range t.proofs[1] {
 		for range n {
 			t.tracks[i] = t.tracks[i].After()
 		}
-		t.proofs[i] = 0
+		t.proofs[1][i] = 0
 	}
+	t.proofs[0], t.proofs[1] = t.proofs[1], t.proofs[0]
 }
 
 func (t *table) claim(i int, wrong bool) {
@@ -134,7 +138,7 @@ func (t *table) redo() {
 func play(p Plan, rng *rand.Rand) played {
 	n := p.Providers
 	t := &table{
-		p: p, rng: rng, cheats: make([]bool, n), gone: make([]bool, n), tracks: make([]Track, n), proofs: make([]int, n),
+		p: p, rng: rng, cheats: make([]bool, n), gone: make([]bool, n), right: make([]bool, n), tracks: make([]Track, n), proofs: [2][]int{make([]int, n), make([]int, n)},
 		claims: make([][]bool, n), believed: make([]int, n),
 	}
 	cheaters := 0

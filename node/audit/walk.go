@@ -9,6 +9,8 @@ type walk struct {
 	credit uint32
 	mass   []float64 // by Valid
 	spare  []float64 // as long, for the next step
+	late   bool      // a proof counts a turn later: until then the next results are on their way
+	proofs float64   // of the last turn that still are to count, of each that is there
 	held   []float64 // those on probation or suspect, by results still to go
 }
 
@@ -65,6 +67,7 @@ func (w *walk) rate(v int, probation float64) float64 {
 // compared lengthens its track alone.
 func (w *walk) step(own, lent, others float64, l liar) stepped {
 	var out stepped
+	proven := 0.0
 	if w.spare == nil {
 		w.spare = make([]float64, len(w.mass))
 	}
@@ -84,11 +87,18 @@ func (w *walk) step(own, lent, others float64, l liar) stepped {
 		out.kept += m * own * (l.cheats - noticed) * passes
 		out.claimed += m * own * (1 - q + q*l.cheats - noticed) * passes
 		up := own * q * (1 - l.cheats) // what was right and audited lengthens the track
+		if w.late {
+			proven, up = proven+m*up*passes, 0
+		}
 		next[min(v+1, last)] += m * up * passes
 		next[v] += m * (1 - own*noticed - up) * passes
 	}
 	w.mass, w.spare = next, w.mass
-	for p := min((lent+others)*(1-l.cheats), float64(last)); p > 0; p-- {
+	grown := (lent + others) * (1 - l.cheats)
+	if w.late {
+		grown, w.proofs = w.proofs, grown+proven/max(w.alive(), least)
+	}
+	for p := min(grown, float64(last)); p > 0; p-- {
 		w.mass = lengthen(w.mass, min(1, p))
 	}
 	w.pass(own)

@@ -61,10 +61,10 @@ func (m *machine) free(o *option, second bool) uint64 {
 		if second {
 			has = o.t.busy
 		}
-		if has >= newcomerOpen {
+		if has >= NewcomerOpen {
 			return 0
 		}
-		return uint64(min(o.Slots-o.t.busy, newcomerOpen-has))
+		return uint64(min(o.Slots-o.t.busy, NewcomerOpen-has))
 	}
 	return uint64(o.Slots - o.t.busy)
 }
@@ -162,8 +162,8 @@ func touched(sh *Shard, o *option) touch {
 			return barred
 		case gone:
 			out = tried
-		case a.near(o.Candidate):
-			return barred
+		case a.near(o.Candidate) && (!o.trusted || a.same(o.Candidate)):
+			return barred // where a validator of one's own is does not matter
 		}
 	}
 	return out
@@ -292,7 +292,7 @@ func (m *machine) share(cs []*option) (most, even uint64) {
 	total := max(uint64(len(m.j.Shards))*uint64(m.j.Spec.Verify.Replicas), m.x.given+1)
 	n := uint64(m.groups(cs))
 	even = (3*total + 2*n - 1) / (2 * n)
-	return max((total+maxShare-1)/maxShare, even), max(even, newcomerOpen)
+	return max((total+maxShare-1)/maxShare, even), max(even, NewcomerOpen)
 }
 
 // groups is about how many of them are apart from each other: those that share

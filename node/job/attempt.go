@@ -23,7 +23,12 @@ func operatorOf(operator string, p identity.PubKey) string {
 // near reports whether an attempt and a candidate are too close to check each
 // other: by one operator, or sharing a subnet or whatever else keeps them apart.
 func (a *Attempt) near(c *Candidate) bool {
-	return a.Provider == c.Provider || (a.Operator != "" && a.Operator == c.Operator) || shares(a.Apart, c.Apart)
+	return a.same(c) || shares(a.Apart, c.Apart)
+}
+
+// same reports whether an attempt is by the candidate, or by its operator.
+func (a *Attempt) same(c *Candidate) bool {
+	return a.Provider == c.Provider || (a.Operator != "" && a.Operator == c.Operator)
 }
 
 func shares(a, b []string) bool {

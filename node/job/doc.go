@@ -83,7 +83,8 @@
 //
 // Independence. The attempts compared with each other are by different
 // operators, share none of the keys that tell who is near whom (subnet, AS), and
-// are of one hardware class. The class is fixed by the first attempt; when all
+// are of one hardware class; where a validator of one's own is does not matter. The
+// class is fixed by the first attempt; when all
 // of them are lost the shard may begin again in another.
 //
 // Assignment. Work is dealt by draw from the secret, weighted by free slots,
@@ -94,9 +95,12 @@
 //
 // Disputes. When results differ, one more is wanted: of a validator of one's own
 // where there is one, whose word decides; else of a stranger, and the bigger
-// group wins. Where a quorum agrees, a validator of one's own looks at some of it
-// all the same, and it does some of the audits in the place of strangers: a ring
-// that lies together is found by nobody else.
+// group wins. Where a quorum agrees, a validator of one's own looks at it all the
+// same when these have not agreed before, and ever less once it has confirmed
+// what the very same ones agree on; and it does some of the audits in the place
+// of strangers: a ring that lies together is found by nobody else. Validators that
+// are strangers are now and then given, beside what they are asked, a shard whose
+// answer is known; where theirs differs from it, anybody decides.
 //
 // Blame. A provider whose result is outside the agreeing group is excluded from
 // the job and its undecided shards are redone elsewhere. Two faults of any other

@@ -17,7 +17,6 @@ const (
 	stragglerFloor  = 3 * time.Second
 
 	heardWithin     = 30 * time.Second // a provider that gave a sign of life so long ago was there
-	newcomerOpen    = 2                // undecided shards of a provider that was never right
 	maxShare        = 5                // a provider gets one part in so many of a job
 	bandWidth       = 1.25             // work is dealt among those whose rank is at least best/bandWidth
 	explorePPM      = 100_000          // of draws are among newcomers
@@ -36,6 +35,9 @@ const (
 	settleGrace      = 2 * time.Minute
 	maxBackoff       = 30 * time.Second
 	maxMergeOverstay = 2 * settleGrace
+
+	// NewcomerOpen is how many undecided shards a provider holds that was never right.
+	NewcomerOpen = 2
 )
 
 // MaxAttempts is how many attempts a shard may use up, those stopped by this

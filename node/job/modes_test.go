@@ -524,3 +524,50 @@ func TestCreditAndRate(t *testing.T) {
 		}
 	}
 }
+
+// A validator that says what its friend says is found by the first probe, even
+// where it is the only one: anybody decides who is right.
+func TestProbeFindsWhoNods(t *testing.T) {
+	t.Parallel()
+	found, asked := 0, 0
+	for secret := range 40 {
+		w := emptyWorld(t, 6)
+		w.quote = func(i int, c *Candidate) { c.Validator = i == 4 }
+		w.lie = func(i int, sh *Shard) string {
+			had := slices.ContainsFunc(sh.Attempts, func(a Attempt) bool { return a.Provider == w.keys[0] })
+			switch {
+			case i == 0, i == 4 && had:
+				return "ring" + fmt.Sprint(sh.Index)
+			case i == 4:
+				return "made up" + fmt.Sprint(sh.Index)
+			}
+			return ""
+		}
+		e := withKnown(submitEvent(testSpec(2, 2, 10_000), 12), 3, true)
+		e.Secret, e.ProbePPM = ID{7, byte(secret)}, 1_000_000
+		w.take(e)
+		w.run()
+		n := 0
+		for _, sh := range w.j.Shards {
+			for k := range sh.Attempts {
+				if a := &sh.Attempts[k]; a.Provider == w.keys[4] {
+					n++
+					if sh.isProbe() && a.Paid {
+						t.Errorf("secret %d: paid for an invented answer to a probe", secret)
+					}
+				}
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		asked++
+		if i := slices.IndexFunc(w.j.Providers, func(s Standing) bool { return s.Provider == w.keys[4] }); i >= 0 && w.j.Providers[i].Caught {
+			found++
+		}
+	}
+	t.Logf("asked in %d jobs, found in %d", asked, found)
+	if asked < 10 || found < asked {
+		t.Errorf("asked in %d jobs, found in %d", asked, found)
+	}
+}

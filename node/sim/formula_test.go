@@ -18,11 +18,16 @@ func draws(t *testing.T, what string, l Lottery, least int) {
 	}
 }
 
-// agrees fails unless got is within two standard deviations of want. The interval
-// of got is that of the bootstrap over jobs, of 95%.
-func agrees(t *testing.T, what string, got Estimate, want float64) {
+// agrees fails unless got, a share of so many, is within two standard deviations of
+// want: the bootstrap's over jobs, or that of independent cases, of which jobs with
+// few events may show too little.
+func agrees(t *testing.T, what string, got Estimate, of []float64, want float64) {
 	t.Helper()
-	sd := (got.High - got.Low) / (2 * z95)
+	n := 0.0
+	for _, x := range of {
+		n += x
+	}
+	sd := max((got.High-got.Low)/(2*z95), math.Sqrt(want*(1-want)/n))
 	t.Logf("%s: %.4f, predicted %.4f, one standard deviation is %.4f", what, got.Value, want, sd)
 	if sd == 0 || math.Abs(got.Value-want) > 2*sd {
 		t.Errorf("%s: %.4f, predicted %.4f: %.2f standard deviations", what, got.Value, want, (got.Value-want)/sd)
@@ -86,9 +91,51 @@ func TestSampleMatchesTheFormulas(t *testing.T) {
 		Shards: 100, Providers: int(hands + 0.5), Room: 3, FixedPPM: q, AuditCost: 1,
 		Cheaters: float64(players) / float64(all), Cheats: 1,
 	}
-	agrees(t, "accepted wrong", Ratio(bad, of, 1), audit.Predict(plan).Slip)
+	agrees(t, "accepted wrong", Ratio(bad, of, 1), of, audit.Predict(plan).Slip)
 	found := Proportion(lies.Chosen, lies.Draws)
 	t.Logf("believed %.2f times for each time the lottery found it; the formula says %.2f", audit.WrongBeforeCatch(found.Value), audit.WrongBeforeCatch(float64(q)/audit.All))
+}
+
+// TestAdaptiveFindsAsPredicted: at the default, of those who cheat in a fifth of
+// their shards, what is accepted and how many are found is what package audit
+// predicts of a job among strangers. They give the same wrong result: an audit by
+// another one that cheats just there confirms it.
+func TestAdaptiveFindsAsPredicted(t *testing.T) {
+	t.Parallel()
+	var bad, of, caught, cheaters []float64
+	players, all, hands := 0, 0, 0.0
+	ws := adaptiveWorlds(t, size(12, 2))
+	for _, w := range ws {
+		row := w.row()
+		hands += row.Hands / float64(len(ws))
+		players, all = players+row.Players, all+w.cfg.Providers
+		bad, of = append(bad, w.tally.byJob[0]...), append(of, w.tally.byJob[1]...)
+		for _, n := range w.tally.found {
+			caught, cheaters = append(caught, n), append(cheaters, float64(row.Players))
+		}
+	}
+	share := float64(players) / float64(all)
+	p := audit.Predict(audit.Plan{
+		Shards: ws[0].cfg.JobShards, Providers: int(hands + 0.5), Room: 3, Adaptive: true, Policy: audit.Replicas(), Credit: audit.Replicas().HoldMax,
+		AuditCost: 1, Cheaters: share, Cheats: 0.2, Power: 1 - 0.2*share,
+	})
+	agrees(t, "accepted wrong", Ratio(bad, of, 1), of, p.Slip)
+	agrees(t, "caught", Ratio(caught, cheaters, 1), cheaters, p.Caught)
+}
+
+func adaptiveWorlds(t *testing.T, seeds int) (ws []*world) {
+	t.Helper()
+	for seed := range seeds {
+		cfg := Default()
+		cfg.Seed, cfg.Providers, cfg.Validators, cfg.Churn = uint64(seed+1), 24, 0, 0
+		cfg.Clients, cfg.JobShards, cfg.Shards = 4, 240, 4*240
+		w := newWorld(cfg, Selective)
+		if err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ws = append(ws, w)
+	}
+	return ws
 }
 
 // TestAdaptiveMatchesTheFormulas: the overhead falls with the track as package

@@ -21,6 +21,7 @@ type tally struct {
 	unpaid     int          // results shown to cheating clients and never paid
 	hands      float64      // among how many providers a job was dealt, summed over jobs
 	byJob      [2][]float64 // wrong shards accepted, and shards, of each job
+	found      []float64    // players caught, of each job
 	lottery    Lottery
 	wrongDraws Lottery
 	overhead   []float64
@@ -164,6 +165,11 @@ func (w *world) ended(r *run) {
 			}
 		}
 	}
+	found := 0
+	for _, s := range r.j.Providers {
+		found += count(s.Caught && w.byKey[s.Provider].player.strategy == w.strategy)
+	}
+	w.tally.found = append(w.tally.found, float64(found))
 	w.tally.runs += int(runs)
 	w.tally.wrongRoots += int(bad)
 	w.tally.hands += effective(hands)

@@ -137,3 +137,19 @@ func TestWhoDoesNotPayIsLeftAlone(t *testing.T) {
 		t.Logf("%s: %d providers were not paid, for %d results; %s", s, burnt, w.tally.unpaid, percent(w.row().Unpaid))
 	}
 }
+
+// TestADeadBeatEarnsNothing: a validator that computes nothing is caught at what
+// it is first asked, and is paid for none of it, while honest ones earn.
+func TestADeadBeatEarnsNothing(t *testing.T) {
+	t.Parallel()
+	cfg := Default()
+	cfg.Validators, cfg.Clients, cfg.Strategies = 40, 4, []Strategy{DeadBeat}
+	cfg.Shards = size(10_000, 800)
+	row := worlds(t, cfg).Rows[0]
+	if row.Detected.Value < 1 || row.Detected.N < 3 {
+		t.Errorf("caught: %s", percent(row.Detected))
+	}
+	if row.CheatTotal.Value > 0 || row.HonestTotal.Value <= 0 {
+		t.Errorf("dead-beat validators earn %s, honest ones %s", number(row.CheatTotal), number(row.HonestTotal))
+	}
+}
