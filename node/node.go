@@ -27,6 +27,8 @@ import (
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/payments/credit"
 	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/reputation"
@@ -223,6 +225,9 @@ func (n *Node) compose() ([]unit, error) {
 
 func after(chans ...<-chan struct{}) []<-chan struct{} { return chans }
 
+// creditGrowth is how many times its first limit a peer's credit may grow to.
+const creditGrowth = 10
+
 // composeCore builds what every node has: content, network, discovery, money,
 // the ledger, and its owner's aggregator.
 func (n *Node) composeCore() (err error) {
@@ -240,7 +245,11 @@ func (n *Node) composeCore() (err error) {
 		return fmt.Errorf("trust: %w", err)
 	}
 	terms := credit.Default()
-	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, n.cfg.CreditLimit
+	// A peer begins with the limit and is given up to ten times as much as it
+	// repays. What we may owe is for the other side to bound.
+	most := min(n.cfg.CreditLimit, payments.MaxValue/creditGrowth) * creditGrowth
+	terms.Growth = &account.Growth{Least: n.cfg.CreditLimit, Most: most, PerMille: 1000, Over: 30 * 24 * time.Hour}
+	terms.Limit, terms.Ceiling = n.cfg.CreditLimit, most
 	terms.Exchange = 10 * time.Second  // a peer that was killed shows only by its silence
 	terms.Reconcile = 10 * time.Second // and is asked again soon after it is back
 	n.rail, err = credit.New(terms, n.key, store.Prefix(n.db, "credit/"), n.dialPay, time.Now, n.log.With("in", "credit"))
