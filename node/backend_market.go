@@ -3,12 +3,15 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/reputation"
 )
 
@@ -68,9 +71,11 @@ func (b marketBackend) show(f dht.Found) (api.Provider, error) {
 		p.GPUs = append(p.GPUs, api.GPU{Name: g.Name, VRAM: g.VRAMBytes})
 	}
 	for _, r := range o.Rates {
-		for _, rail := range o.Rails {
-			p.Rates = append(p.Rates, api.Rate{Rail: rail, Base: r.Base, PerUnit: r.PerUnit, Unit: r.Unit})
+		rail := job.RailOf(payments.Unit(r.Unit))
+		if !slices.Contains(o.Rails, rail) {
+			continue // a price on no rail that it has
 		}
+		p.Rates = append(p.Rates, api.Rate{Rail: rail, Base: r.Base, PerUnit: r.PerUnit, Unit: r.Unit})
 	}
 	if operator, ok := o.OperatedBy(time.Now()); ok {
 		p.Operator = operator.String()

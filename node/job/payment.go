@@ -1,6 +1,8 @@
 package job
 
 import (
+	"cmp"
+
 	"infernet.tech/infernet/payments"
 )
 
@@ -12,16 +14,21 @@ var unitOf = map[string]payments.Unit{
 // exampleOf is a ceiling as people write it, for hints.
 var exampleOf = map[string]string{RailCredit: "100", RailLightning: "500 sat", RailPolygon: "0.25 USDC"}
 
+// RailOf is the name of the rail that carries a unit; "" where none does.
+func RailOf(unit payments.Unit) string {
+	for rail, u := range unitOf {
+		if u == unit {
+			return rail
+		}
+	}
+	return ""
+}
+
 // applyDefaults: an amount says by its unit on which rail it is paid, and a rail
 // in which unit it is. Only credits have a ceiling of their own.
 func (p *Payment) applyDefaults() {
 	if p.Rail == "" {
-		p.Rail = RailCredit
-		for rail, unit := range unitOf {
-			if unit == p.Max.Unit {
-				p.Rail = rail
-			}
-		}
+		p.Rail = cmp.Or(RailOf(p.Max.Unit), RailCredit)
 	}
 	if p.Max.Unit == "" && p.Rail == RailCredit {
 		p.Max = payments.Amount{Value: DefaultMax, Unit: payments.Credits}
