@@ -71,6 +71,11 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	if m.Job.OfLease() {
 		return job.Job{}, fmt.Errorf("%s is the name of a lease; a job is called by another", m.Job.Short())
 	}
+	if payments.Unit(m.Unit) != payments.Credits {
+		// Providers are paid before the client has paid: a stranger that is one of
+		// them, too, would take this node's money and be gone.
+		return job.Job{}, fmt.Errorf("rail %q: jobs of others are driven on credit alone", m.Rail)
+	}
 	var h handedOver
 	if err := json.Unmarshal([]byte(m.Spec), &h); err != nil {
 		return job.Job{}, fmt.Errorf("description: %w", err)

@@ -53,6 +53,19 @@ func TestLeasesNameNoJobs(t *testing.T) {
 	}
 }
 
+// TestOthersJobsCostNoMoney wants no stranger's job on a rail of money: this node
+// would pay the providers first, and one of them may be the client.
+func TestOthersJobsCostNoMoney(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t)
+	for _, unit := range []payments.Unit{payments.MilliSat, payments.MicroUSDC} {
+		_, err := d.take(t.Context(), identity.PubKey{1}, wire.Delegate{Job: wire.JobID(), Spec: "{}", Rail: "money", Unit: string(unit)})
+		if err == nil || !strings.Contains(err.Error(), "on credit alone") {
+			t.Errorf("in %s: %v", unit, err)
+		}
+	}
+}
+
 // TestOpenJobsTakeCredit counts what a client's jobs under way may cost it.
 func TestOpenJobsTakeCredit(t *testing.T) {
 	t.Parallel()
