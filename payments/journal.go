@@ -146,6 +146,15 @@ func (j *Journal) Status(ref Ref) (e Entry, err error) {
 	return e, err
 }
 
+// Of returns the entry for ref in one direction, or ErrNoEntry.
+func (j *Journal) Of(d Direction, ref Ref) (e Entry, err error) {
+	err = j.s.View(func(r store.Reader) error {
+		e, err = j.Get(r, d, ref)
+		return err
+	})
+	return e, err
+}
+
 // List returns the entries that f selects, those paid before those received,
 // each ordered by ref.
 func (j *Journal) List(f Filter) (out []Entry, err error) {

@@ -50,10 +50,10 @@ func (p *Provider) accept(ctx context.Context, from identity.PubKey, ev wire.Eve
 // begin journals what is expected and the attempt itself; fresh is false when
 // another stream began the same attempt meanwhile.
 func (p *Provider) begin(ctx context.Context, id attemptID, ev wire.Event, acc wire.Accept) (l *live, fresh bool, err error) {
-	expected := payments.Payment{
-		Ref: id.ref(), Peer: id.Aggregator,
-		Amount: payments.Amount{Value: acc.Amount, Unit: payments.Unit(acc.Unit)},
-		Memo:   "shard of a job", Work: time.Duration(acc.TimeoutMS) * time.Millisecond,
+	rec := record{ID: id, State: Accepted, Accept: ev}
+	expected, err := rec.payment()
+	if err != nil {
+		return nil, false, err
 	}
 	if err := p.Rail.Expect(ctx, expected); err != nil {
 		return nil, false, refuse(CodeCredit, "%v", err)
@@ -63,7 +63,6 @@ func (p *Provider) begin(ctx context.Context, id attemptID, ev wire.Event, acc w
 	if other, ok := p.attempts[id]; ok {
 		return other, false, sameWork(other, acc)
 	}
-	rec := record{ID: id, State: Accepted, Accept: ev}
 	if err := saveRecord(p.Store, rec); err != nil {
 		return nil, false, err
 	}

@@ -55,6 +55,16 @@ func (id attemptID) ref() payments.Ref {
 	return payments.Ref(fmt.Sprintf("%s/%d/%d", id.Job, id.Shard, id.Attempt))
 }
 
+// payment is what the attempt's aggregator is to pay for it.
+func (rec record) payment() (payments.Payment, error) {
+	acc, err := rec.accept()
+	return payments.Payment{
+		Ref: rec.ID.ref(), Peer: rec.ID.Aggregator,
+		Amount: payments.Amount{Value: acc.Amount, Unit: payments.Unit(acc.Unit)},
+		Memo:   "shard of a job", Work: time.Duration(acc.TimeoutMS) * time.Millisecond,
+	}, err
+}
+
 // record is what is kept of an attempt: everything needed to answer again
 // after a crash, and nothing else.
 type record struct {

@@ -9,7 +9,6 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
-	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
 )
 
@@ -110,8 +109,7 @@ func (p *Provider) collect(ctx context.Context, d dueAttempt, now time.Time) err
 	if rec.State != Revealed {
 		return p.notDue(d)
 	}
-	entry, err := p.Rail.Status(ctx, rec.ID.ref())
-	if err == nil && entry.State == payments.StateCaptured {
+	if p.paid(ctx, rec) {
 		return p.notDue(d) // paid, and the receipt got lost
 	}
 	l, err := p.find(rec.ID)
@@ -177,7 +175,7 @@ func (p *Provider) owes(ctx context.Context, client identity.PubKey) (open, forg
 				}
 				continue
 			}
-			if entry, err := p.Rail.Status(ctx, rec.ID.ref()); err == nil && entry.State == payments.StateCaptured {
+			if p.paid(ctx, rec) {
 				forgiven++
 			} else {
 				open++

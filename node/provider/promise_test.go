@@ -37,9 +37,9 @@ func (r *rail) Funds(payments.Unit) bool { return false }
 func (r *rail) Expect(context.Context, payments.Payment) error {
 	return nil
 }
-func (r *rail) Waive(context.Context, payments.Ref, string) error { return nil }
-func (r *rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
-	if r.captured[ref] {
+func (r *rail) Waive(context.Context, payments.Payment, string) error { return nil }
+func (r *rail) Received(_ context.Context, p payments.Payment) (payments.Entry, error) {
+	if r.captured[p.Ref] {
 		return payments.Entry{State: payments.StateCaptured}, nil
 	}
 	return payments.Entry{}, payments.ErrNoEntry

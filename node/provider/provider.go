@@ -69,8 +69,9 @@ type Rail interface {
 	// Funds tells whether money in unit may be locked before work is done.
 	Funds(unit payments.Unit) bool
 	Expect(ctx context.Context, p payments.Payment) error
-	Waive(ctx context.Context, ref payments.Ref, reason string) error
-	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
+	// Waive and Received are of what p.Peer pays under p.Ref and nobody else.
+	Waive(ctx context.Context, p payments.Payment, reason string) error
+	Received(ctx context.Context, p payments.Payment) (payments.Entry, error)
 	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
 }
 

@@ -75,15 +75,18 @@ func (p *Provider) fail(l *live, err error) {
 	if err != nil {
 		p.Log.Error("store a failed attempt", "err", err)
 	}
-	p.waive(rec.ID, reason.Code)
+	p.waive(rec, reason.Code)
 }
 
 // waive gives up the pay for an attempt, so that it no longer counts against
 // the payer's credit.
-func (p *Provider) waive(id attemptID, reason string) {
-	err := p.Rail.Waive(context.Background(), id.ref(), reason)
+func (p *Provider) waive(rec record, reason string) {
+	due, err := rec.payment()
+	if err == nil {
+		err = p.Rail.Waive(context.Background(), due, reason)
+	}
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
-		p.Log.Warn("waive a payment", "ref", id.ref(), "err", err)
+		p.Log.Warn("waive a payment", "ref", rec.ID.ref(), "err", err)
 	}
 }
 

@@ -31,7 +31,7 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 		return wire.WriteEvent(s, *rec.Receipt)
 	}
 	if v.Verdict != wire.VerdictOK && v.Provider == p.Key.PubKey() {
-		p.blamed(l, rec.ID, v, ev)
+		p.blamed(l, v, ev)
 	}
 	if err := p.checkReceipt(ctx, rec, v, ev, rev); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 }
 
 // blamed ends an attempt that was judged against us and keeps the verdict.
-func (p *Provider) blamed(l *live, id attemptID, v wire.Verdict, ev wire.Event) {
+func (p *Provider) blamed(l *live, v wire.Verdict, ev wire.Event) {
 	err := l.update(p.Store, func(r *record) error {
 		if r.State.Terminal() {
 			return errEnded
@@ -67,10 +67,23 @@ func (p *Provider) blamed(l *live, id attemptID, v wire.Verdict, ev wire.Event) 
 		return nil
 	})
 	if err == nil {
-		p.waive(id, "the verdict is "+v.Verdict)
+		rec, _ := l.snapshot()
+		p.waive(rec, "the verdict is "+v.Verdict)
 	} else if !errors.Is(err, errEnded) {
 		p.Log.Error("store a verdict", "err", err)
 	}
+}
+
+// paid reports whether the attempt's own aggregator has paid its own amount for
+// it. Another payment may have the same ref: of another rail, of another who
+// calls its job the same, or of this node as an aggregator.
+func (p *Provider) paid(ctx context.Context, rec record) bool {
+	due, err := rec.payment()
+	if err != nil {
+		return false
+	}
+	entry, err := p.Rail.Received(ctx, due)
+	return err == nil && entry.State == payments.StateCaptured
 }
 
 // checkReceipt refuses to sign what is not so.
@@ -95,8 +108,7 @@ func (p *Provider) checkReceipt(ctx context.Context, rec record, v wire.Verdict,
 	case r.Amount != acc.Amount || r.Unit != acc.Unit || r.Rail != acc.Rail || r.Units != acc.Units:
 		return refuse(CodeMismatch, "the receipt tells another amount")
 	}
-	entry, err := p.Rail.Status(ctx, rec.ID.ref())
-	if err != nil || entry.State != payments.StateCaptured {
+	if !p.paid(ctx, rec) {
 		return &Refusal{Code: CodeUnpaid, Text: "the payment has not arrived", RetryMS: 500}
 	}
 	return nil

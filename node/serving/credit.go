@@ -160,7 +160,7 @@ func (s *Server) seePaid(ctx context.Context, t *tenant, l *lease) error {
 	if l.sum.Owed == 0 {
 		return nil
 	}
-	e, err := s.Rail.Status(ctx, windowRef(l, l.sum.Next-1))
+	e, err := s.Rail.Received(ctx, windowPayment(t, l, l.sum.Next-1, l.sum.Owed))
 	if err != nil {
 		s.Log.Error("state of a window's payment", "peer", t.peer.Short(), "err", err)
 		return nil

@@ -76,7 +76,7 @@ func (s *Server) checkReceipt(ctx context.Context, t *tenant, l *lease, w wire.W
 	case w.Amount == 0:
 		return nil
 	}
-	e, err := s.Rail.Status(ctx, ref)
+	e, err := s.Rail.Received(ctx, windowPayment(t, l, w.Seq, w.Amount))
 	if err != nil || e.State != payments.StateCaptured {
 		return retry(500, CodeUnpaid, "the payment has not arrived")
 	}

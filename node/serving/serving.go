@@ -35,8 +35,9 @@ type Rail interface {
 	// Takes tells whether there is a rail of that name that carries that unit.
 	Takes(rail string, unit payments.Unit) bool
 	Expect(ctx context.Context, p payments.Payment) error
-	Waive(ctx context.Context, ref payments.Ref, reason string) error
-	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
+	// Waive and Received are of what p.Peer pays under p.Ref and nobody else.
+	Waive(ctx context.Context, p payments.Payment, reason string) error
+	Received(ctx context.Context, p payments.Payment) (payments.Entry, error)
 	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
 }
 

@@ -28,6 +28,14 @@ func windowRef(l *lease, seq uint32) payments.Ref {
 	return payments.NewRef(l.terms.Job.String(), seq, 0)
 }
 
+// windowPayment is what the tenant is to pay for a window.
+func windowPayment(t *tenant, l *lease, seq uint32, amount uint64) payments.Payment {
+	return payments.Payment{
+		Ref: windowRef(l, seq), Peer: t.peer, Amount: payments.Amount{Value: amount, Unit: l.unit()},
+		Memo: fmt.Sprintf("window %d of a lease", seq),
+	}
+}
+
 // ServeWindow answers a Window with Progress accepted, a Receipt that follows on
 // the same stream with a Countersign, and a Disclosure with Progress accepted.
 func (s *Server) ServeWindow(ctx context.Context, st *p2p.Stream, ev wire.Event) error {
@@ -169,14 +177,10 @@ func (s *Server) expect(ctx context.Context, t *tenant, l *lease, w wire.Window)
 	if w.Amount == 0 {
 		return nil
 	}
-	p := payments.Payment{
-		Ref: windowRef(l, w.Seq), Peer: t.peer,
-		Amount: payments.Amount{Value: w.Amount, Unit: payments.Unit(w.Unit)},
-		Memo:   fmt.Sprintf("window %d of a lease", w.Seq),
-	}
+	p := windowPayment(t, l, w.Seq, w.Amount)
 	err := s.Rail.Expect(ctx, p)
 	if errors.Is(err, payments.ErrConflict) {
-		if err = s.Rail.Waive(ctx, p.Ref, "the window was stated anew"); err == nil {
+		if err = s.Rail.Waive(ctx, p, "the window was stated anew"); err == nil {
 			err = s.Rail.Expect(ctx, p)
 		}
 	}

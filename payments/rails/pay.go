@@ -65,20 +65,38 @@ func (s *Set) Release(ctx context.Context, unit payments.Unit, ref payments.Ref,
 	return nil
 }
 
-// Waive gives an expected payment up, on whichever rail it is expected: see
-// payments.Payee. It returns ErrNoEntry when none knows it.
-func (s *Set) Waive(ctx context.Context, ref payments.Ref, reason string) error {
-	r, _, err := s.holder(ctx, ref)
+// Waive gives up what is expected of p.Peer under p.Ref on the rail of p's unit,
+// whatever its amount. Refs are the payers' choice: what is expected of another
+// under the same one stays, which is ErrConflict.
+func (s *Set) Waive(ctx context.Context, p payments.Payment, reason string) error {
+	r, err := s.of(p.Amount.Unit)
 	if err != nil {
 		return err
 	}
-	return r.Waive(ctx, ref, reason)
+	e, err := r.Journal().Of(payments.In, p.Ref)
+	if err != nil {
+		return err
+	}
+	if e.Peer != p.Peer {
+		return fmt.Errorf("%s is expected of %s: %w", p.Ref, e.Peer.Short(), payments.ErrConflict)
+	}
+	return r.Waive(ctx, p.Ref, reason)
 }
 
-// Status returns the entry for ref of the rail that has one, or ErrNoEntry.
-func (s *Set) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
-	_, e, err := s.holder(ctx, ref)
-	return e, err
+// Received returns the entry of what p.Peer has paid this node as p, or is
+// expected to: on the rail of p's unit and no other, whatever else has the same
+// ref. It returns ErrNoEntry where there is none, and ErrConflict where it is of
+// another peer or amount.
+func (s *Set) Received(_ context.Context, p payments.Payment) (payments.Entry, error) {
+	r, err := s.of(p.Amount.Unit)
+	if err != nil {
+		return payments.Entry{}, err
+	}
+	e, err := r.Journal().Of(payments.In, p.Ref)
+	if err != nil {
+		return payments.Entry{}, err
+	}
+	return e, e.Same(p)
 }
 
 // RoomFor returns how much more work for peer, in unit, may be accepted unpaid.

@@ -104,16 +104,3 @@ func (s *Set) of(unit payments.Unit) (Rail, error) {
 	}
 	return nil, fmt.Errorf("no rail here carries %q: %w", string(unit), payments.ErrUnit)
 }
-
-// holder returns the rail whose journal has ref, and its entry.
-func (s *Set) holder(ctx context.Context, ref payments.Ref) (Rail, payments.Entry, error) {
-	all, _ := s.All()
-	for _, r := range all {
-		e, err := r.Status(ctx, ref)
-		if errors.Is(err, payments.ErrNoEntry) {
-			continue
-		}
-		return r, e, err
-	}
-	return nil, payments.Entry{}, fmt.Errorf("%s: %w", ref, payments.ErrNoEntry)
-}

@@ -22,10 +22,11 @@ type rail struct {
 	got  []byte
 	held map[payments.Ref]bool
 	ran  chan struct{}
+	s    store.Store
 }
 
 func newRail(name string, unit payments.Unit) *rail {
-	return &rail{name: name, unit: unit, held: map[payments.Ref]bool{}, ran: make(chan struct{})}
+	return &rail{name: name, unit: unit, held: map[payments.Ref]bool{}, ran: make(chan struct{}), s: store.NewMem()}
 }
 
 func (r *rail) Name() string        { return r.name }
@@ -62,7 +63,28 @@ func (r *rail) ServeStream(_ context.Context, _ identity.PubKey, conn io.ReadWri
 	return err
 }
 func (r *rail) Journal() *payments.Journal {
-	return payments.NewJournal(r.name, store.NewMem(), time.Now)
+	return payments.NewJournal(r.name, r.s, time.Now)
+}
+
+// enter writes an entry as a payment under way, or one that was made.
+func (r *rail) enter(t *testing.T, d payments.Direction, p payments.Payment, s payments.State) {
+	t.Helper()
+	err := r.s.Update(func(tx store.Txn) error {
+		_, err := r.Journal().Put(tx, payments.Entry{Direction: d, Ref: p.Ref, Peer: p.Peer, Amount: p.Amount, State: s})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func peer(t *testing.T) identity.PubKey {
+	t.Helper()
+	k, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.PubKey()
 }
 
 // funding is a rail that locks money.
@@ -99,14 +121,15 @@ func TestByUnit(t *testing.T) {
 	if err := s.Release(ctx, payments.MilliSat, "a/0/1", "x"); err != nil || ln.locked["a/0/1"] {
 		t.Errorf("release: %v", err)
 	}
-	owed := payments.Payment{Ref: "b/0/1", Amount: payments.Amount{Value: 5, Unit: payments.Credits}}
+	owed := payments.Payment{Ref: "b/0/1", Peer: peer(t), Amount: payments.Amount{Value: 5, Unit: payments.Credits}}
 	if err := errors.Join(s.Fund(ctx, owed), s.Expect(ctx, owed)); err != nil || !credit.held["b/0/1"] {
 		t.Errorf("expect: %v", err)
 	}
-	if e, err := s.Status(ctx, "b/0/1"); err != nil || e.Rail != "credit" {
-		t.Errorf("status: %+v, %v", e, err)
+	credit.enter(t, payments.In, owed, payments.StateQuoted)
+	if e, err := s.Received(ctx, owed); err != nil || e.Rail != "credit" || e.State != payments.StateQuoted {
+		t.Errorf("received: %+v, %v", e, err)
 	}
-	if err := s.Waive(ctx, "b/0/1", "x"); err != nil || credit.held["b/0/1"] {
+	if err := s.Waive(ctx, owed, "x"); err != nil || credit.held["b/0/1"] {
 		t.Errorf("waive: %v", err)
 	}
 	if !s.Funds(payments.MilliSat) || s.Funds(payments.Credits) || !s.Takes("credit", payments.Credits) || s.Takes("credit", payments.MilliSat) {
@@ -114,6 +137,39 @@ func TestByUnit(t *testing.T) {
 	}
 	if room, err := s.RoomFor(ctx, identity.PubKey{}, payments.MilliSat); err != nil || room.Unit != payments.MilliSat {
 		t.Errorf("room: %s, %v", room, err)
+	}
+}
+
+// What is paid under one ref on another rail, by another peer, of another amount
+// or by this node itself pays for nothing else that is called the same: refs are
+// the payers' choice.
+func TestReceivedIsOfOnePayer(t *testing.T) {
+	t.Parallel()
+	credit, ln := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
+	s, err := rails.New(credit, ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := payments.Payment{Ref: "job/0/0", Peer: peer(t), Amount: payments.Amount{Value: 5000, Unit: payments.MilliSat}}
+	cheap, own, theirs := due, due, due
+	cheap.Peer, cheap.Amount = peer(t), payments.Amount{Value: 1, Unit: payments.Credits}
+	own.Peer, own.Amount.Value = peer(t), 1
+	theirs.Peer = peer(t)
+	credit.enter(t, payments.In, cheap, payments.StateCaptured)
+	ln.enter(t, payments.Out, own, payments.StateCaptured)
+	if e, err := s.Received(t.Context(), due); !errors.Is(err, payments.ErrNoEntry) {
+		t.Errorf("paid with others' money: %+v, %v", e, err)
+	}
+	ln.enter(t, payments.In, theirs, payments.StateQuoted)
+	ln.held[due.Ref] = true
+	if e, err := s.Received(t.Context(), due); !errors.Is(err, payments.ErrConflict) {
+		t.Errorf("paid by another: %+v, %v", e, err)
+	}
+	if err := s.Waive(t.Context(), due, "x"); !errors.Is(err, payments.ErrConflict) || !ln.held[due.Ref] {
+		t.Errorf("what another owes was waived: %v", err)
+	}
+	if _, err := s.Received(t.Context(), theirs); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -130,7 +186,7 @@ func TestForeign(t *testing.T) {
 	if err := s.Expect(t.Context(), gold); !errors.Is(err, payments.ErrUnit) {
 		t.Errorf("expect: %v", err)
 	}
-	if err := s.Waive(t.Context(), "a/0/1", ""); !errors.Is(err, payments.ErrNoEntry) {
+	if err := s.Waive(t.Context(), gold, ""); !errors.Is(err, payments.ErrUnit) {
 		t.Errorf("waive: %v", err)
 	}
 	for _, twin := range []*rail{newRail("credit", "gold"), newRail("gold", payments.Credits)} {
