@@ -30,6 +30,10 @@ func (n *Node) joinWallets(ctx context.Context) error {
 			return err
 		}
 	}
+	// A signer that is asked for its version may not answer, which must not keep
+	// the node from starting.
+	ctx, cancel := context.WithTimeout(ctx, walletPatience)
+	defer cancel()
 	if w.Polygon != nil {
 		if b, err := n.openPolygon(ctx, *w.Polygon); err != nil {
 			n.log.Error("the polygon wallet cannot be used; connect it again", "err", err)

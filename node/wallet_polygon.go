@@ -76,7 +76,9 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 		conf.Delay, conf.Poll, conf.Reconcile = 10*time.Second, 200*time.Millisecond, time.Second
 	}
 	if w.PerDay > 0 {
-		conf.Deposit, conf.MaxLocked = w.Deposit, min(w.Deposit*maxLocked, payments.MaxValue)
+		// What is put into channels is bounded a day as what is signed away is.
+		conf.Deposit, conf.DayLocked = min(w.Deposit, w.PerDay), w.PerDay
+		conf.MaxLocked = min(conf.Deposit, payments.MaxValue/maxLocked) * maxLocked
 	}
 	b.rail, err = polygon.New(conf, polygon.Deps{
 		Key: n.key, Store: own, Dial: n.dialPay, Client: b.client, Sender: b.sender, Wallet: b.signer,

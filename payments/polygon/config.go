@@ -29,6 +29,7 @@ type Config struct {
 
 	Deposit   uint64        // what a new channel holds; 0: this node opens none
 	MaxLocked uint64        // what all of our channels together may hold
+	DayLocked uint64        // what may be put into channels in any 24 hours; 0: bounded by MaxLocked alone
 	TopUpAt   uint64        // thousandths of the deposit left at which it is topped up; 0: never
 	Delay     time.Duration // of channels we open: how long a payee has after our close
 

@@ -10,6 +10,7 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/store"
 )
 
@@ -271,6 +272,32 @@ func (r *Rail) underMost(tx store.Txn, more uint64) error {
 	}
 	if locked > r.cfg.MaxLocked || more > r.cfg.MaxLocked-locked {
 		return fmt.Errorf("%d locked, %d more wanted, at most %d: %w", locked, more, r.cfg.MaxLocked, ErrDeposit)
+	}
+	return r.underDay(tx, more)
+}
+
+// underDay keeps what is put into channels within a day under Config.DayLocked:
+// payees that come and go must not have us lock one deposit after the other.
+func (r *Rail) underDay(tx store.Txn, more uint64) error {
+	if r.cfg.DayLocked == 0 {
+		return nil
+	}
+	since, sum := r.clock().Add(-ceiling.Day), uint64(0)
+	for _, kind := range []string{opOpen, opTopUp} {
+		f := payments.Filter{Direction: payments.Out, Prefix: payments.ClassChain + kind + "/"}
+		err := r.acct.Journal().Each(tx, f, func(e payments.Entry) error {
+			if e.Created.After(since) && (e.State.Open() || e.State == payments.StateCaptured) {
+				sum = min(sum+e.Amount.Value, payments.MaxValue)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if sum > r.cfg.DayLocked || more > r.cfg.DayLocked-sum {
+		return fmt.Errorf("%s were put into channels within a day, %s more is wanted, at most %s: %w",
+			r.amount(sum).Human(), r.amount(more).Human(), r.amount(r.cfg.DayLocked).Human(), payments.ErrCeiling)
 	}
 	return nil
 }

@@ -322,6 +322,27 @@ func TestCeiling(t *testing.T) {
 
 // Deposits: topped up before they are used up, never more than may be locked,
 // never more than is there.
+// Payees that come and go do not have more locked in a day than was said.
+func TestDepositsOfADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cfg := testConfig()
+	cfg.Deposit, cfg.MaxLocked, cfg.DayLocked = 300_000, 4_000_000, 700_000
+	a := w.add(cfg)
+	for i := range 4 {
+		b := w.add(cfg)
+		err := a.tryFund(b, "j/0/"+string(rune('0'+i)), 200_000)
+		if i < 2 && err != nil || i >= 2 && !errors.Is(err, payments.ErrCeiling) {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	w.pass(25 * time.Hour)
+	if err := a.tryFund(w.add(cfg), "j/1/0", 200_000); err != nil {
+		t.Fatal(err)
+	}
+	w.quiet(a)
+}
+
 func TestDeposits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
