@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +13,32 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// ServeStream answers the notes that peer sends over conn until it closes it,
-// ctx ends or a note is not its own to us, which is ErrNote. It closes conn.
+// ServeStream answers the documents that peer sends over conn until it closes
+// it, ctx ends or one is not for this rail or not its own to us, which is
+// ErrNote. It closes conn.
 // The caller has authenticated peer.
 func (r *Rail) ServeStream(ctx context.Context, peer identity.PubKey, conn Conn) error {
-	return Desk{r}.ServeStream(ctx, peer, conn)
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		err := r.serveOne(ctx, peer, conn, in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Rail) serveOne(ctx context.Context, peer identity.PubKey, conn Conn, in *bufio.Reader) error {
+	done := bound(ctx, conn, r.cfg.Exchange)
+	defer done()
+	e, err := wire.ReadEvent(in)
+	if err != nil {
+		return err
+	}
+	return r.serve(ctx, peer, conn, e)
 }
 
 // serve answers one document.

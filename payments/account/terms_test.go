@@ -313,9 +313,8 @@ func TestOwedAt(t *testing.T) {
 	}
 }
 
-// What is no note and for nobody here is the peer's fault, and a desk with two
-// rails gives each its own.
-func TestDesk(t *testing.T) {
+// What is no note and for nobody here is the peer's fault.
+func TestTermsAndStrangers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.add(config(100), store.NewMem()), w.add(config(100), store.NewMem())

@@ -116,9 +116,6 @@ func (r *Rail) Name() string { return Name }
 // Unit returns payments.MicroUSDC.
 func (r *Rail) Unit() payments.Unit { return payments.MicroUSDC }
 
-// Account returns the layer of notes, for an account.Desk.
-func (r *Rail) Account() *account.Rail { return r.acct }
-
 // Journal returns the rail's journal, to be listed.
 func (r *Rail) Journal() *payments.Journal { return r.acct.Journal() }
 
