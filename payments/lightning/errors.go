@@ -28,6 +28,9 @@ var (
 	// ErrLate is returned when a preimage comes too near to the end of its
 	// payment for it to be safe to claim.
 	ErrLate = errors.New("too close to the end of the locked payment")
+	// ErrElsewhere is returned where a payment under way was given to another
+	// wallet than the one that is connected: only that one can say how it ended.
+	ErrElsewhere = errors.New("the payment was given to another node")
 	// ErrBooks is returned by Check when entries and the rail's own state differ.
 	ErrBooks = errors.New("lightning state does not match its journal")
 )

@@ -269,6 +269,7 @@ func (r *Rail) askHold(ctx context.Context, peer identity.PubKey, h hold) (hold,
 	if err != nil {
 		return h, err
 	}
+	h.By = t.by
 	h.Phase, h.Bolt11, h.Expires, h.Ask = paying, m.Bolt11, i.ExpiresAt(), e.Bytes()
 	return h, r.putHoldOut(peer, h, payments.StateHeld, "the node is told to lock it")
 }
@@ -276,6 +277,9 @@ func (r *Rail) askHold(ctx context.Context, peer identity.PubKey, h hold) (hold,
 // payHold tells the node to lock the money, and asks the payee until it has
 // signed that it sees it.
 func (r *Rail) payHold(ctx context.Context, peer identity.PubKey, h hold) (hold, error) {
+	if err := r.elsewhere(ctx, h.By); err != nil {
+		return h, fmt.Errorf("%w: %w", payments.ErrUnknown, err)
+	}
 	p, err := r.node.Pay(ctx, ln.PaySpec{
 		Bolt11: h.Bolt11, FeeLimitMsat: h.Fee, Timeout: r.cfg.PayFor, CLTVLimit: r.cfg.CLTVLimit, Hold: true,
 	})

@@ -270,3 +270,43 @@ func TestLockOutlivesTheWork(t *testing.T) {
 		t.Fatal(s)
 	}
 }
+
+// Who connects another wallet while money is locked in the one before does not
+// take what the new one has never heard of for given back, and pays nothing twice.
+func TestAnotherWallet(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, config(0))
+	for _, ref := range []string{"job/0/0", "job/1/0"} {
+		if err := a.now().Fund(t.Context(), pay(b, ref, shard)); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(t, a, ref, shard)
+	}
+	first, had := a.ln, b.coins(t)
+	a.ln = w.ln.Node("another")
+	w.ln.Open(a.ln, b.ln, channel, channel)
+	had += channel
+	a.restart(nil)
+	w.sleep(10 * time.Minute)
+	if _, err := a.now().Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if x := a.balance(t, b); x.Locked != 2*shard {
+		t.Fatalf("%+v", x)
+	}
+	// The preimage is the payer's, whatever its wallet.
+	a.pays(t, b, "job/0/0", shard)
+	if err := a.now().Release(t.Context(), "job/1/0", "not needed"); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.coins(t); got != had+shard {
+		t.Fatalf("the payee has %d, want %d", got, had+shard)
+	}
+	a.ln = first
+	a.restart(nil)
+	a.reconcile(t)
+	b.reconcile(t)
+	if x := a.balance(t, b); x.Locked != 0 || x.Paid != shard || b.balance(t, a).Received != shard {
+		t.Fatalf("%+v", x)
+	}
+}

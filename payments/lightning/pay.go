@@ -155,7 +155,10 @@ func (r *Rail) payLocked(ctx context.Context, p payments.Payment, h hold) error 
 	}
 	var err error
 	if h.Phase == paying {
-		if h, err = r.payHold(ctx, p.Peer, h); err != nil {
+		// The payee may never say that it sees the money.
+		within, cancel := context.WithTimeout(ctx, r.cfg.FundFor)
+		defer cancel()
+		if h, err = r.payHold(within, p.Peer, h); err != nil {
 			return payments.Fail(p.Ref, payments.NotCharged, err)
 		}
 	}

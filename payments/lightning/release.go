@@ -118,8 +118,9 @@ func (r *Rail) giveUp(ctx context.Context, peer identity.PubKey, h hold, why str
 	}
 	back := r.askBack(ctx, peer, h)
 	end, err := r.track(ctx, peer, h, h.Why)
-	if err != nil && errors.Is(err, ln.ErrNotFound) && back {
-		// The invoice is cancelled and our node was never told of it.
+	if (errors.Is(err, ln.ErrNotFound) || errors.Is(err, ErrElsewhere)) && back {
+		// The invoice is cancelled and our node was never told of it, or is not the
+		// one that was.
 		return r.holdBack(peer, h, h.Why)
 	}
 	if err != nil || end == ln.InFlight {
@@ -146,6 +147,11 @@ func (r *Rail) askBack(ctx context.Context, peer identity.PubKey, h hold) bool {
 // entered where the money came back.
 func (r *Rail) track(ctx context.Context, peer identity.PubKey, h hold, why string) (ln.State, error) {
 	p, err := r.node.Track(ctx, ln.Hash(h.Hash))
+	if errors.Is(err, ln.ErrNotFound) {
+		if eerr := r.elsewhere(ctx, h.By); eerr != nil {
+			return ln.InFlight, eerr
+		}
+	}
 	if errors.Is(err, ln.ErrNotFound) && r.clock().After(h.Expires.Add(grace)) {
 		return ln.Failed, r.holdBack(peer, h, "the node was never told in time")
 	}

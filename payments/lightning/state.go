@@ -25,6 +25,7 @@ type window struct {
 	Bolt11  string    `json:"bolt11"`
 	Hash    wire.ID   `json:"hash"`
 	Fee     uint64    `json:"fee,omitempty"` // the payer's limit
+	By      string    `json:"by,omitempty"`  // the payer's node
 	Begun   time.Time `json:"begun"`
 	Expires time.Time `json:"expires"` // of the invoice
 }
@@ -64,6 +65,7 @@ type hold struct {
 	Secret  *secret      `json:"secret,omitempty"` // r, once this side knows it
 	Amount  uint64       `json:"amount"`
 	Fee     uint64       `json:"fee,omitempty"` // the payer's limit
+	By      string       `json:"by,omitempty"`  // the payer's node
 	Bolt11  string       `json:"bolt11,omitempty"`
 	Blocks  uint32       `json:"blocks"` // of the invoice's last hop
 	Begun   time.Time    `json:"begun"`

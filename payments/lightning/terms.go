@@ -20,6 +20,7 @@ const termsFor = 10 * time.Minute
 type terms struct {
 	wire.PayTerms
 	payee ln.PubKey
+	by    string // our own node, which pays
 }
 
 // terms returns the peer's terms: those on record while they are young, unless
@@ -88,6 +89,7 @@ func (r *Rail) readTerms(ctx context.Context, peer identity.PubKey, e wire.Event
 	if err != nil {
 		return t, err
 	}
+	t.by = nameOf(info)
 	switch {
 	case e.PubKey != peer:
 		return t, fmt.Errorf("%w: signed by %s", ErrTerms, e.PubKey.Short())
@@ -103,6 +105,28 @@ func (r *Rail) readTerms(ctx context.Context, peer identity.PubKey, e wire.Event
 		return t, fmt.Errorf("%w: they are paid at our own node", ErrTerms)
 	}
 	return t, nil
+}
+
+// nameOf is how a payment keeps in mind which node was told to make it; nothing
+// for a wallet that hides its node.
+func nameOf(info ln.Info) string {
+	if info.PubKey == (ln.PubKey{}) {
+		return ""
+	}
+	return info.PubKey.String()
+}
+
+// elsewhere returns ErrElsewhere where a payment was given to another node than
+// the one that is connected now: that this one does not know it means nothing.
+func (r *Rail) elsewhere(ctx context.Context, by string) error {
+	info, err := r.node.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if now := nameOf(info); by != "" && now != "" && by != now {
+		return fmt.Errorf("%w: %s; connect that wallet again", ErrElsewhere, by)
+	}
+	return nil
 }
 
 func (r *Rail) accountIn(raw []byte) string {

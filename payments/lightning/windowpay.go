@@ -81,7 +81,7 @@ func (r *Rail) settleDebt(ctx context.Context, peer identity.PubKey, d account.D
 
 // askWindow asks for an invoice over d and checks that it is that.
 func (r *Rail) askWindow(ctx context.Context, peer identity.PubKey, d account.Debt, t terms) (w window, err error) {
-	w = window{Channel: d.Channel, Seq: d.Seq, From: d.Settled, To: d.Total, Root: d.Root, Begun: r.clock()}
+	w = window{Channel: d.Channel, Seq: d.Seq, From: d.Settled, To: d.Total, Root: d.Root, By: t.by, Begun: r.clock()}
 	w.Fee = r.cfg.feeLimit(w.amount())
 	e, err := r.seal(wire.InvoiceAsk{
 		Rail: Name, Channel: w.Channel, Seq: w.Seq, From: w.From, To: w.To, Root: w.Root,
@@ -146,6 +146,9 @@ func (r *Rail) resume(ctx context.Context, peer identity.PubKey, w window) error
 		// Either we died before the node was told, or it has just been told.
 		// To pay the same invoice again is safe in both cases; when it is long
 		// over nobody can pay it any more.
+		if err := r.elsewhere(ctx, w.By); err != nil {
+			return r.windowUnknown(peer, w, err)
+		}
 		if r.clock().After(w.Expires.Add(grace)) {
 			return r.windowFailed(peer, w, "the node was never told in time")
 		}
