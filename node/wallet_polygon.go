@@ -61,7 +61,10 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 	if b.client, err = chain.Dial(ctx, chain.Config{Profile: profile, RPCs: w.RPC, Log: log}); err != nil {
 		return nil, err
 	}
-	gasStore, own := store.Prefix(n.db, "polygon/tx/"), store.Prefix(n.db, "polygon/rail/")
+	// Each network and contract has books of its own: what was owed on a test
+	// network is never paid with money, nor trusted for it.
+	place := fmt.Sprintf("polygon/rail/%s/%x/", profile.Name, common.HexToAddress(w.Contract))
+	gasStore, own := store.Prefix(n.db, "polygon/tx/"), store.Prefix(n.db, place)
 	gas := ceiling.New(gasStore, gasUnit, w.GasPerDay, time.Now)
 	if b.sender, err = chain.NewSender(chain.SenderConfig{}, b.client, b.signer, gasStore, gas, time.Now, log); err != nil {
 		return nil, err
