@@ -72,6 +72,9 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 		if err != nil {
 			return err
 		}
+		if w.Network, err = networkOf(ctx, w); err != nil {
+			return connectError(err)
+		}
 		kept.Lightning = &w
 		b, err := n.openLightning(ctx, w)
 		if err != nil {

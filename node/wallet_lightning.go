@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -31,7 +32,11 @@ type lightningBack struct {
 // openLightning composes the rail; it asks nobody, so that a node starts while
 // its wallet is away.
 func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightningBack, error) {
-	own, log := store.Prefix(n.db, "lightning/"), n.log.With("in", "lightning")
+	place := "lightning/"
+	if w.Network != "" { // what was owed on a test network is never paid with money
+		place += "on/" + w.Network + "/"
+	}
+	own, log := store.Prefix(n.db, place), n.log.With("in", "lightning")
 	b := &lightningBack{conf: w, perDay: ceiling.New(own, payments.MilliSat, w.PerDay, time.Now)}
 	var err error
 	if b.node, err = openDriver(w); err != nil {
@@ -41,6 +46,27 @@ func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightning
 		Key: n.key, Dial: n.dialPay, Node: b.node, Store: own, Ceiling: b.perDay, Clock: time.Now, Log: log, Unpaid: n.unpaid,
 	})
 	return b, err
+}
+
+// networkOf asks the wallet which network it is on: a short word, or nothing.
+func networkOf(ctx context.Context, w lightningWallet) (string, error) {
+	d, err := openDriver(w)
+	if err != nil {
+		return "", err
+	}
+	if c, ok := d.(io.Closer); ok {
+		defer c.Close()
+	}
+	ctx, cancel := context.WithTimeout(ctx, walletPatience)
+	defer cancel()
+	info, err := d.Info(ctx)
+	if err != nil {
+		return "", err
+	}
+	if payments.Ref(info.Network).Validate() != nil || len(info.Network) > 32 || strings.Contains(info.Network, "/") {
+		return "", nil
+	}
+	return info.Network, nil
 }
 
 func openDriver(w lightningWallet) (ln.Node, error) {

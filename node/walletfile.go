@@ -26,7 +26,8 @@ type lightningWallet struct {
 	Macaroon string `json:"macaroon,omitempty"`
 	TLS      string `json:"tls,omitempty"`
 	NWC      string `json:"nwc,omitempty"`
-	PerDay   uint64 `json:"per_day"` // msat; 0: only receive
+	Network  string `json:"network,omitempty"` // that it was on when it was connected, where it told
+	PerDay   uint64 `json:"per_day"`           // msat; 0: only receive
 }
 
 // polygonWallet is an account on a chain and who signs for it.
