@@ -16,6 +16,7 @@ import (
 	"infernet.tech/infernet/node/provider"
 	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/credit"
 )
 
 // Config is everything an operator decides about one node.
@@ -35,6 +36,7 @@ type Config struct {
 	IdleExit time.Duration // stop when unused for so long; 0 never
 
 	CreditLimit uint64 // how much each peer may owe this node, in credits
+	Pay         string // rail that this node's own requests to models are paid on; "" is credit
 
 	Content ContentConfig
 	Trust   TrustConfig
@@ -82,6 +84,7 @@ func DefaultConfig(home string) Config {
 		API:     "127.0.0.1:0",
 		// Enough for a first job of a stranger, little enough to lose.
 		CreditLimit: 10_000,
+		Pay:         credit.Name,
 		Content:     ContentConfig{Mirror: MirrorAddr},
 		Trust:       TrustConfig{ValidatorPrice: DefaultValidatorPrice, AuditAnswers: true},
 		Provider: ProviderConfig{
@@ -149,7 +152,7 @@ func (c Config) Validate() error {
 	if c.Provider.Cheat != "" && !Devnet(c.Network) {
 		errs = append(errs, fmt.Errorf("network %q: %w", c.Network, ErrCheat))
 	}
-	errs = append(errs, c.Provider.validCheat(), c.Content.validate(), c.Trust.validate())
+	errs = append(errs, c.Provider.validCheat(), c.Content.validate(), c.Trust.validate(), validPay(c.Pay))
 	if len(c.Provider.Models.Serve) > 0 {
 		errs = append(errs, c.Provider.Models.validate(), c.servesAsProvider())
 	}

@@ -29,7 +29,7 @@ func (n *Node) composeInference() (err error) {
 	n.router, err = infer.New(n.inference, infer.Deps{
 		Trust: audits, LocalImage: n.localImage, LocalClass: exec.Host().Class(), Apart: n.agg.Apart,
 		Key: n.key, Store: store.Prefix(n.db, "infer/"), Peers: infer.Over(n.host), Market: n.dht,
-		Rail: n.rail, Ledger: scored{n.book, n.trust}, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
+		Rail: payingRail(n.rails, n.cfg.Pay), Ready: n.canPay, Ledger: scored{n.book, n.trust}, Tokens: n.vocab.of, Local: n.local, LocalModels: n.localModels,
 		Alias: n.alias, Penalise: n.host.Penalise, Log: n.log.With("in", "infer"), Now: time.Now,
 	})
 	if err != nil {

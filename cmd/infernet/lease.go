@@ -49,16 +49,21 @@ here cost; PAID follows it window by window, seconds after the last request.`,
 		leaseAuditsCmd(a), leaseEvidenceCmd(a))
 }
 
+// rateText writes two prices in one unit.
+func rateText(in, out uint64, unit string) string {
+	return inUnit(in, unit) + "/" + inUnit(out, unit)
+}
+
 func (a *app) showLeases(all []api.Lease) {
 	rows := make([][]string, 0, len(all))
 	for _, l := range all {
 		rows = append(rows, []string{
-			shortID(l.ID), foreign(l.State), short(l.Provider), shortID(l.Model), fmt.Sprintf("%d/%d", l.In, l.Out),
+			shortID(l.ID), foreign(l.State), short(l.Provider), shortID(l.Model), rateText(l.In, l.Out, l.Unit),
 			strconv.FormatUint(l.Requests, 10), fmt.Sprintf("%d+%d", l.InTokens, l.OutTokens),
-			strconv.FormatUint(l.Spent, 10), strconv.FormatUint(l.Paid, 10), foreign(l.Unit),
+			inUnit(l.Spent, l.Unit), inUnit(l.Paid, l.Unit),
 		})
 	}
-	a.table("ID STATE PROVIDER MODEL IN/OUT REQUESTS TOKENS SPENT PAID UNIT", rows)
+	a.table("ID STATE PROVIDER MODEL IN/OUT REQUESTS TOKENS SPENT PAID", rows)
 	for _, l := range all {
 		if l.Reason != "" {
 			a.sayf("%s: %s", shortID(l.ID), words(l.Reason))

@@ -30,7 +30,8 @@ provider role runs other people's tasks in containers and needs Linux and root; 
 aggregator role takes whole jobs for others; the validator role computes what others
 dispute about, for the same price whatever it finds, and goes with no provider; the relay
 role helps nodes behind routers. --validators names those whose word decides the disputes
-of your own jobs: run one, or take a friend's.
+of your own jobs: run one, or take a friend's. --pay chooses the rail that your own requests
+to models are paid on; lightning and polygon need a wallet (infernet wallet connect).
 Settings come from flags, else from config.yaml in the home (same names), else they are
 the defaults. Ctrl-C stops it cleanly; once more ends it at once. With --json one
 document {npub, home, api, pid} is printed when the local API answers.`,
@@ -72,6 +73,7 @@ func (s settings) config(home string) (node.Config, error) {
 	set(&cfg.API, s.API)
 	set(&cfg.IdleExit, s.IdleExit)
 	set(&cfg.CreditLimit, s.Credit)
+	set(&cfg.Pay, s.Pay)
 	set(&cfg.Provider.Slots, s.Slots)
 	set(&cfg.Provider.ContainerdSocket, s.Containerd)
 	set(&cfg.Provider.BinDir, s.BinDir)

@@ -98,7 +98,7 @@ func (a *app) showServing(found api.ProviderList) {
 	for _, p := range found.Providers {
 		for _, m := range p.Serves {
 			rows = append(rows, []string{
-				short(p.NPub), foreign(m.Name), strconv.FormatUint(m.In, 10), strconv.FormatUint(m.Out, 10),
+				short(p.NPub), foreign(m.Name), inUnit(m.In, m.Unit), inUnit(m.Out, m.Unit),
 				unknownAs(m.TPS > 0, fmt.Sprintf("%.0f", m.TPS)), unknownAs(m.TTFTMS > 0, strconv.FormatUint(m.TTFTMS, 10)),
 				strconv.Itoa(m.Context), unknownAs(m.Queue >= 0, strconv.Itoa(m.Queue)), gpuText(p.GPUs), fmt.Sprintf("%.2f", p.Score),
 			})

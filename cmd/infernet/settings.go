@@ -32,6 +32,7 @@ type settings struct {
 	Price      prices         `yaml:"price,omitempty"`
 	Slots      *int           `yaml:"slots,omitempty"`
 	Credit     *uint64        `yaml:"credit-limit,omitempty"`
+	Pay        *string        `yaml:"pay,omitempty"`
 	Containerd *string        `yaml:"containerd-socket,omitempty"`
 	BinDir     *string        `yaml:"bin-dir,omitempty"`
 	Cheat      *string        `yaml:"cheat,omitempty"`
@@ -78,6 +79,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar((*[]string)(&s.Price), "price", nil, "provider: price of a unit of work: 2 for credits, '500 msat', '0.0001 USDC' (repeatable, one a unit)")
 	s.Slots = f.Int("slots", 0, "provider: tasks run at once")
 	s.Credit = f.Uint64("credit-limit", 0, "credits that each peer may owe this node")
+	s.Pay = f.String("pay", "", "rail that requests to models are paid on: credit, lightning or polygon (default credit)")
 	s.Containerd = f.String("containerd-socket", "", "provider: use this containerd (default: a private one)")
 	s.BinDir = f.String("bin-dir", "", "provider: folder of containerd, shim and runc")
 	s.Cheat = f.String("cheat", "", "provider: be dishonest in this way, for research; networks named devnet… only")

@@ -51,7 +51,7 @@ func auditing(t *testing.T) *bed {
 		p.In, p.Out = uint64(100_000*(1+20*min(i, 1))), uint64(200_000*(1+20*min(i, 1)))
 		p.Replay = func([]int) int { return 3 }
 	}
-	b.cfg.PayAt, b.cfg.Audits.Floor, b.cfg.Window, b.cfg.Budget = 40, 10_000, 2000, 10_000
+	b.cfg.PayAt, b.cfg.AuditFloor, b.cfg.Window, b.cfg.Budget = 40, 10_000, 2000, 10_000
 	b.deps.Trust, b.deps.Log = unknown{}, slog.New(slog.DiscardHandler)
 
 	return b

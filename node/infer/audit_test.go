@@ -107,7 +107,7 @@ func newCourt(t *testing.T, change func(*infer.Config, *infer.Deps), engines ...
 	if c.book, err = reputation.NewBook(c.client.host.ID(), store.NewMem(), reputation.Default()); err != nil {
 		t.Fatal(err)
 	}
-	c.cfg.PayIdle, c.cfg.FirstByte, c.cfg.Audits.Floor = 300*time.Millisecond, time.Minute, 1000
+	c.cfg.PayIdle, c.cfg.FirstByte, c.cfg.AuditFloor = 300*time.Millisecond, time.Minute, 1000
 	d := infer.Deps{
 		Key: c.client.host.Key(), Store: c.store, Peers: infer.Over(c.client.host), Rail: c.client.rail, Ledger: c.book.Ledger(), Market: offers,
 		Trust: c.book, Rand: func() float64 { return 0 },
@@ -326,7 +326,7 @@ func TestOneAuditorBlamesNobody(t *testing.T) {
 func TestAuditsKeepToTheirMoney(t *testing.T) {
 	t.Parallel()
 	honest := infer.ServeEngine(t, infer.VariantOf(t, nil))
-	c := newCourt(t, func(cfg *infer.Config, _ *infer.Deps) { cfg.Audits.Floor = 1 }, over(honest), over(honest))
+	c := newCourt(t, func(cfg *infer.Config, _ *infer.Deps) { cfg.AuditFloor = 1 }, over(honest), over(honest))
 	stop := c.run(t)
 	for i := range 30 {
 		c.ask(t, i, "")

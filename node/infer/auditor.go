@@ -102,8 +102,8 @@ func (u *auditor) cost(rate payments.TokenRate, used meter.Count) uint64 {
 // cap is what may be spent on audits in an hour, in millionths of the rail's
 // unit: a share of what is spent on answers, and a little in any case.
 func (u *auditor) cap() uint64 {
-	c := u.r.cfg.Audits
-	return times(c.Floor, 1e6) + times(u.r.purse.spent(u.r.now()), uint64(c.SharePPM))
+	c := u.r.cfg
+	return times(c.AuditFloor, 1e6) + times(u.r.purse.spent(u.r.now()), uint64(c.Audits.SharePPM))
 }
 
 func (u *auditor) affords(cost uint64) bool {

@@ -7,27 +7,16 @@ import (
 	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/compare"
 	"infernet.tech/infernet/node/infer/choose"
+	"infernet.tech/infernet/payments"
 )
 
 // Config bounds what one node's requests may cost, in time and money. Default
 // fills it.
 type Config struct {
-	// Budget is the most that one lease may cost, Window the most that is
-	// unpaid at any time, both in the rail's unit. A window is paid when PayAt
-	// is reached.
-	Budget, Window, PayAt uint64
-	// HourCap is the most that this node spends on inference in an hour; 0 is
-	// no limit.
-	HourCap uint64
-	// MaxPriceIn and MaxPriceOut bound the price per million tokens of requests
-	// that bring no bound of their own; 0 is no limit.
-	MaxPriceIn, MaxPriceOut uint64
-	// CrashAllowance is how much of one lease is paid for though it was not seen
-	// here: what was used between the last journal entry, one a second, and the
-	// death of this node; and what a provider may have sent when it, or the way
-	// to it, failed. It is also the most that a provider gains by breaking off
-	// its answers and claiming more.
-	CrashAllowance uint64
+	// Money is in credits, or in the unit of a rail that Units says nothing of;
+	// Units is the same for rails of other units.
+	Money
+	Units map[payments.Unit]Money
 
 	// LeaseLife is how long a lease lasts, PayIdle after how long without a
 	// request its open window is paid.
@@ -71,10 +60,9 @@ type Audits struct {
 	// million: what is kept even when there is no money for more.
 	Least uint32
 	// SharePPM is how much of what an hour's answers cost, in parts per
-	// million, may be spent on replays; Floor what may be in any case, in the
-	// rail's unit an hour. What confirms a suspicion may go beyond.
+	// million, may be spent on replays; Money.AuditFloor may be in any case. What
+	// confirms a suspicion may go beyond.
 	SharePPM uint32
-	Floor    uint64
 	// Wait is how long a payment waits for audits under way.
 	Wait time.Duration
 	// Confirm is how many more auditors are asked, one after the other, about
@@ -106,7 +94,8 @@ func apart() compare.Thresholds {
 // Default returns the configuration of an ordinary node.
 func Default() Config {
 	return Config{
-		Budget: 2000, Window: 500, PayAt: 250, HourCap: 20000, CrashAllowance: 50,
+		Money:     Money{Budget: 2000, Window: 500, PayAt: 250, HourCap: 20000, CrashAllowance: 50, AuditFloor: 100},
+		Units:     moneys(),
 		LeaseLife: 30 * time.Minute, PayIdle: 5 * time.Second,
 		FirstByte: 10 * time.Second, FirstByteMax: 90 * time.Second,
 		Idle: 30 * time.Second, Longest: time.Hour, Probe: 2 * time.Second,
@@ -115,7 +104,7 @@ func Default() Config {
 		Tries: 4, Continuations: 2,
 		MaxEvent: 1 << 20, MaxAnswer: 64 << 20, Sessions: 4096,
 		Audits: Audits{
-			Policy: audit.Replays(), Least: 10_000, SharePPM: 100_000, Floor: 100,
+			Policy: audit.Replays(), Least: 10_000, SharePPM: 100_000,
 			Wait: 10 * time.Second, Confirm: 2, Thresholds: apart(), Alike: alike(),
 		},
 		Choice: choose.Default(),
@@ -124,11 +113,15 @@ func Default() Config {
 
 // Validate returns the first thing wrong with c, wrapping ErrConfig.
 func (c Config) Validate() error {
+	if err := c.Money.validate(); err != nil {
+		return err
+	}
+	for unit, m := range c.Units {
+		if err := m.validate(); err != nil {
+			return fmt.Errorf("%w, in %s", err, unit)
+		}
+	}
 	switch {
-	case c.Window == 0 || c.Window > c.Budget:
-		return fmt.Errorf("%w: the window is zero or over the budget", ErrConfig)
-	case c.PayAt == 0 || c.PayAt > c.Window:
-		return fmt.Errorf("%w: windows are to be paid after they are full", ErrConfig)
 	case c.LeaseLife < time.Minute || c.PayIdle <= 0:
 		return fmt.Errorf("%w: leases shorter than a minute, or no idle time", ErrConfig)
 	case c.FirstByte <= 0 || c.FirstByteMax < c.FirstByte || c.Idle <= 0 || c.Longest <= 0 || c.Probe <= 0:

@@ -53,14 +53,18 @@ type Trust interface {
 	Standing(now time.Time, peer identity.PubKey, app reputation.App, class string) (reputation.Standing, error)
 }
 
-// Deps is what a Router works with. Those from Tokens on may be nil.
+// Deps is what a Router works with. Those from Ready on may be nil.
 type Deps struct {
 	Key    *identity.Key
 	Store  store.Store // a store of the router's own (see store.Prefix)
 	Peers  Peers
 	Market Market
-	Rail   Rail
+	Rail   Rail // a payments.Funder locks a window before a lease is agreed
 	Ledger Ledger
+
+	// Ready tells why nothing can be paid on the rail now; nil: it always can
+	// be.
+	Ready func() error
 
 	// Trust decides how often a provider's answers are audited; nil audits
 	// nothing. An audit shows the conversation to one more provider.

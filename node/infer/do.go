@@ -78,6 +78,9 @@ func (r *Router) local(ctx context.Context, q *query, via http.RoundTripper) (*a
 
 // choose fills in the order in which providers are asked.
 func (r *Router) choose(ctx context.Context, q *query, w *way) error {
+	if err := r.ready(); err != nil {
+		return err
+	}
 	v, err := r.see(ctx, q.Model)
 	if err != nil {
 		return err
@@ -91,6 +94,17 @@ func (r *Router) choose(ctx context.Context, q *query, w *way) error {
 	}
 	w.rest = k.order
 	return r.affordable(q, k.order[0])
+}
+
+// ready refuses what could not be paid.
+func (r *Router) ready() error {
+	if r.d.Ready == nil {
+		return nil
+	}
+	if err := r.d.Ready(); err != nil {
+		return payment(CodeWallet, "%v", err)
+	}
+	return nil
 }
 
 // affordable holds the request against what this node spends in an hour, before
@@ -113,8 +127,8 @@ func (r *Router) promise(cost uint64) error {
 }
 
 func (r *Router) overspent(cost uint64) error {
-	return payment(CodeBudget, "this node spends at most %d %s an hour on inference: %d are spent or promised and this request may cost %d",
-		r.cfg.HourCap, r.d.Rail.Unit(), r.purse.spent(r.now()), cost)
+	return payment(CodeBudget, "this node spends at most %s an hour on inference: %s are spent or promised and this request may cost %s",
+		r.human(r.cfg.HourCap), r.human(r.purse.spent(r.now())), r.human(cost))
 }
 
 // response hands an answer that began to the caller.

@@ -22,6 +22,7 @@ const (
 	CodeNoProvider = "no_provider" // 503: nobody can serve it now
 	CodeTooDear    = "too_dear"    // 402: all ask more than the request allows
 	CodeBudget     = "budget"      // 402: the node's own spending limit
+	CodeWallet     = "no_wallet"   // 402: nothing can be paid on this node's rail
 	CodeCredit     = "credit"      // 402: the providers' credit is used up
 )
 

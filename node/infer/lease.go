@@ -59,7 +59,7 @@ const renewBefore = time.Minute
 // kept is used as long as it has room; a new one is agreed else.
 func (r *Router) take(ctx context.Context, t target, cost uint64) (*lease, error) {
 	if cost > r.cfg.Budget {
-		return nil, payment(CodeBudget, "this request may cost %d %s and a lease of this node at most %d", cost, r.d.Rail.Unit(), r.cfg.Budget)
+		return nil, payment(CodeBudget, "this request may cost %s and a lease of this node at most %s", r.human(cost), r.human(r.cfg.Budget))
 	}
 	key := leaseKey{t.peer, t.served.Model}
 	for {
@@ -77,7 +77,7 @@ func (r *Router) take(ctx context.Context, t target, cost uint64) (*lease, error
 		if p == nil {
 			p = &opening{done: make(chan struct{})}
 			r.book.pending[key] = p
-			if !r.background(2*r.cfg.QuoteTime+leaseTime, func(ctx context.Context) { r.open(ctx, key, t, p) }) {
+			if !r.background(2*r.cfg.QuoteTime+fundTime+leaseTime, func(ctx context.Context) { r.open(ctx, key, t, p) }) {
 				delete(r.book.pending, key)
 				p.err = errNoLease
 				close(p.done)
@@ -120,18 +120,45 @@ func (r *Router) open(ctx context.Context, key leaseKey, t target, p *opening) {
 
 // agree signs a lease on a valid quote and stores it before it is used.
 func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
-	now := r.now()
-	q := t.quote
-	if !r.fresh(q, now) {
-		var err error
-		if q, err = r.quote(ctx, t.spot); err != nil {
-			return nil, err
-		}
-		// The choice, and the caller's limit, were made by the older price.
-		if q.quote.In > t.quote.quote.In || q.quote.Out > t.quote.quote.Out {
-			return nil, fmt.Errorf("the price rose to %d and %d", q.quote.In, q.quote.Out)
-		}
+	q, err := r.valid(ctx, t, t.quote)
+	if err != nil {
+		return nil, err
 	}
+	locked, err := r.fund(ctx, t.peer, q.quote)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.sign(ctx, t, q, locked)
+	if err != nil {
+		r.unfund(context.WithoutCancel(ctx), locked, "no lease was agreed")
+	}
+	return l, err
+}
+
+// valid is q, or another quote of that price at most where q does not hold any
+// more.
+func (r *Router) valid(ctx context.Context, t target, q quoted) (quoted, error) {
+	if r.fresh(q, r.now()) {
+		return q, nil
+	}
+	q, err := r.quote(ctx, t.spot)
+	if err != nil {
+		return q, err
+	}
+	// The choice, and the caller's limit, were made by the older price.
+	if q.quote.In > t.quote.quote.In || q.quote.Out > t.quote.quote.Out {
+		return q, fmt.Errorf("the price rose to %d and %d", q.quote.In, q.quote.Out)
+	}
+	return q, nil
+}
+
+// sign agrees the lease for which that is locked.
+func (r *Router) sign(ctx context.Context, t target, q quoted, locked payments.Ref) (*lease, error) {
+	q, err := r.valid(ctx, t, q) // locking money may have taken longer than it holds
+	if err != nil {
+		return nil, err
+	}
+	now := r.now()
 	r.spend(q)
 	ctx, cancel := context.WithTimeout(ctx, leaseTime)
 	defer cancel()
@@ -142,7 +169,7 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 	defer s.end()
 	terms := wire.Lease{
 		Quote: q.id, Job: q.quote.Job, Model: q.quote.Model, In: q.quote.In, Out: q.quote.Out,
-		Unit: q.quote.Unit, Rail: q.quote.Rail, Budget: r.cfg.Budget, Window: r.cfg.Window, Deadline: q.deadline,
+		Unit: q.quote.Unit, Rail: q.quote.Rail, Budget: r.cfg.Budget, Window: r.window(q.quote), Deadline: q.deadline,
 	}
 	var secret wire.ID
 	if r.auditor != nil {
@@ -160,7 +187,7 @@ func (r *Router) agree(ctx context.Context, t target) (*lease, error) {
 		ID: terms.Job, Provider: t.peer, Model: terms.Model, Image: q.quote.Image,
 		Rate: payments.TokenRate{In: terms.In, Out: terms.Out, Unit: payments.Unit(terms.Unit)}, Rail: terms.Rail,
 		Budget: terms.Budget, Limit: terms.Window, Created: now.Unix(), Deadline: terms.Deadline,
-		State: stateOpen, Updated: now.Unix(), Secret: secret, Least: terms.AuditMin, Class: t.class,
+		State: stateOpen, Updated: now.Unix(), Secret: secret, Least: terms.AuditMin, Class: t.class, Locked: locked,
 	}
 	// A crash before this line leaves the provider with a lease that nobody
 	// uses, one after it a lease that Run ends: nothing is owed by either.
@@ -260,7 +287,7 @@ func (r *Router) settled(l *lease, cost uint64, held meter.Count, res meter.Resu
 			l.Evidence = append(l.Evidence, wire.Printable(res.Reason))
 		}
 	}
-	due := l.price(l.Total)-min(l.price(l.Total), l.price(l.Stated)) >= r.cfg.PayAt || l.State != stateOpen
+	due := l.price(l.Total)-min(l.price(l.Total), l.price(l.Stated)) >= r.cfg.payAt(l.Limit) || l.State != stateOpen
 	l.mu.Unlock()
 	r.purse.give(cost)
 	r.purse.add(spent, now)

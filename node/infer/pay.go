@@ -222,7 +222,7 @@ func (r *Router) reconsider(l *lease, w *window, theirs meter.Count) error {
 	beyond := l.price(more) - l.price(most)
 	believed := more == most
 	if !believed && (l.Crashed || theirs.Within(most.Add(l.Lost))) {
-		believed = l.Forgiven+beyond <= r.cfg.CrashAllowance
+		believed = l.Forgiven+beyond <= r.money(l.Rate.Unit).CrashAllowance
 	}
 	active := l.active
 	extra := sub(theirs, l.Total)
@@ -237,7 +237,7 @@ func (r *Router) reconsider(l *lease, w *window, theirs meter.Count) error {
 	}
 	total := c.Total.Add(extra)
 	w.Doc = c.next(total, w.Doc.Last)
-	r.purse.add(c.price(total)-c.price(c.Total), r.now())
+	r.spent(&c, c.price(total)-c.price(c.Total), r.now())
 	// Requests that end meanwhile add to the total, so it is added to here too.
 	return r.commit(l, func(c *record) {
 		c.Lost = sub(c.Lost, sub(extra, c.Slack))

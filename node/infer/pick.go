@@ -9,6 +9,7 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer/choose"
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/payments"
 )
 
 // ranking is one choice, as it was made.
@@ -50,6 +51,9 @@ func (r *Router) rank(q *query, v *view) *ranking {
 		}
 		failures, active := r.health.see(s.peer, now)
 		m, t := qu.quote, target{s, qu}
+		if _, funds := r.funder(); funds && m.Credit == 0 {
+			m.Credit = q.cost(t.rate()) // there may be some once money is locked
+		}
 		k.targets = append(k.targets, t)
 		k.states = append(k.states, choose.Candidate{
 			In: m.In, Out: m.Out, TPSMilli: m.TPSMilli, TTFTMS: m.TTFTMS, Queue: m.Queue, Slots: m.Slots,
@@ -85,7 +89,6 @@ func (r *Router) pick(q *query, v *view, without map[identity.PubKey]bool) (*ran
 
 // nobody explains why no provider can be asked, and what would help.
 func (r *Router) nobody(q *query, k *ranking) error {
-	unit := r.d.Rail.Unit()
 	var dear, credit, budget, long int
 	var in, out uint64 // of the cheapest that is too dear
 	var context uint32 // the largest
@@ -108,10 +111,12 @@ func (r *Router) nobody(q *query, k *ranking) error {
 	case long > 0 && long == n:
 		return openai.ContextLength(int(context), int(q.need.Context))
 	case dear > 0 && dear == n:
-		return payment(CodeTooDear, "all %d providers of %.100q ask more than the limit of %d and %d %s per million tokens; the cheapest asks %d and %d",
-			dear, q.Model, q.need.MaxIn, q.need.MaxOut, unit, in, out)
+		return payment(CodeTooDear, "all %d providers of %.100q ask more than the limit of %s and %s per million tokens; the cheapest asks %s and %s",
+			dear, q.Model, r.human(q.need.MaxIn), r.human(q.need.MaxOut), r.human(in), r.human(out))
 	case budget > 0 && budget == n:
-		return payment(CodeBudget, "this request may cost more than the %d %s that a lease of this node may; ask for fewer tokens, or raise the budget", r.cfg.Budget, unit)
+		return payment(CodeBudget, "this request may cost more than the %s that a lease of this node may; ask for fewer tokens, or raise the budget", r.human(r.cfg.Budget))
+	case credit > 0 && credit == n && r.d.Rail.Unit() != payments.Credits:
+		return payment(CodeCredit, "all %d providers of %.100q let this node owe less than this request may cost: ask for fewer tokens (max_tokens), or wait until what is open is paid; what is paid makes them let it owe more", credit, q.Model)
 	case credit > 0 && credit == n:
 		return payment(CodeCredit, "the credit of this node with %d providers of %.100q is used up: earn from them, or ask for a higher limit", credit, q.Model)
 	case len(k.view.spots) == 0 && k.view.unseen == 0:

@@ -53,7 +53,8 @@ type record struct {
 	Next     uint32             `json:"next"`   // seq of the next window
 	Paid     uint64             `json:"paid"`
 	Open     *window            `json:"open,omitempty"`
-	Ended    bool               `json:"ended,omitempty"` // the last window was accepted
+	Ended    bool               `json:"ended,omitempty"`  // the last window was accepted
+	Locked   payments.Ref       `json:"locked,omitempty"` // what the rail locked for it
 	Updated  int64              `json:"updated"`
 
 	Secret wire.ID `json:"secret,omitzero"`  // draws the audits; zero: there are none

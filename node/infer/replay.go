@@ -136,6 +136,9 @@ func readReplay(raw []byte, most int) (out openai.ReplayResponse, err error) {
 // chooseApart fills in the order in which providers that are independent of
 // not are asked: at random, so that nobody can arrange to be asked.
 func (r *Router) chooseApart(ctx context.Context, q *query, w *way, not []identity.PubKey) error {
+	if err := r.ready(); err != nil {
+		return err
+	}
 	v, err := r.see(ctx, q.Model)
 	if err != nil {
 		return err

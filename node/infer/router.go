@@ -49,6 +49,7 @@ func New(cfg Config, d Deps) (*Router, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.paying(d.Rail.Unit())
 	r := &Router{
 		cfg: cfg, d: d, log: d.Log, now: d.Now, rand: d.Rand,
 		http:     transport(d.Peers),

@@ -28,6 +28,7 @@ func (r *Router) Run(ctx context.Context) error {
 	tick := time.NewTicker(journalEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
+		r.unlock(ctx)
 		r.settleDue(ctx, &settling, false)
 		select {
 		case <-ctx.Done():
@@ -50,6 +51,7 @@ func (r *Router) Run(ctx context.Context) error {
 		r.settleDue(last, &settling, true)
 		settling.Wait()
 	}
+	r.unlock(last)
 	r.http.CloseIdleConnections()
 	return r.journal()
 }
@@ -84,7 +86,7 @@ func (r *Router) recover() error {
 			l.Crashed = true
 		}
 		if now.Sub(updated) < time.Hour {
-			r.purse.add(c.price(c.Total), updated)
+			r.spent(&c, c.price(c.Total), updated)
 		}
 		r.book.all[c.ID] = l
 		if c.Guilt != nil { // it may not be signed yet
@@ -147,7 +149,7 @@ func (r *Router) due(l *lease, now time.Time, all bool) bool {
 		return true // the last window tells the provider that it ends
 	case nothing:
 		return false
-	case all || l.price(l.Total)-l.price(l.Stated) >= r.cfg.PayAt:
+	case all || l.price(l.Total)-l.price(l.Stated) >= r.cfg.payAt(l.Limit):
 		return true
 	}
 	return l.active == 0 && now.Sub(l.last) >= r.cfg.PayIdle

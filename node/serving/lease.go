@@ -139,8 +139,8 @@ func (s *Server) covers(from identity.PubKey, l wire.Lease) (image string, err e
 		return "", refuse(CodeMismatch, "the quote is for another job or model")
 	case l.In != q.quote.In || l.Out != q.quote.Out || l.Unit != q.quote.Unit || l.Rail != q.quote.Rail:
 		return "", refuse(CodeMismatch, "price: %d and %d %s quoted", q.quote.In, q.quote.Out, q.quote.Unit)
-	case l.Window > s.cfg.Window:
-		return "", refuse(CodeRefused, "window: at most %d %s may be unpaid here", s.cfg.Window, l.Unit)
+	case l.Window > s.cfg.window(payments.Unit(l.Unit)):
+		return "", refuse(CodeRefused, "window: at most %d %s may be unpaid here", s.cfg.window(payments.Unit(l.Unit)), l.Unit)
 	case l.Budget > q.most.Budget || l.Deadline > q.most.Deadline:
 		return "", refuse(CodeMismatch, "budget or deadline exceed the offer's")
 	case l.Deadline <= s.Now().Unix():

@@ -65,7 +65,8 @@ func (s *Server) quote(ctx context.Context, from identity.PubKey, ev wire.Event)
 	if err != nil {
 		return wire.Event{}, err
 	}
-	if room.Value == 0 && rate.In+rate.Out > 0 {
+	// Where money can be locked before a request comes, room may follow.
+	if room.Value == 0 && rate.In+rate.Out > 0 && !s.Rail.Funds(rate.Unit) {
 		return wire.Event{}, refuse(CodeCredit, "credit: none left for this payer")
 	}
 	load := s.Pool.Load(m)

@@ -39,6 +39,9 @@ type Rail interface {
 	Waive(ctx context.Context, p payments.Payment, reason string) error
 	Received(ctx context.Context, p payments.Payment) (payments.Entry, error)
 	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
+	// Funds tells whether work in unit may be secured before it is done although
+	// there is no room for it yet.
+	Funds(unit payments.Unit) bool
 }
 
 // Ledger keeps receipts; *reputation.Ledger is one.
