@@ -42,6 +42,9 @@ func TestConfig(t *testing.T) {
 		"swap nothing":         {func(c *Config) { c.Network, c.Provider.Cheat = "devnet-7", "swap=/nowhere" }, false},
 		"cheat among others":   {func(c *Config) { c.Provider.Cheat = "wrong" }, false},
 		"cheat on a lookalike": {func(c *Config) { c.Network, c.Provider.Cheat = "my-devnet", "wrong" }, false},
+		"paying in money":      {func(c *Config) { c.Pay = "polygon" }, true},
+		"paying on the usual":  {func(c *Config) { c.Pay = "" }, true},
+		"paying in shells":     {func(c *Config) { c.Pay = "shells" }, false},
 		"empty network":        {func(c *Config) { c.Network = "" }, false},
 		"network of a path":    {func(c *Config) { c.Network = "../x" }, false},
 	} {

@@ -139,6 +139,36 @@ func TestSettingsOfTrust(t *testing.T) {
 	}
 }
 
+// The rail on which requests to models are paid: the flag wins over the file.
+func TestSettingsOfPaying(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte("pay: polygon\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := readSettings(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line  []string
+		below settings
+		want  string
+		ok    bool
+	}{
+		{nil, settings{}, "credit", true},
+		{nil, saved, "polygon", true},
+		{[]string{"--pay", "lightning"}, saved, "lightning", true},
+		{[]string{"--pay", "shells"}, settings{}, "shells", false},
+	} {
+		s, f := parsed(t, c.line...)
+		cfg, err := s.given(f).over(c.below).config(t.TempDir())
+		if err != nil || cfg.Pay != c.want || (cfg.Validate() == nil) != c.ok {
+			t.Errorf("%v: %q, %v, %v", c.line, cfg.Pay, err, cfg.Validate())
+		}
+	}
+}
+
 // What is in the file counts like flags, and a key that is none is told with
 // its line.
 func TestSettingsFile(t *testing.T) {

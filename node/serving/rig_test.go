@@ -42,6 +42,7 @@ type rig struct {
 	credit credit.Config
 	pool   Pool
 	model  Model
+	over   func(*rails.Set) Rail // what is taken, where that is not credit alone
 
 	mu    sync.Mutex
 	skew  time.Duration
@@ -86,7 +87,7 @@ func (r *rig) start(s store.Store) {
 		r.t.Fatal(err)
 	}
 	r.book = reputation.NewLedger(r.key.PubKey(), store.Prefix(s, "book/"), reputation.Default())
-	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.rails(), Ledger: r.book, Pool: r.pool, Log: log, Now: r.now,
+	r.s, err = New(r.cfg, Deps{Key: r.key, Store: store.Prefix(s, "infer/"), Rail: r.taken(), Ledger: r.book, Pool: r.pool, Log: log, Now: r.now,
 		Betrayed: func(fault string, docs ...wire.Event) {
 			if len(docs) != 2 || docs[0].Kind != wire.KindLease || docs[1].Kind != wire.KindDisclosure {
 				r.t.Errorf("%s is told of by %v", fault, texts(docs))
@@ -123,7 +124,9 @@ type client struct {
 	rail *credit.Rail
 	http *http.Client
 
-	cid  string  // of the model to lease; "" is testCID
+	cid  string // of the model to lease; "" is testCID
+	unit string // and the rail it is paid on; "" is credit
+	on   string
 	sec  wire.ID // draws the audits; zero: there are none
 	num  string  // of the next request; "" none
 	job  wire.ID
@@ -174,7 +177,7 @@ func (c *client) lease(budget, window uint64) (quote, accepted wire.Event, err e
 	c.r.t.Helper()
 	c.job, c.seq, c.sum, c.used = wire.ID{}, 0, totals{}, totals{}
 	copy(c.job[:], fmt.Sprintf("%032x", time.Now().UnixNano()))
-	o := wire.InferOffer{Job: c.job, Model: cmp.Or(c.cid, testCID), Unit: "credits", Rail: "credit", Budget: budget, Deadline: c.r.now().Add(time.Hour).Unix()}
+	o := wire.InferOffer{Job: c.job, Model: cmp.Or(c.cid, testCID), Unit: cmp.Or(c.unit, "credits"), Rail: cmp.Or(c.on, "credit"), Budget: budget, Deadline: c.r.now().Add(time.Hour).Unix()}
 	quote, err = c.r.s.Quote(c.r.t.Context(), c.key.PubKey(), c.seal(o))
 	if err != nil {
 		return quote, accepted, err
@@ -241,7 +244,7 @@ func (c *client) windowOf(used totals) wire.Window {
 	after, _ := payments.PriceTokens(c.rate, used.In, used.Out)
 	return wire.Window{Job: c.job, Seq: c.seq, Requests: used.Requests - c.sum.Requests,
 		InTokens: used.In - c.sum.In, OutTokens: used.Out - c.sum.Out, TotalIn: used.In, TotalOut: used.Out,
-		Amount: after.Value - before.Value, Unit: "credits", Rail: "credit"}
+		Amount: after.Value - before.Value, Unit: cmp.Or(c.unit, "credits"), Rail: cmp.Or(c.on, "credit")}
 }
 
 // say states documents on one stream and returns the answers to each. pay is
@@ -341,6 +344,14 @@ func codeOf(list []wire.Event) string {
 }
 
 // rails are those of the server: credit alone.
+// taken are the rails that the server is paid on.
+func (r *rig) taken() Rail {
+	if r.over != nil {
+		return r.over(r.rails())
+	}
+	return r.rails()
+}
+
 func (r *rig) rails() *rails.Set {
 	s, err := rails.New(r.rail)
 	if err != nil {
