@@ -62,11 +62,6 @@ func (r payRail) Pay(ctx context.Context, p payments.Payment) (payments.Proof, e
 	return r.all.Pay(ctx, p)
 }
 
-// Status implements infer.Rail.
-func (r payRail) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
-	return r.all.Status(ctx, ref)
-}
-
 // channelRail locks money for a lease in a channel that all its windows are
 // paid from.
 type channelRail struct{ payRail }

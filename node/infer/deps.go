@@ -37,7 +37,6 @@ type Rail interface {
 	payments.Payer
 	Name() string
 	Unit() payments.Unit
-	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
 }
 
 // Ledger keeps receipts and what follows from them; *reputation.Ledger is one.

@@ -285,6 +285,3 @@ func (b *both) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 	}
 	return r.Pay(ctx, p)
 }
-func (b *both) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
-	return b.rails[payments.Credits].Status(ctx, ref)
-}
