@@ -13,7 +13,7 @@ import (
 
 func benchCmd(a *app) *cobra.Command {
 	return group("bench", "measure this machine, each number beside its baseline",
-		benchDispatchCmd(a), benchTransferCmd(a), benchInferCmd(a), benchVerifyCmd(a))
+		benchDispatchCmd(a), benchTransferCmd(a), benchInferCmd(a), benchVerifyCmd(a), benchPayCmd(a))
 }
 
 func benchDispatchCmd(a *app) *cobra.Command {

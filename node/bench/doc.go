@@ -6,7 +6,8 @@
 // a commit, a reveal, a payment, a receipt) and the same program straight on
 // containerd. Transfer sends the same bytes as a blob, over a bare libp2p
 // stream and over a bare TCP socket. Infer sends the same requests to a warm
-// engine's own socket and through a client's and a provider's node.
+// engine's own socket and through a client's and a provider's node. Verify and Pay
+// measure what checking and settling a shard cost, beside the bare signatures.
 //
 // Measured and baseline runs take turns, so that a noisy machine is as noisy
 // for both; medians and ratios are told, never one best run. The package
