@@ -65,7 +65,7 @@ func (j *Journal) Get(r store.Reader, d Direction, ref Ref) (Entry, error) {
 // states. Created, Updated and Tries are the journal's to set; peer and amount
 // may change only when a released payment is begun anew.
 func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
-	if err := e.Payment().Validate(e.Amount.Unit); err != nil {
+	if err := e.Payment().check(e.Amount.Unit); err != nil {
 		return Entry{}, err
 	}
 	old, err := j.Get(tx, e.Direction, e.Ref)
@@ -75,11 +75,12 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	if err := old.State.Step(e.State); err != nil {
 		return Entry{}, fmt.Errorf("%s: %w", e.Ref, err)
 	}
-	anew := old.State == "" || old.State == StateReleased
-	if !anew {
-		if err := old.Same(e.Payment()); err != nil {
-			return Entry{}, err
-		}
+	same := e.Payment().checkPeer
+	if old.State != "" && old.State != StateReleased {
+		same = func() error { return old.Same(e.Payment()) } // and so is its peer, which was checked
+	}
+	if err := same(); err != nil {
+		return Entry{}, err
 	}
 	now := j.clock().UTC().Truncate(time.Millisecond)
 	e.Rail, e.Created, e.Updated, e.Tries = j.rail, old.Created, now, old.Tries
@@ -105,7 +106,7 @@ func (j *Journal) Amend(tx store.Txn, e Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(e.Payment().Validate(e.Amount.Unit), old.Same(e.Payment())); err != nil {
+	if err := errors.Join(e.Payment().check(e.Amount.Unit), old.Same(e.Payment())); err != nil {
 		return err
 	}
 	if old.State != e.State {
