@@ -35,6 +35,9 @@ func (b jobsBackend) Submit(ctx context.Context, req api.SubmitRequest) (api.Job
 			return api.Job{}, api.Errorf(api.CodeBadRequest, "give the npub of an aggregator", "aggregator: %v", err)
 		}
 	}
+	if err := b.n.payable(spec.Payment); err != nil {
+		return api.Job{}, err
+	}
 	if err := b.n.fitting(ctx, spec, req.Dir); err != nil {
 		return api.Job{}, submitError(err)
 	}
@@ -43,6 +46,20 @@ func (b jobsBackend) Submit(ctx context.Context, req api.SubmitRequest) (api.Job
 		return api.Job{}, submitError(err)
 	}
 	return b.show(j), nil
+}
+
+// payable refuses a job that this node has no money to pay for, whoever does it.
+func (n *Node) payable(p job.Payment) error {
+	rail := string(p.Rail)
+	if !n.rails.Takes(rail, p.Max.Unit) {
+		return api.Errorf(api.CodeRefused, "infernet wallet connect "+rail+" --help",
+			"the job is paid in %s, and no %s wallet is connected here", unitName(p.Max.Unit), rail)
+	}
+	if w, ok := n.wallets.named(rail); ok && !w.spends() {
+		return api.Errorf(api.CodeRefused, "connect it again with --per-day, the most that may be spent in a day",
+			"the %s wallet only receives: it has no ceiling to spend under", rail)
+	}
+	return nil
 }
 
 // specError turns the problems of a description into the API's form.

@@ -131,6 +131,8 @@ func (b *lightningBack) note() string {
 	return ""
 }
 
+func (b *lightningBack) spends() bool { return b.conf.PerDay > 0 }
+
 func (b *lightningBack) driver() string {
 	if b.conf.NWC != "" {
 		return "nwc"
@@ -182,7 +184,7 @@ func lightningChannelView(c ln.Channel) api.MoneyChannel {
 	msat := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MilliSat)} }
 	v := api.MoneyChannel{
 		Rail: lightning.Name, ID: c.Point.String(), Peer: c.Peer.String(), Role: "both", State: string(c.State),
-		Capacity: msat(c.CapacitySat * 1000), Spent: msat(c.RemoteMsat), Left: msat(c.LocalMsat), Redeemed: msat(0),
+		Capacity: msat(c.CapacitySat * 1000), Left: msat(c.LocalMsat), Redeemed: msat(0),
 	}
 	if c.HTLCs > 0 {
 		v.Detail = fmt.Sprintf("%d payments on their way", c.HTLCs)

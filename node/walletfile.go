@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"infernet.tech/infernet/payments"
 )
@@ -88,6 +89,12 @@ func saveWallets(home string, w walletFile) error {
 	return os.Rename(f.Name(), filepath.Join(home, walletFileName))
 }
 
+// unitName is what people call a unit: sat, USDC.
+func unitName(unit payments.Unit) string {
+	_, name, _ := strings.Cut(payments.Amount{Unit: unit}.Human(), " ")
+	return name
+}
+
 // ceilingOf reads a ceiling in a unit; none is zero, which spends nothing.
 func ceilingOf(what, text string, unit payments.Unit) (uint64, error) {
 	if text == "" {
@@ -98,7 +105,7 @@ func ceilingOf(what, text string, unit payments.Unit) (uint64, error) {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
 	if a.Unit != unit {
-		return 0, fmt.Errorf("%s: %s is no amount in %s: %w", what, a.Human(), unit, payments.ErrUnit)
+		return 0, fmt.Errorf("%s: %s is no amount in %s: %w", what, a.Human(), unitName(unit), payments.ErrUnit)
 	}
 	return a.Value, nil
 }

@@ -12,6 +12,8 @@ import (
 type wallet interface {
 	// view tells of the money; of a wallet that does not answer it tells that.
 	view(ctx context.Context) api.Wallet
+	// spends tells whether its owner allowed that anything is spent.
+	spends() bool
 	channels(ctx context.Context) ([]api.MoneyChannel, error)
 	open(ctx context.Context, peer string, amount payments.Amount) (api.MoneyChannel, error)
 	topUp(ctx context.Context, channel string, amount payments.Amount) (api.MoneyChannel, error)

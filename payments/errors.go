@@ -43,6 +43,9 @@ var (
 	// ErrUnreachable is returned when the payee could not be reached before
 	// anything was sent. Nothing is charged.
 	ErrUnreachable = errors.New("payee unreachable")
+	// ErrAway is returned when a wallet does not answer now: ours, or with
+	// ErrRefused the payee's. Nothing is charged, and it may be tried again.
+	ErrAway = errors.New("a wallet does not answer")
 	// ErrBusy is returned when an earlier payment to the same peer has no
 	// known outcome yet, so this one was not begun. Nothing is charged.
 	ErrBusy = errors.New("an earlier payment to this peer is unresolved")

@@ -55,7 +55,7 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 			}
 			wait = again
 		} else if errors.Is(err, errUnfunded) {
-			return at.failed(job.CodeRefused, err.Error(), false), nil
+			return at.failed(unfundedCode(err), err.Error(), false), nil
 		} else if errors.Is(err, errProtocol) || errors.Is(err, wire.ErrInvalid) {
 			d.Penalty(e.Provider, 20, "malformed answer to an accept")
 			return at.failed(codeProtocol, err.Error(), true), nil

@@ -27,6 +27,9 @@ const (
 	fundWithin = 3 * time.Minute
 	// fundingEvery is how often it is told that this goes on.
 	fundingEvery = 5 * time.Second
+	// awayFor is how long a wallet may be away, and awayEvery how often it is
+	// asked then.
+	awayFor, awayEvery = 20 * time.Second, 2 * time.Second
 )
 
 // fund has the rail set money aside for the attempt before it is accepted,
@@ -40,7 +43,7 @@ func (d *Driver) fund(ctx context.Context, at *attempt) error {
 	fctx, cancel := context.WithTimeout(ctx, fundWithin)
 	var told sync.WaitGroup
 	told.Go(func() { at.tellFunding(fctx) })
-	err := d.Rail.Fund(fctx, p)
+	err := d.lock(fctx, p)
 	cancel()
 	told.Wait()
 	if now := time.Now(); now.Sub(began) > fundingEvery {
@@ -51,6 +54,33 @@ func (d *Driver) fund(ctx context.Context, at *attempt) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errUnfunded, err)
+}
+
+// lock is the rail's Fund, again for a while where a wallet is away: those that
+// are started anew come back soon.
+func (d *Driver) lock(ctx context.Context, p payments.Payment) error {
+	until := time.Now().Add(awayFor)
+	for {
+		err := d.Rail.Fund(ctx, p)
+		if !errors.Is(err, payments.ErrAway) || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(awayEvery):
+		}
+	}
+}
+
+// unfundedCode tells whether money is missing for any provider, which ends the
+// job, or only this one cannot be given any.
+func unfundedCode(err error) string {
+	ours := errors.Is(err, payments.ErrAway) && !errors.Is(err, payments.ErrRefused)
+	if ours || errors.Is(err, payments.ErrCeiling) || errors.Is(err, payments.ErrUnit) {
+		return job.CodeFunds
+	}
+	return job.CodeRefused
 }
 
 // tellFunding tells the machine from time to time that money is being set aside,

@@ -87,10 +87,11 @@ func (m *machine) fail(sh *Shard, a *Attempt, r Reason, fault bool) {
 	if fault {
 		m.fault(a, r.Code)
 	}
-	if outage(r.Code) || r.Code == CodeRefused {
+	unused := r.Code == CodeRefused || r.Code == CodeFunds // it was never accepted
+	if outage(r.Code) || unused {
 		m.loseQuote(a.Provider)
 	}
-	if wasBusy && r.Code != CodeRefused {
+	if wasBusy && !unused {
 		m.abort(sh, a, r)
 	}
 	if fault && accepted {

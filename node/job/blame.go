@@ -14,7 +14,7 @@ func Blame(code string, heard bool) string {
 	switch code {
 	case CodeWrongReveal, CodeWrongSize, CodeWrongUnits, CodeCopied, CodeMismatch, CodeProtocol:
 		return BlameProvider
-	case CodeCancelled, CodeSuperseded, CodeExcluded, CodeBudget, CodeTimeout, CodeOffline, CodeUnpaid, CodeCaught, CodeCanary, CodeAttempts:
+	case CodeCancelled, CodeSuperseded, CodeExcluded, CodeBudget, CodeFunds, CodeTimeout, CodeOffline, CodeUnpaid, CodeCaught, CodeCanary, CodeAttempts:
 		return BlameClient
 	case CodeLate, CodeNoReveal, CodeNotFetched:
 		if heard {

@@ -63,6 +63,7 @@ const (
 	CodeNoneLeft     = "none_left"     // everybody who matched was used up
 	CodeBudget       = "budget"        // payment.max does not allow another attempt
 	CodeBudgetWait   = "budget_wait"   // another attempt must wait for money to come free
+	CodeFunds        = "funds"         // this node's wallet gives no more, whoever is paid
 	CodeTimeout      = "timeout"       // timeouts.job has passed
 	CodeCancelled    = "cancelled"     // somebody wished so
 	CodeAttempts     = "attempts"      // too many attempts of one shard

@@ -133,6 +133,7 @@ func strangerEvents(shard, n uint32) []Event {
 		Fetched{Shard: shard, Attempt: n}, Fetched{Shard: shard, Attempt: n, Root: "root0", Size: 51},
 		AttemptFailed{Shard: shard, Attempt: n}, AttemptFailed{Shard: shard, Attempt: n, Code: CodeLate, Fault: true},
 		AttemptFailed{Shard: shard, Attempt: n, Code: CodeMismatch, Fault: true},
+		AttemptFailed{Shard: shard, Attempt: n, Code: CodeFunds},
 		Compared{Shard: shard}, Compared{Shard: far}, Compared{Shard: shard, Groups: [][]uint32{{0, 0}, {far}, {}}},
 		Compared{Shard: shard, Groups: [][]uint32{{0, 1}}}, Compared{Shard: shard, Inconclusive: true},
 		Audited{Shard: shard, Attempt: n, Try: 1, Answer: AnswerMismatch}, Audited{Shard: far, Attempt: far}, Audited{Shard: shard, Attempt: n, Answer: "maybe"},

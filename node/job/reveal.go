@@ -79,5 +79,8 @@ func (m *machine) attemptFailed(e AttemptFailed) error {
 		code = CodeUnreachable
 	}
 	m.fail(sh, a, Reason{Code: code, Text: e.Text}, e.Fault)
+	if code == CodeFunds { // the next provider could not be paid either
+		m.end(StateFailed, Reason{Code: code, Text: e.Text, Hint: "infernet wallet balance tells what there is, and what is left of today's ceiling"})
+	}
 	return nil
 }

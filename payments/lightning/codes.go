@@ -10,6 +10,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/store"
 )
 
@@ -38,7 +39,13 @@ func (e *refusal) Error() string {
 	return fmt.Sprintf("%s: %s: %q", payments.ErrRefused, e.code, e.text)
 }
 
-func (e *refusal) Unwrap() error { return payments.ErrRefused }
+// Unwrap: a payee that is busy cannot ask its wallet now, as a rule.
+func (e *refusal) Unwrap() []error {
+	if e.code == account.CodeBusy {
+		return []error{payments.ErrRefused, payments.ErrAway}
+	}
+	return []error{payments.ErrRefused}
+}
 
 func refusedBy(err error, code string) bool {
 	var r *refusal

@@ -67,6 +67,9 @@ func failed(ref payments.Ref, err error) error {
 	if errors.Is(err, payments.ErrUnknown) {
 		outcome = payments.OutcomeUnknown
 	}
+	if errors.Is(err, ln.ErrUnavailable) || errors.Is(err, ln.ErrStarting) || errors.Is(err, ln.ErrLocked) {
+		err = fmt.Errorf("%w: %w", payments.ErrAway, err)
+	}
 	return payments.Fail(ref, outcome, err)
 }
 

@@ -11,6 +11,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/ceiling"
+	"infernet.tech/infernet/payments/polygon/chain"
 	"infernet.tech/infernet/store"
 )
 
@@ -30,6 +31,9 @@ func (r *Rail) Fund(ctx context.Context, p payments.Payment) error {
 		return payments.Fail(p.Ref, payments.NotCharged, err)
 	}
 	if err := r.fund(ctx, p); err != nil {
+		if errors.Is(err, chain.ErrUnreachable) || errors.Is(err, chain.ErrStale) {
+			err = fmt.Errorf("%w: %w", payments.ErrAway, err)
+		}
 		return payments.Fail(p.Ref, payments.NotCharged, err)
 	}
 	return nil
