@@ -104,8 +104,8 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 		return err
 	}
 	if slices.Contains(n.rails.Names(), req.Rail) {
-		return api.Errorf(api.CodeConflict, "stop the node and start it again: infernet stop",
-			"rail %s runs with the wallet it has; the new one is kept and used from the next start", req.Rail)
+		return api.Errorf(api.CodeConflict, "start the node again to use it: infernet stop, then start it as before",
+			"the wallet is right and was kept, but rail %s runs with the one it has, and that one's ceiling, until the next start", req.Rail)
 	}
 	if err := n.join(rail, back); err != nil {
 		return err
@@ -141,7 +141,15 @@ func polygonOf(req api.ConnectRequest) (polygonWallet, error) {
 	if req.Contract == "" {
 		return w, api.Errorf(api.CodeBadRequest, "name the address of the channels' contract: --contract 0x…", "there is no contract of channels that everybody uses on %s yet", req.Network)
 	}
-	return w, badRequest(errors.Join(errs[:]...))
+	if err := errors.Join(errs[:]...); err != nil {
+		return w, badRequest(err)
+	}
+	deposit, most := payments.Amount{Value: w.Deposit, Unit: payments.MicroUSDC}, payments.Amount{Value: w.PerDay, Unit: payments.MicroUSDC}
+	if w.PerDay > 0 && (w.Deposit == 0 || w.Deposit > w.PerDay) {
+		return w, api.Errorf(api.CodeBadRequest, "choose --deposit between nothing and --per-day",
+			"channels are opened with %s each, and %s may be spent in a day: none could be", deposit.Human(), most.Human())
+	}
+	return w, nil
 }
 
 func badRequest(err error) error {

@@ -121,8 +121,10 @@ func (b *polygonBack) check(ctx context.Context) error {
 	if _, err := b.rail.Wallet(ctx); err != nil {
 		return err
 	}
-	return nil
+	return b.rail.CheckContract(ctx)
 }
+
+func (b *polygonBack) spends() bool { return b.conf.PerDay > 0 }
 
 func (b *polygonBack) driver() string {
 	if b.conf.Clef != "" {

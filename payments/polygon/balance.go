@@ -132,6 +132,10 @@ func (r *Rail) Wallet(ctx context.Context) (Wallet, error) {
 	return w, err
 }
 
+// CheckContract asks the chain whether the contract is one of channels for the
+// token that is paid in; it returns ErrConfig where it is not.
+func (r *Rail) CheckContract(ctx context.Context) error { return r.l.check(ctx) }
+
 // Balances implements payments.Rail: the accounts of notes, with what is locked
 // in channels. What channels hold is not exposed: a voucher says no more than
 // countersigned notes do, and the rest comes back.

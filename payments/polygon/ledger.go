@@ -25,6 +25,8 @@ type ledger interface {
 	channel(ctx context.Context, id common.Hash, t terms) (onChain, error)
 	// held returns how much USDC the wallet has.
 	held(ctx context.Context) (uint64, error)
+	// check returns ErrConfig where the contract is none of channels for the token.
+	check(ctx context.Context) error
 	// do has the call made once for that name, however often it is asked.
 	do(ctx context.Context, name string, c call) error
 	// done says what became of it.

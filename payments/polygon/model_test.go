@@ -322,6 +322,8 @@ func (v *view) channel(_ context.Context, id common.Hash, t terms) (on onChain, 
 	return on, err
 }
 
+func (v *view) check(context.Context) error { return nil }
+
 func (v *view) held(context.Context) (have uint64, err error) {
 	err = v.call("held", func() error { have = v.m.wallet(v.place().Wallet); return nil })
 	return have, err

@@ -110,6 +110,18 @@ func (o *onchain) held(ctx context.Context) (uint64, error) {
 	return o.token.Balance(ctx, atFinal{o.client}, o.wallet.Address(), nil)
 }
 
+// check asks the contract for its token: another contract, or none, has none.
+func (o *onchain) check(ctx context.Context) error {
+	token, _, err := o.at.Terms(ctx, atFinal{o.client}, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w: it is no contract of channels, or not one of this network", ErrConfig, err)
+	}
+	if token != o.token.Address {
+		return fmt.Errorf("%w: the channels' contract %s is for token %s, not %s", ErrConfig, o.at.Address, token, o.token.Address)
+	}
+	return nil
+}
+
 func (o *onchain) do(ctx context.Context, name string, c call) error {
 	data, err := o.data(ctx, c)
 	if err != nil {
