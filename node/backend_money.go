@@ -6,6 +6,7 @@ import (
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/credit"
 )
 
 // moneyBackend shows the journal and the wallets behind the rails.
@@ -98,7 +99,10 @@ func (b moneyBackend) Connect(ctx context.Context, req api.ConnectRequest) (api.
 func (b moneyBackend) back(rail string) (wallet, error) {
 	w, ok := b.n.wallets.named(rail)
 	if !ok {
-		return nil, api.Errorf(api.CodeNotFound, "infernet wallet connect lightning --help", "no wallet is connected for rail %.80q", rail)
+		if rail == credit.Name {
+			return nil, api.Errorf(api.CodeBadRequest, "write the amount in sat or USDC", "credit is nothing but the peers' word: it has no channels")
+		}
+		return nil, api.Errorf(api.CodeNotFound, "infernet wallet connect "+rail+" --help", "no wallet is connected for rail %.80q", rail)
 	}
 	return w, nil
 }
@@ -111,7 +115,10 @@ func (b moneyBackend) Channels(ctx context.Context) ([]api.MoneyChannel, error) 
 		errs = append(errs, err)
 		out = append(out, chans...)
 	}
-	return out, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, api.Errorf(api.CodeNotReady, "infernet wallet balance tells which wallet is away", "the channels cannot be listed: %v", err)
+	}
+	return out, nil
 }
 
 func (b moneyBackend) Open(ctx context.Context, req api.OpenRequest) (api.MoneyChannel, error) {
@@ -142,17 +149,19 @@ func (b moneyBackend) TopUp(ctx context.Context, req api.TopUpRequest) (api.Mone
 
 // Close closes the channel of that id, on whichever rail it is.
 func (b moneyBackend) Close(ctx context.Context, req api.CloseRequest) (api.MoneyChannel, error) {
+	var away error // the channel may be another wallet's
 	for _, w := range b.n.wallets.all() {
 		chans, err := w.channels(ctx)
-		if err != nil {
-			return api.MoneyChannel{}, moneyError(err)
-		}
+		away = errors.Join(away, err)
 		for _, ch := range chans {
 			if ch.ID == req.Channel {
 				ch, err := w.close(ctx, ch.ID, req.Force)
 				return ch, moneyError(err)
 			}
 		}
+	}
+	if away != nil {
+		return api.MoneyChannel{}, api.Errorf(api.CodeNotReady, "infernet wallet balance tells which wallet is away", "%v", away)
 	}
 	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", req.Channel)
 }

@@ -5,21 +5,34 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning"
+	"infernet.tech/infernet/payments/polygon"
 )
 
 // movement is the kind of a movement: money that moves on a rail itself. It is
 // "" for what pays for one thing that somebody did.
 func movement(ref payments.Ref) string {
-	return map[string]string{
-		payments.ClassSettle: "settlement", payments.ClassHold: "hold", payments.ClassChain: "chain",
-	}[ref.Class()]
+	switch ref.Class() {
+	case payments.ClassSettle:
+		return "settlement"
+	case payments.ClassHold:
+		return "hold"
+	case payments.ClassChain: // chain/WHAT/CHANNEL/N
+		what, _, _ := strings.Cut(strings.TrimPrefix(string(ref), payments.ClassChain), "/")
+		return what
+	}
+	return ""
 }
 
 func (b moneyBackend) Payments(_ context.Context, q api.PaymentQuery) ([]api.Payment, error) {
+	if err := b.checkQuery(q); err != nil {
+		return nil, err
+	}
 	f := payments.Filter{Direction: payments.Direction(q.Direction), State: payments.State(q.State), Prefix: q.Job, Open: q.Open}
 	if q.Peer != "" {
 		peer, err := identity.ParsePubKey(q.Peer)
@@ -38,6 +51,38 @@ func (b moneyBackend) Payments(_ context.Context, q api.PaymentQuery) ([]api.Pay
 		out = append(out, paymentView(e))
 	}
 	return out, nil
+}
+
+// checkQuery refuses what would silently list nothing.
+func (b moneyBackend) checkQuery(q api.PaymentQuery) error {
+	if q.Max < 0 {
+		return api.Errorf(api.CodeBadRequest, "", "max: %d is not possible", q.Max)
+	}
+	states := []string{
+		string(payments.StateQuoted), string(payments.StateHeld), string(payments.StateCaptured),
+		string(payments.StateReleased), string(payments.StateUnknown),
+	}
+	return cmp.Or(
+		b.checkRail(q.Rail),
+		oneOf("direction", q.Direction, string(payments.In), string(payments.Out)),
+		oneOf("state", q.State, states...),
+	)
+}
+
+// checkRail refuses the name of a rail that is not here; "" is all of them.
+func (b moneyBackend) checkRail(name string) error {
+	if name == lightning.Name || name == polygon.Name {
+		return nil // with no wallet there is nothing to list
+	}
+	return oneOf("rail", name, b.n.rails.Names()...)
+}
+
+// oneOf refuses a word that is none of those; "" is any of them.
+func oneOf(what, word string, all ...string) error {
+	if word == "" || slices.Contains(all, word) {
+		return nil
+	}
+	return api.Errorf(api.CodeBadRequest, "one of: "+strings.Join(all, ", "), "%s: %.40q is not possible", what, word)
 }
 
 // maxListed is how many entries are listed where nobody says how many.
@@ -62,7 +107,10 @@ func (b moneyBackend) newest(rail string, f payments.Filter) (out []payments.Ent
 
 func paymentView(e payments.Entry) api.Payment {
 	memo := e.Memo
-	if e.Reason != "" {
+	switch {
+	case memo == "":
+		memo = e.Reason
+	case e.Reason != "":
 		memo += ": " + e.Reason
 	}
 	return api.Payment{
@@ -111,6 +159,9 @@ func (b moneyBackend) Payment(ctx context.Context, ref string) (api.PaymentDetai
 
 // Movements lists what moved on the rails themselves, newest first.
 func (b moneyBackend) Movements(_ context.Context, rail string) ([]api.Movement, error) {
+	if err := b.checkRail(rail); err != nil {
+		return nil, err
+	}
 	var all []payments.Entry
 	for _, class := range []string{payments.ClassSettle, payments.ClassHold, payments.ClassChain} {
 		some, err := b.newest(rail, payments.Filter{Prefix: class, Limit: maxListed})

@@ -148,7 +148,7 @@ type MoneyChannel struct {
 	Role     string `json:"role"`     // payer | payee | both
 	State    string `json:"state"`    // opening open closing closed …
 	Capacity Amount `json:"capacity"` // all that is in it
-	Spent    Amount `json:"spent"`    // promised to the other side so far; of Lightning what they have
+	Spent    Amount `json:"spent"`    // promised to the other side so far; of Lightning not known, and without a unit
 	Left     Amount `json:"left"`     // what we could still pay, or take out
 	CloseMS  int64  `json:"close_ms"` // when a close that was begun may be finished; 0: none
 	Redeemed Amount `json:"redeemed"` // taken out by the payee already
@@ -181,7 +181,7 @@ type CloseRequest struct {
 type Movement struct {
 	AtMS   int64  `json:"at_ms"`
 	Rail   string `json:"rail"`
-	Kind   string `json:"kind"` // settlement, hold, channel, redeem, fee …
+	Kind   string `json:"kind"` // settlement, hold, or what was done on a chain: open, topup, redeem, refund …
 	Ref    string `json:"ref"`
 	Peer   string `json:"peer,omitempty"`
 	Out    bool   `json:"out"`
