@@ -84,7 +84,7 @@ func (a *app) from(r api.Reply) {
 		a.sayf("from %s, free, %d+%d tokens, %s", short(r.Provider), r.Usage.PromptTokens, r.Usage.CompletionTokens, foreign(r.Label))
 		return
 	}
-	a.sayf("from %s, %s, %d+%d tokens, %s", short(r.Provider), amountText(r.Cost), r.Usage.PromptTokens, r.Usage.CompletionTokens, foreign(r.Label))
+	a.sayf("from %s, %s, %d+%d tokens, %s", short(r.Provider), human(r.Cost), r.Usage.PromptTokens, r.Usage.CompletionTokens, foreign(r.Label))
 }
 
 // say asks once and prints the words as they come. What was said before an

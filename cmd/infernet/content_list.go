@@ -139,7 +139,7 @@ func (a *app) showTraffic(r api.TrafficReport) {
 	for _, p := range r.Peers {
 		served, fetched = served+p.Served, fetched+p.Fetched
 		rows = append(rows, []string{
-			short(p.NPub), bytesText(p.Served), bytesText(p.Fetched), bytesText(p.Unpaid), amountText(p.Earned), amountText(p.Paid),
+			short(p.NPub), bytesText(p.Served), bytesText(p.Fetched), bytesText(p.Unpaid), human(p.Earned), human(p.Paid),
 		})
 	}
 	a.table("PEER SERVED FETCHED UNPAID EARNED PAID", rows)

@@ -93,7 +93,7 @@ func explain(ctx context.Context, err error) explanation {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		e.exit, e.message = exitInterrupted, "interrupted"
 	case errors.As(err, &ae):
-		e.exit, e.hint, e.code = exitOfCode(ae.Code), words(ae.Hint), string(ae.Code)
+		e.exit, e.hint, e.code = exitOfCode(ae.Code), wholeWords(ae.Hint), string(ae.Code)
 		if e.hint == "-" {
 			e.hint = ""
 		}

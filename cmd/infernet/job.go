@@ -91,15 +91,15 @@ func (a *app) showJob(j api.Job) {
 	a.printf("name     %s", foreign(j.Name))
 	a.printf("state    %s", stateText(j))
 	a.printf("shards   %d of %d done, %d retried, %d found wrong, %d checked", j.Shards.OK, j.Shards.Total, j.Shards.Retried, j.Shards.Mismatched, j.Shards.Audited)
-	a.printf("cost     %s", amountText(j.Cost))
+	a.printf("cost     %s", human(j.Cost))
 	if j.Label != "" {
 		a.printf("checked  %s", foreign(j.Label))
 	}
 	for _, p := range j.Providers {
-		a.printf("provider %s: %d shards, paid %d, verdicts %s", short(p.NPub), p.Shards, p.Paid, verdictsText(p.Verdicts))
+		a.printf("provider %s: %d shards, paid %s, verdicts %s", short(p.NPub), p.Shards, inUnit(p.Paid, j.Cost.Unit), verdictsText(p.Verdicts))
 	}
 	for _, c := range j.Cheaters {
-		a.printf("caught   %s, paid %d for wrong work", short(c.NPub), c.PaidForWrong)
+		a.printf("caught   %s, paid %s for wrong work", short(c.NPub), inUnit(c.PaidForWrong, j.Cost.Unit))
 		for _, e := range c.Evidence {
 			what, documents, _ := strings.Cut(e, "; its commit and reveal:")
 			if documents != "" {

@@ -65,7 +65,7 @@ func (a *app) showEstimate(e api.Estimate) {
 
 // showCosts tells what the job takes, and how sure it would be.
 func (a *app) showCosts(e api.Estimate) {
-	a.printf("cost      %s expected, between %d and %d", amountText(api.Amount{Amount: e.Cost.Expected, Unit: e.Cost.Unit}), e.Cost.Low, e.Cost.High)
+	a.printf("cost      %s expected, between %s and %s", inUnit(e.Cost.Expected, e.Cost.Unit), inUnit(e.Cost.Low, e.Cost.Unit), inUnit(e.Cost.High, e.Cost.Unit))
 	usual := lasts(e.TimeMS.Expected) + " expected"
 	if e.TimeMS.Expected <= 0 {
 		usual = "not known yet"

@@ -24,7 +24,7 @@ func jobListCmd(a *app) *cobra.Command {
 				rows := make([][]string, 0, len(jobs))
 				for _, j := range jobs {
 					rows = append(rows, []string{shortID(j.ID), foreign(j.Name), foreign(j.State),
-						fmt.Sprintf("%d/%d", j.Shards.OK, j.Shards.Total), amountText(j.Cost), ago(j.SubmittedAt)})
+						fmt.Sprintf("%d/%d", j.Shards.OK, j.Shards.Total), human(j.Cost), ago(j.SubmittedAt)})
 				}
 				a.table("ID NAME STATE SHARDS COST AGE", rows)
 			})

@@ -65,7 +65,7 @@ func (a *app) showReceipts(rs []api.Receipt) {
 	rows := make([][]string, 0, len(rs))
 	for _, r := range rs {
 		rows = append(rows, []string{
-			shortID(r.ID), fmt.Sprintf("%d/%d", r.Shard, r.Attempt), short(r.Provider), amountText(r.Amount),
+			shortID(r.ID), fmt.Sprintf("%d/%d", r.Shard, r.Attempt), short(r.Provider), human(r.Amount),
 			foreign(r.Verdict), foreign(r.Label), unknownAs(r.Rate > 0, percentText(r.Rate)), foreign(r.Blame), foreign(r.Signed),
 		})
 	}

@@ -31,7 +31,7 @@ judged is nobody's fault.`,
 				a.printf("replayed   %d times, %d tokens", s.Replayed, s.Tokens)
 				a.printf("found      %d right, %d inconclusive", s.Passed, s.Inconclusive)
 				a.printf("suspected  %d, confirmed by a second auditor %d", s.Suspected, s.Confirmed)
-				a.printf("spent      %s in the last hour", amountText(api.Amount{Amount: s.Spent, Unit: s.Unit}))
+				a.printf("spent      %s in the last hour", human(api.Amount{Amount: s.Spent, Unit: s.Unit}))
 			})
 		},
 	}

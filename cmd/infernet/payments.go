@@ -53,7 +53,7 @@ func (a *app) showPayments(ps []api.Payment) {
 	rows := make([][]string, 0, len(ps))
 	for _, p := range ps {
 		rows = append(rows, []string{
-			clock(p.AtMS), foreign(p.Rail), foreign(p.Ref), foreign(p.Direction), short(p.Peer), human(p.Amount), foreign(p.State),
+			clock(p.AtMS), foreign(p.Rail), nameText(p.Ref), foreign(p.Direction), short(p.Peer), human(p.Amount), foreign(p.State),
 		})
 	}
 	a.table("TIME RAIL REF DIRECTION PEER AMOUNT STATE", rows)
@@ -89,7 +89,7 @@ func paymentsShowCmd(a *app) *cobra.Command {
 }
 
 func (a *app) showPayment(p api.PaymentDetail) {
-	a.printf("%s: %s %s, %s %s on %s", foreign(p.Ref), human(p.Amount), foreign(p.State), foreign(p.Direction), short(p.Peer), foreign(p.Rail))
+	a.printf("%s: %s %s, %s %s on %s", nameText(p.Ref), human(p.Amount), foreign(p.State), foreign(p.Direction), short(p.Peer), foreign(p.Rail))
 	if p.Memo != "" {
 		a.printf("for: %s", words(p.Memo))
 	}
@@ -147,13 +147,20 @@ func (a *app) showReconciled(rs []api.Reconciled) {
 			a.printf("%s: could not be compared: %s", foreign(r.Rail), words(r.Error))
 			continue
 		}
-		a.printf("%s: %d entries compared in %s, %d differences", foreign(r.Rail), r.Entries, took, len(r.Differences))
+		a.printf("%s: %d entries compared in %s, %s", foreign(r.Rail), r.Entries, took, differences(len(r.Differences)))
 		for _, d := range r.Differences {
-			a.printf("  %s %s: %s", foreign(d.Kind), foreign(d.Ref), words(d.What))
+			a.printf("  %s %s: %s", foreign(d.Kind), nameText(d.Ref), words(d.What))
 			a.printf("    certain: %s", words(d.Certain))
 			a.printf("    doing:   %s", words(d.Doing))
 		}
 	}
+}
+
+func differences(n int) string {
+	if n == 1 {
+		return "1 difference"
+	}
+	return strconv.Itoa(n) + " differences"
 }
 
 // reconcileResult is how the verb ends.
@@ -175,7 +182,7 @@ func reconcileResult(rs []api.Reconciled) error {
 	case unknown:
 		return failf(exitMoney, "do not pay again; the node asks until it knows", "the outcome of a payment is not known yet")
 	case open > 0:
-		return failf(exitCheck, "see what is certain above", "%d differences are not mended", open)
+		return failf(exitCheck, "see what is certain above", "%s not mended yet", differences(open))
 	}
 	return nil
 }

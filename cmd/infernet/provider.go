@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -131,17 +133,26 @@ func gpuText(gpus []api.GPU) string {
 func (a *app) showProviders(found api.ProviderList) {
 	rows := make([][]string, 0, len(found.Providers))
 	for _, p := range found.Providers {
+		var prices []string
+		for _, r := range p.Rates {
+			price := inUnit(r.PerUnit, r.Unit)
+			if r.Base > 0 {
+				price = inUnit(r.Base, r.Unit) + " + " + price
+			}
+			if !slices.Contains(prices, price) {
+				prices = append(prices, price)
+			}
+		}
 		price := "-"
-		if len(p.Rates) > 0 {
-			r := p.Rates[0]
-			price = fmt.Sprintf("%d+%d/unit %s", r.Base, r.PerUnit, foreign(r.Unit))
+		if len(prices) > 0 {
+			price = strings.Join(prices, ", ")
 		}
 		rows = append(rows, []string{
 			short(p.NPub), strconv.Itoa(p.Cores), bytesText(p.Memory), strconv.Itoa(len(p.GPUs)),
 			strconv.Itoa(p.Slots), price, fmt.Sprintf("%.2f", p.Score), short(p.Operator), foreign(p.Class),
 		})
 	}
-	a.table("NPUB CORES MEMORY GPUS SLOTS PRICE SCORE OPERATOR CLASS", rows)
+	a.table("NPUB CORES MEMORY GPUS SLOTS PRICE/UNIT SCORE OPERATOR CLASS", rows)
 	for _, d := range found.Dropped {
 		a.sayf("left out %s: %s", short(d.NPub), words(d.Reason))
 	}

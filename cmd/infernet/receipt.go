@@ -123,7 +123,7 @@ func (a *app) showChecked(all []checkedReceipt, verbose bool) error {
 			a.printf("FAULT: %s", words(f))
 		}
 		for _, p := range r.Paid {
-			a.printf("paid: %s in %d payments, by the receipts; whether they arrived the rail tells", amountText(p.Amount), p.Payments)
+			a.printf("paid: %s in %d payments, by the receipts; whether they arrived the rail tells", human(p.Amount), p.Payments)
 		}
 		if hidden := !verbose && len(r.Receipts) > 1; hidden {
 			a.sayf("--verbose tells what is certain of each and what is not")
@@ -153,7 +153,7 @@ func (a *app) showReceipt(c checkedReceipt, verbose bool) {
 		blame = ", fault of " + foreign(c.Blame)
 	}
 	a.printf("%s: %s shard %d/%d, provider %s, payer %s, %s, verdict %s (%s)%s, signed by %s", head, shortID(c.Job), c.Shard,
-		c.Attempt, short(c.Provider), short(c.Payer), amountText(c.Amount), foreign(c.Verdict), foreign(c.Label), blame, c.Signed)
+		c.Attempt, short(c.Provider), short(c.Payer), human(c.Amount), foreign(c.Verdict), foreign(c.Label), blame, c.Signed)
 	if c.Lottery != nil {
 		a.printf("  lottery: %s", c.Lottery.text())
 	}

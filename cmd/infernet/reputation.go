@@ -106,7 +106,7 @@ func (a *app) explainReputation(x api.ReputationExplanation) {
 		rows := make([][]string, 0, len(x.Items))
 		for _, i := range x.Items {
 			rows = append(rows, []string{
-				shortID(i.Receipt), i.At.UTC().Format("2006-01-02 15:04"), foreign(i.Verdict), foreign(i.Blame), foreign(i.Label), amountText(i.Amount),
+				shortID(i.Receipt), i.At.UTC().Format("2006-01-02 15:04"), foreign(i.Verdict), foreign(i.Blame), foreign(i.Label), human(i.Amount),
 				fmt.Sprintf("%.3f", i.Weight), fmt.Sprintf("%.3f", i.Decay), fmt.Sprintf("%.3f", i.Good), fmt.Sprintf("%.3f", i.Bad),
 			})
 		}

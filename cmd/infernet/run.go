@@ -127,5 +127,5 @@ func (a *app) lastWords(show *screen, said string, answer api.Answer) {
 		_, _ = show.Write([]byte(full))
 	}
 	_, _ = fmt.Fprintln(a.out)
-	a.sayf("from %s, %s, %s", short(answer.Provider), amountText(answer.Job.Cost), foreign(answer.Job.Label))
+	a.sayf("from %s, %s, %s", short(answer.Provider), human(answer.Job.Cost), foreign(answer.Job.Label))
 }

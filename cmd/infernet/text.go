@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/payments"
 )
 
 // foreignMax is how many bytes of a stranger's text reach the screen.
@@ -40,14 +41,20 @@ func notPlain(r rune) bool {
 // stranger's words: quoted only when they hold what a terminal would obey.
 // Errors of several sources come as lines and are told on one.
 func words(s string) string {
+	s = wholeWords(s)
+	if len(s) > 4*foreignMax {
+		return s[:4*foreignMax] + "…"
+	}
+	return s
+}
+
+// wholeWords is words without their end cut off, for commands to be copied.
+func wholeWords(s string) string {
 	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
 	for _, r := range s {
 		if r != ' ' && !unicode.IsPrint(r) {
 			return foreign(s)
 		}
-	}
-	if len(s) > 4*foreignMax {
-		return s[:4*foreignMax] + "…"
 	}
 	return s
 }
@@ -107,8 +114,9 @@ func bytesText(n uint64) string {
 	return fmt.Sprintf("%.1f %ciB", float64(n)/float64(div), "KMGTPE"[exp])
 }
 
-func amountText(m api.Amount) string {
-	return fmt.Sprintf("%d %s", m.Amount, foreign(m.Unit))
+// human writes an amount as people do: 50 sat, 0.25 USDC.
+func human(m api.Amount) string {
+	return words(payments.Amount{Value: m.Amount, Unit: payments.Unit(m.Unit)}.Human())
 }
 
 // ago is how long something has been so; "-" when nobody wrote it down.

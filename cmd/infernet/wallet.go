@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,11 +56,6 @@ the other way. Both are bounded by LIMIT and by the size of a shard.`,
 	}
 }
 
-// human writes an amount as people do: 50 sat, 0.25 USDC.
-func human(m api.Amount) string {
-	return words(payments.Amount{Value: m.Amount, Unit: payments.Unit(m.Unit)}.Human())
-}
-
 // inUnit is human for a number whose unit stands elsewhere.
 func inUnit(n uint64, unit string) string {
 	return human(api.Amount{Amount: n, Unit: unit})
@@ -76,15 +72,19 @@ func orDash(m api.Amount) string {
 func (a *app) showWallets(ws []api.Wallet) {
 	rows := make([][]string, 0, len(ws))
 	for _, w := range ws {
+		state, _, _ := strings.Cut(w.State, ": ")
 		rows = append(rows, []string{
-			foreign(w.Rail), foreign(w.State), foreign(w.Network), orDash(w.Spendable), orDash(w.Locked), orDash(w.OnChain),
+			foreign(w.Rail), foreign(state), foreign(w.Network), orDash(w.Spendable), orDash(w.Locked), orDash(w.OnChain),
 			orDash(w.LeftToday), orDash(w.Exposure), orDash(w.OurExposure), orDash(w.Owing),
 		})
 	}
 	a.table("RAIL STATE NETWORK SPENDABLE LOCKED ON-CHAIN LEFT-TODAY EXPOSURE OURS OWING", rows)
 	for _, w := range ws {
+		if state, why, ok := strings.Cut(w.State, ": "); ok {
+			a.sayf("%s is %s: %s", foreign(w.Rail), foreign(state), words(why))
+		}
 		if w.Note != "" {
-			a.sayf("%s: %s", foreign(w.Rail), words(w.Note))
+			a.sayf("%s: %s", foreign(w.Rail), wholeWords(w.Note))
 		}
 		if w.Connected && w.PerDay.Amount == 0 {
 			a.sayf("%s only receives: it has no ceiling to spend under; connect it again with --per-day", foreign(w.Rail))
@@ -140,8 +140,8 @@ func (a *app) showChannels(all []api.MoneyChannel) {
 			closes = clock(ch.CloseMS)
 		}
 		rows = append(rows, []string{
-			foreign(ch.Rail), foreign(ch.ID), short(ch.Peer), foreign(ch.Role), foreign(ch.State),
-			human(ch.Capacity), human(ch.Spent), human(ch.Left), closes,
+			foreign(ch.Rail), nameText(ch.ID), short(ch.Peer), foreign(ch.Role), foreign(ch.State),
+			human(ch.Capacity), orDash(ch.Spent), human(ch.Left), closes,
 		})
 	}
 	a.table("RAIL CHANNEL PEER ROLE STATE CAPACITY SPENT LEFT CLOSES", rows)

@@ -208,7 +208,7 @@ func (e *Estimate) price(j job.Job, cs, judges []job.Candidate, p audit.Predicti
 			}
 			mid += n * each
 			if n >= 0.5 {
-				e.note("about %.0f results would be computed by validators that this node trusts, for %.0f %s each", n, own[len(own)/2], j.Budget.Unit)
+				e.note("about %.0f results would be computed by validators that this node trusts, for %s each", n, payments.Amount{Value: whole(own[len(own)/2]), Unit: j.Budget.Unit}.Human())
 			}
 		}
 	}
@@ -216,9 +216,9 @@ func (e *Estimate) price(j job.Job, cs, judges []job.Candidate, p audit.Predicti
 	e.Cost.Expected.Value = whole(max(mid, low))
 	e.Cost.High.Value = whole(max(mid, high))
 	if e.Cost.Low.Value > j.Budget.Value {
-		e.note("payment.max of %s does not pay for it", j.Budget)
+		e.note("payment.max of %s does not pay for it", j.Budget.Human())
 	} else if e.Cost.High.Value > j.Budget.Value {
-		e.note("payment.max of %s may not pay for all audits; the job would wait or end there, never spend more", j.Budget)
+		e.note("payment.max of %s may not pay for all audits; the job would wait or end there, never spend more", j.Budget.Human())
 	}
 }
 

@@ -97,7 +97,7 @@ func (m *machine) tooDear() bool {
 		return false
 	}
 	r := m.budgetReason()
-	r.Text = fmt.Sprintf("the budget of %s does not pay for the job: it would cost at least %s", m.j.Budget, low)
+	r.Text = fmt.Sprintf("the budget of %s does not pay for the job: it would cost at least %s", m.j.Budget.Human(), low.Human())
 	m.end(StateFailed, r)
 	return true
 }

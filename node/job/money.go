@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"infernet.tech/infernet/payments"
@@ -95,12 +96,20 @@ func (m *machine) extremes(sh *Shard) (cheap, dear payments.Amount, ok bool) {
 	return cheap, dear, ok
 }
 
+// maxText is an amount as payment.max takes it: credits without their unit.
+func maxText(a payments.Amount) string {
+	if a.Unit == payments.Credits {
+		return strconv.FormatUint(a.Value, 10)
+	}
+	return a.Human()
+}
+
 func (m *machine) budgetReason() Reason {
 	_, high := m.outlook()
 	return Reason{
 		Code: CodeBudget,
 		Text: fmt.Sprintf("the budget of %s does not pay for another attempt: %s are spent, %s are reserved",
-			m.j.Budget, m.j.Spent, m.j.Reserved),
-		Hint: fmt.Sprintf("set payment.max to %d", high.Value),
+			m.j.Budget.Human(), m.j.Spent.Human(), m.j.Reserved.Human()),
+		Hint: "set payment.max to " + maxText(high),
 	}
 }

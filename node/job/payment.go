@@ -44,6 +44,6 @@ func (p Payment) check(v *checker) {
 	v.say(p.Max.Unit != "", "payment.max", "payment: {rail: "+p.Rail+", max: "+exampleOf[p.Rail]+"}",
 		"money is not spent without a ceiling")
 	v.say(p.Max.Unit == "" || p.Max.Unit == unit, "payment.max", "write it as "+exampleOf[p.Rail],
-		"%s cannot be paid on the %s rail", p.Max, p.Rail)
+		"%s cannot be paid on the %s rail", p.Max.Human(), p.Rail)
 	v.say(p.Max.Unit == "" || p.Max.Validate() == nil, "payment.max", "", "%d is too much", p.Max.Value)
 }

@@ -255,15 +255,15 @@ func class(n Need, c Candidate, _ Policy) *Dropped {
 }
 
 func price(n Need, c Candidate, _ Policy) *Dropped {
+	most := payments.Amount{Value: n.MaxPrice, Unit: n.Unit}.Human()
 	have, err := priceOf(n, c)
 	if err != nil {
-		return miss("a price that cannot be counted", fmt.Sprintf("%d %s", n.MaxPrice, n.Unit), "no change helps")
+		return miss("a price that cannot be counted", most, "no change helps")
 	}
 	if have.Value <= n.MaxPrice {
 		return nil
 	}
-	return miss(have.String(), fmt.Sprintf("at most %d %s", n.MaxPrice, n.Unit),
-		fmt.Sprintf("raise payment.max so that %s can be paid for a shard", have))
+	return miss(have.Human(), "at most "+most, fmt.Sprintf("raise payment.max so that %s can be paid for a shard", have.Human()))
 }
 
 func slots(n Need, c Candidate, _ Policy) *Dropped {

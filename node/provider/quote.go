@@ -57,7 +57,7 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 		return wire.Quote{}, refuse(CodeRefused, "price of %d units: %v", o.UnitsPerShard, err)
 	}
 	if price.Value > o.MaxPrice {
-		return wire.Quote{}, refuse(CodeRefused, "price: a shard costs %s here, the offer allows %d", price, o.MaxPrice)
+		return wire.Quote{}, refuse(CodeRefused, "price: a shard costs %s here, the offer allows %s", price.Human(), payments.Amount{Value: o.MaxPrice, Unit: rate.Unit}.Human())
 	}
 	room, err := p.Rail.RoomFor(ctx, from, rate.Unit)
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	}
 	// Where money can be locked for the work, no credit is needed.
 	if room.Value < price.Value && !p.Rail.Funds(rate.Unit) {
-		return wire.Quote{}, refuse(CodeCredit, "credit: %s left for this payer, a shard costs %s", room, price)
+		return wire.Quote{}, refuse(CodeCredit, "credit: %s left for this payer, a shard costs %s", room.Human(), price.Human())
 	}
 	working, slots := p.Load()
 	if working >= 2*slots {

@@ -187,7 +187,7 @@ func (r *Rail) holdPaid(peer identity.PubKey, h hold, p ln.Payment) error {
 		}
 		return r.enter(tx, payments.Entry{
 			Direction: payments.Out, Ref: name, Peer: peer, Amount: msat(h.Amount), State: payments.StateCaptured,
-			Reason: fmt.Sprintf("taken, fees %d msat", p.FeeMsat), Doc: h.Doc, Answer: p.Preimage[:],
+			Reason: "taken, fees " + msat(p.FeeMsat).Human(), Doc: h.Doc, Answer: p.Preimage[:],
 		})
 	})
 }

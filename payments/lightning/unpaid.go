@@ -39,7 +39,7 @@ func (r *Rail) overdue(ctx context.Context, peer identity.PubKey) error {
 	if err != nil {
 		return err
 	}
-	r.unpaid(peer, refs, fmt.Sprintf("%d msat unpaid for %v", d.Total-d.Settled, now.Sub(i.Due).Round(time.Second)))
+	r.unpaid(peer, refs, fmt.Sprintf("%s unpaid for %v", msat(d.Total-d.Settled).Human(), now.Sub(i.Due).Round(time.Second)))
 	return r.changeIn(peer, func(_ store.Txn, i *in) error { i.Reported = d.Total; return nil })
 }
 

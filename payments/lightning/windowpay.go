@@ -196,7 +196,7 @@ func (r *Rail) windowPaid(peer identity.PubKey, w window, p ln.Payment) error {
 		}
 		return r.enter(tx, payments.Entry{
 			Direction: payments.Out, Ref: w.ref(), Peer: peer, Amount: msat(w.amount()), State: payments.StateCaptured,
-			Reason: fmt.Sprintf("paid, fees %d msat", p.FeeMsat), Doc: []byte(w.Bolt11), Answer: p.Preimage[:],
+			Reason: "paid, fees " + msat(p.FeeMsat).Human(), Doc: []byte(w.Bolt11), Answer: p.Preimage[:],
 		})
 	})
 	if err == nil {

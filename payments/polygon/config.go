@@ -56,9 +56,7 @@ type Config struct {
 func Default() Config {
 	acc := account.Default(Name, payments.MicroUSDC)
 	acc.Ceiling = payments.MaxValue // what we owe is bounded by the payee's window and the day's ceiling
-	// A payee learns of a channel by its first voucher: before, a first shard is
-	// done on credit, and one that costs more than this is not done.
-	acc.Growth = &account.Growth{Least: 200_000, Most: 5_000_000, PerMille: 50, Over: 30 * 24 * time.Hour}
+	acc.Growth = &account.Growth{Least: 20_000, Most: 5_000_000, PerMille: 50, Over: 30 * 24 * time.Hour}
 	return Config{
 		Account: acc,
 		TopUpAt: 250, Delay: 24 * time.Hour,

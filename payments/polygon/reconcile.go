@@ -80,7 +80,7 @@ func (r *Rail) compare(ctx context.Context, rep *payments.Report) error {
 		if c.Lost > 0 {
 			rep.Differences = append(rep.Differences, payments.Difference{
 				Peer: c.Peer, Kind: KindLost, Amount: r.amount(c.Lost),
-				What:    fmt.Sprintf("channel %s ended with %d redeemed of %d accepted", c.ID, c.Claimed, c.Last.Cum),
+				What:    fmt.Sprintf("channel %s ended with %s redeemed of %s accepted", c.ID, r.amount(c.Claimed).Human(), r.amount(c.Last.Cum).Human()),
 				Certain: "the rest went back to the payer", Doing: "nothing; it is lost",
 			})
 		}
@@ -109,7 +109,7 @@ func (r *Rail) doubts(c outgoing) []payments.Difference {
 	if c.Claimed > c.Last.Cum {
 		out = append(out, payments.Difference{
 			Peer: c.Peer, Kind: KindOverclaimed, Amount: r.amount(c.Claimed - c.Last.Cum),
-			What:    fmt.Sprintf("channel %s: %d redeemed, %d signed for in our books", c.ID, c.Claimed, c.Last.Cum),
+			What:    fmt.Sprintf("channel %s: %s redeemed, %s signed for in our books", c.ID, r.amount(c.Claimed).Human(), r.amount(c.Last.Cum).Human()),
 			Certain: "the contract checked a signature of our voucher key",
 			Doing:   "nothing; take the voucher key out of use, or the store back from an old copy",
 		})
@@ -117,7 +117,7 @@ func (r *Rail) doubts(c outgoing) []payments.Difference {
 	if c.unsettled() && !c.State.ended() {
 		out = append(out, payments.Difference{
 			Ref: settleRef(c.ID, c.Last.Cum), Peer: c.Peer, Kind: KindVoucher, Amount: r.amount(c.Last.Cum - min(c.Claimed, c.Last.Cum)),
-			What:    fmt.Sprintf("voucher of %d without a countersignature", c.Last.Cum),
+			What:    fmt.Sprintf("voucher of %s without a countersignature", r.amount(c.Last.Cum).Human()),
 			Certain: "the payee gets no more than that out of the channel",
 			Doing:   "shown to the payee again; decided by the chain at the latest when the channel ends",
 		})

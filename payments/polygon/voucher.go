@@ -88,7 +88,7 @@ func (r *Rail) hold(tx store.Txn, c *outgoing, d account.Debt, delta uint64) err
 	}
 	_, err := r.acct.Journal().Put(tx, payments.Entry{
 		Direction: payments.Out, Ref: ref, Peer: c.Peer, Amount: r.amount(delta),
-		State: payments.StateHeld, Reason: fmt.Sprintf("voucher of %d to be signed", c.Last.Cum),
+		State: payments.StateHeld, Reason: fmt.Sprintf("voucher of %s to be signed", r.amount(c.Last.Cum).Human()),
 	})
 	if err != nil {
 		return err
