@@ -38,7 +38,7 @@ Bodies and answers are JSON; events are one JSON document a line
 Programs made for OpenAI find its API below /v1 (chat/completions, completions, embeddings,
 models, files, batches); the token is their key. Programs made for Ollama find its API at
 the address that infernet api env prints, which carries the token. infernet api env sets
-both up. Requests may say X-Infernet-Session, X-Infernet-Max-Price-In and -Out (credits per
+both up. Requests may say X-Infernet-Session, X-Infernet-Max-Price-In and -Out (whole numbers of credits, msat or uusdc, as the node pays, per
 million tokens); answers say X-Infernet-Provider, -Lease, -Price and -Verified.
 
 Who reads it: ` + whoReads + `.`

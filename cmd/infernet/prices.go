@@ -54,3 +54,6 @@ func priceOf(flag, text string) (payments.Amount, error) {
 	}
 	return payments.Amount{}, failf(exitUsage, "write 2 for credits, or '500 msat', or '0.0001 USDC'", "%s: %.40q is no price", flag, text)
 }
+
+// payUnit says in flags what a price is counted in.
+const payUnit = "in the smallest unit of what the node pays with (--pay): credits, msat, uusdc"

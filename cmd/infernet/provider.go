@@ -58,7 +58,7 @@ func (a *app) providerSearch() *cobra.Command {
 	c := &cobra.Command{
 		Use: "search", Short: "find who serves a model, at which price, how fast and how trusted",
 		Long: `Find providers that keep a model ready, with the price and speed that each quotes now and
-the score that you give it. Prices are in credits per million tokens of the prompt (IN) and of
+the score that you give it. Prices are per million tokens of the prompt (IN) and of
 the answer (OUT). Speeds are what providers say they measured; SCORE is a lower bound from
 your own experience and of those whom you paid, and 0 for strangers. Whoever executes a prompt can
 read it, nobody else can.`,
@@ -79,9 +79,9 @@ read it, nobody else can.`,
 	f := c.Flags()
 	f.StringVarP(&q.Model, "model", "m", "", "only who serves this model: a name or a CID (default: any)")
 	f.StringVar(&q.GPU, "gpu", "", "only with such graphics cards, e.g. 'vram>=24' (GB), name~h100, count>=2")
-	f.Uint64Var(&most, "max-price", 0, "most credits per million tokens, of prompt and answer alike")
-	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most credits per million tokens of the prompt")
-	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most credits per million tokens of the answer")
+	f.Uint64Var(&most, "max-price", 0, "most per million tokens, of prompt and answer alike, "+payUnit)
+	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most per million tokens of the prompt, "+payUnit)
+	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most per million tokens of the answer, "+payUnit)
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many providers (0: the node's choice)")
 	leastReputation(f, &q.MinReputation)
 	return c

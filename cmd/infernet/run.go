@@ -42,8 +42,8 @@ Who reads it: ` + whoReads + `.`,
 	}
 	f := c.Flags()
 	f.IntVar(&set.prompt.MaxTokens, "max-tokens", 0, "longest answer (0: the engine's limit)")
-	f.Uint64Var(&set.ask.MaxPriceIn, "max-price-in", 0, "most credits per million tokens of the prompt (0: the node's default)")
-	f.Uint64Var(&set.ask.MaxPriceOut, "max-price-out", 0, "most credits per million tokens of the answer (0: the node's default)")
+	f.Uint64Var(&set.ask.MaxPriceIn, "max-price-in", 0, "most per million tokens of the prompt, "+payUnit+" (0: the node's default)")
+	f.Uint64Var(&set.ask.MaxPriceOut, "max-price-out", 0, "most per million tokens of the answer, "+payUnit+" (0: the node's default)")
 	f.BoolVar(&set.job, "job", false, "run as a job, which brings the model along")
 	f.Uint64Var(&set.prompt.MaxPrice, "max-price", 0, "most credits to spend on a job (0: 1000)")
 	f.IntVar(&set.prompt.Replicas, "replicas", 1, "providers that must agree on the answer; more than 1: as a job")
