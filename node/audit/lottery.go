@@ -13,7 +13,7 @@ func (p Plan) lottery(canaries float64) Prediction {
 	many := min(p.Providers, mostProviders)
 	d := dealing{
 		lies: lies, replay: p.Replay, cost: p.AuditCost, chance: p.Cheaters, anew: 1,
-		room: p.Room, proven: [2]room{newRoom(p), newRoom(p)}, crowd: newCrowd(many, p.Cheaters, float64(p.Pool)/float64(p.Providers)), alive: 1,
+		room: p.Room, crowd: newCrowd(many, p.Cheaters, float64(p.Pool)/float64(p.Providers)), alive: 1,
 		honest: newWalk(p.Policy, p.Tracks, p.Credit), cheater: newWalk(p.Policy, p.Tracks, p.Credit),
 	}
 	if new := 1 - float64(p.Providers)/float64(p.Pool); new > 0 {
@@ -21,12 +21,13 @@ func (p Plan) lottery(canaries float64) Prediction {
 	}
 	d.honest.late, d.cheater.late = true, true
 	each := float64(p.Shards) / float64(p.Providers)
-	part := 1.0
+	parts := 1
 	if each < longJob && !p.Adaptive {
-		part = 1.0 / fineParts
+		parts = fineParts
 	}
+	d.proven = [2]room{newRoom(p, parts), newRoom(p, parts)}
 	for left := each; left > least && d.share() > fewest; {
-		own := min(part, left/d.share())
+		own := min(1/float64(parts), left/d.share())
 		left -= own * d.share()
 		d.turn(own)
 	}
@@ -112,21 +113,29 @@ func (d *dealing) turn(own float64) {
 	d.lent, d.others = chosen, caught*(1+again)
 }
 
-// room is the chance that a provider was found right at least once.
-type room float64
+// room is the chance that a provider was found right at least once: what is
+// compared counts a turn later.
+type room struct {
+	chance  float64
+	waiting []float64 // results found right, of the parts of a turn
+}
 
-func newRoom(p Plan) room {
+func newRoom(p Plan, parts int) room {
 	known := 0
 	for _, t := range p.Tracks {
 		if t.Valid > 0 {
 			known++
 		}
 	}
-	return room(float64(known) / float64(max(len(p.Tracks), 1)))
+	return room{float64(known) / float64(max(len(p.Tracks), 1)), make([]float64, parts)}
 }
 
 // see counts so many results, by chance, that were checked and right.
-func (r *room) see(right float64) { *r = 1 - (1-*r)*room(math.Exp(-right)) }
+func (r *room) see(right float64) {
+	r.waiting = append(r.waiting, right)
+	r.chance = 1 - (1-r.chance)*math.Exp(-r.waiting[0])
+	r.waiting = r.waiting[1:]
+}
 
 // weight is how much such a provider holds at a time; a newcomer holds 1.
-func (r room) weight(proven float64) float64 { return 1 + (proven-1)*float64(r) }
+func (r *room) weight(proven float64) float64 { return 1 + (proven-1)*r.chance }

@@ -70,7 +70,6 @@ func (t *table) checked(redo bool, not ...int) {
 		}
 		if !t.lies(k) || t.rng.Float64() >= t.p.Power {
 			t.proofs[0][k]++
-			t.right[k] = true
 			return
 		}
 		t.catch(k)
@@ -100,7 +99,6 @@ func (t *table) deal(i int) {
 		t.claim(i, true)
 	default:
 		t.proofs[0][i]++
-		t.right[i] = true
 	}
 }
 
@@ -111,6 +109,9 @@ func (t *table) grow() {
 			t.tracks[i] = t.tracks[i].After()
 		}
 		t.proofs[1][i] = 0
+	}
+	for i, n := range t.proofs[0] {
+		t.right[i] = t.right[i] || n > 0
 	}
 	t.proofs[0], t.proofs[1] = t.proofs[1], t.proofs[0]
 }

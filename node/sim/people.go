@@ -129,6 +129,9 @@ func (w *world) enter(pl *player, judge bool) error {
 		slots: 2 + uint32(w.rng.IntN(3)), pace: 0.8 + 0.4*w.rng.Float64(),
 		apart: []string{fmt.Sprintf("net:10.%d.%d.0/24", n/256, n%256), fmt.Sprintf("as:%d", 64512+n%200)},
 	}
+	if w.alike {
+		p.rate.PerUnit, p.pace, p.slots = unitPrice, 1, 3
+	}
 	if judge {
 		p.rate = payments.Rate{Base: unitPrice * w.cfg.Units, Unit: payments.Credits}
 	}

@@ -150,10 +150,12 @@ func (w *world) dispatch(r *run, e job.Dispatch) {
 		}
 		w.conspire(r, a, e)
 		p.answered++
-		return w.step(r, job.Committed{
+		err := w.step(r, job.Committed{
 			Shard: e.Shard, Attempt: e.Attempt, Event: w.id(), C: a.commit(r.j.ID, e.Shard, e.Wire),
 			Size: a.size, Units: e.Input.Units, Now: w.now,
 		})
+		w.drawn(r, a, e.Shard, e.Attempt)
+		return err
 	})
 }
 
@@ -169,7 +171,6 @@ func (w *world) fails(r *run, shard, attempt uint32, code string, after time.Dur
 // reveal opens a commit. A copied one cannot be opened by who copied it.
 func (w *world) reveal(r *run, e job.RequestReveal) {
 	a := r.answers[[2]uint32{e.Shard, e.Attempt}]
-	w.drawn(r, a, e)
 	w.later(r, hop, func() job.Event {
 		if w.away(a.p) {
 			return w.failed(e.Shard, e.Attempt, job.CodeNoReveal)

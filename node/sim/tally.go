@@ -58,9 +58,10 @@ func (l Lottery) Sigmas() float64 {
 	return (float64(l.Chosen) - l.Expected) / math.Sqrt(l.Var)
 }
 
-// drawn notes the lottery over a commit, when it is asked to be revealed.
-func (w *world) drawn(r *run, a *answer, e job.RequestReveal) {
-	at := r.j.Shards[e.Shard].Attempts[e.Attempt]
+// drawn notes the lottery over a commit that has just come in. Not later: what is
+// audited waits for another run, and some of those who wait are caught meanwhile.
+func (w *world) drawn(r *run, a *answer, shard, attempt uint32) {
+	at := r.j.Shards[shard].Attempts[attempt]
 	if !at.Drawn || at.RatePPM == audit.All {
 		return
 	}

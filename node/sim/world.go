@@ -23,6 +23,7 @@ type world struct {
 	strategy Strategy
 	rng      *rand.Rand
 	start    time.Time
+	alike    bool // all providers have one price, one pace and as many slots
 	keys     uint64
 
 	players   []*player
