@@ -38,8 +38,9 @@ Bodies and answers are JSON; events are one JSON document a line
 Programs made for OpenAI find its API below /v1 (chat/completions, completions, embeddings,
 models, files, batches); the token is their key. Programs made for Ollama find its API at
 the address that infernet api env prints, which carries the token. infernet api env sets
-both up. Requests may say X-Infernet-Session, X-Infernet-Max-Price-In and -Out (whole numbers of credits, msat or uusdc, as the node pays, per
-million tokens); answers say X-Infernet-Provider, -Lease, -Price and -Verified.
+both up. Requests may say X-Infernet-Session, X-Infernet-Max-Price-In and -Out (per million
+tokens, in credits, msat or uusdc as the node pays); answers say X-Infernet-Provider, -Lease,
+-Price and -Verified.
 
 Who reads it: ` + whoReads + `.`
 
