@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/lightning"
@@ -41,7 +42,20 @@ func (n *Node) joinWallets(ctx context.Context) error {
 			return err
 		}
 	}
+	n.warnOfPrices()
 	return nil
+}
+
+// warnOfPrices tells of prices that nobody can pay, for want of a wallet.
+func (n *Node) warnOfPrices() {
+	if !n.cfg.works() {
+		return
+	}
+	for unit := range n.cfg.rates() {
+		if rail := job.RailOf(unit); rail == "" || !slices.Contains(n.rails.Names(), rail) {
+			n.log.Warn("there is a price in this unit and no wallet for it: infernet wallet connect "+rail, "unit", unit)
+		}
+	}
 }
 
 func (n *Node) join(r rails.Rail, w wallet) error {

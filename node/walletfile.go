@@ -66,7 +66,7 @@ func loadWallets(home string) (w walletFile, err error) {
 		return w, err
 	}
 	if err := json.Unmarshal(raw, &w); err != nil {
-		return w, fmt.Errorf("%s: %w", path, err)
+		return w, fmt.Errorf("%s cannot be read as it is (mend it, or move it away and connect the wallets again): %w", path, err)
 	}
 	return w, nil
 }
