@@ -14,6 +14,7 @@ import (
 	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/polygon/chaintest"
 )
@@ -144,5 +145,36 @@ func reconciled(t *testing.T, m *nodetest.Member) {
 		if r.Error != "" || len(r.Differences) > 0 {
 			t.Errorf("%s of %s: %+v", r.Rail, m.NPub()[:12], r)
 		}
+	}
+}
+
+// The node's own key opens no money: who steals it can spend nothing, and its
+// owner is kept from using it so.
+func TestNodeKeyIsNoMoney(t *testing.T) {
+	t.Parallel()
+	chain := chaintest.Start(t)
+	m := nodetest.New(t).Add("client", node.RoleClient)
+	k, err := identity.Load(node.KeyPath(m.Config.Home), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := k.Libp2p().Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen := filepath.Join(t.TempDir(), "stolen.key")
+	if err := os.WriteFile(stolen, []byte(hex.EncodeToString(raw)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.API().Connect(t.Context(), api.ConnectRequest{
+		Rail: "polygon", Network: "local", RPC: []string{chain.URL()}, Key: stolen, PerDay: "1 USDC", Deposit: "1 USDC",
+		Contract: chain.Contract.Address.Hex(), Token: chain.Token.Address.Hex(),
+	})
+	if err == nil || !strings.Contains(err.Error(), "node's own key") {
+		t.Errorf("%v", err)
+	}
+	all, err := m.API().Wallets(t.Context())
+	if err != nil || len(all) != 1 || all[0].Rail != "credit" {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

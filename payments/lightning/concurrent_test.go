@@ -40,7 +40,7 @@ func TestManyAtOnce(t *testing.T) {
 			w.fault(paymentstest.Faults[i%len(paymentstest.Faults)])
 		}
 		all.Wait()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		stop()
 		for range 2 {
@@ -78,7 +78,7 @@ func work(t *testing.T, payer, payee *node, ref string, v uint64, giveUp bool) b
 			if err = do(); err == nil {
 				return true
 			}
-			time.Sleep(200 * time.Millisecond)
+			<-time.After(200 * time.Millisecond)
 		}
 		t.Errorf("%s %s: %v", what, ref, err)
 		return false
@@ -87,7 +87,7 @@ func work(t *testing.T, payer, payee *node, ref string, v uint64, giveUp bool) b
 		!again("expect", func() error { return payee.now().Expect(ctx, pay(payer, ref, v)) }) {
 		return false
 	}
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	if giveUp {
 		_ = payer.now().Release(ctx, p.Ref, "given up")
 		_ = payee.now().Waive(ctx, p.Ref, "given up")

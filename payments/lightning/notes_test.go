@@ -429,14 +429,14 @@ func TestRunSettles(t *testing.T) {
 		for i := range 40 { // 4800 sat through a window of 1000
 			ref := fmt.Sprintf("job/%d/0", i)
 			for b.now().Expect(ctx, pay(a, ref, shard)) != nil {
-				time.Sleep(100 * time.Millisecond)
+				<-time.After(100 * time.Millisecond)
 			}
 			a.pays(t, b, ref, shard)
 		}
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("waited %v for windows to be paid", took)
 		}
-		time.Sleep(a.cfg.Linger + time.Second)
+		<-time.After(a.cfg.Linger + time.Second)
 		synctest.Wait()
 		cancel()
 		for range 2 {

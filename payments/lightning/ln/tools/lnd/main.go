@@ -1,4 +1,4 @@
-// Lnd is the Lightning node of that name, for tests: the very program but for
+// Command lnd is the Lightning node of that name, for tests: the very program but for
 // one thing. The key of its wallet is stretched as lightly as lnd's own tests do
 // it, since nothing is worth protecting there and a test that kills and restarts
 // nodes would spend its time on that.
