@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -121,12 +122,21 @@ func (p *program) lastWords() string {
 	return strings.TrimSpace(errors.Join(errors.New(string(b)), err).Error())
 }
 
-// addresses returns free ones on loopback: nobody else should take them in the
-// moment before they are used.
+// Ports are drawn from below those that systems give to outgoing connections,
+// or one of these would take them in the moment before they are used.
+const (
+	lowPort  = 12_000
+	highPort = 32_000
+)
+
+// addresses returns free ones on loopback.
 func addresses(count int) ([]string, error) {
 	var out []string
-	for range count {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
+	for tries := 0; len(out) < count; tries++ {
+		l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(lowPort+rand.IntN(highPort-lowPort)))
+		if err != nil && tries < 100*count {
+			continue // taken
+		}
 		if err != nil {
 			return nil, err
 		}
