@@ -75,7 +75,7 @@ func line(t *testing.T, r *rig.Rig, nodes ...*rig.Node) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := from.OpenChannel(t.Context(), ln.OpenSpec{
+		p, err := from.Fund(t.Context(), ln.OpenSpec{
 			Peer: to.PubKey, Address: nodes[i+1].PeerAddress(), CapacitySat: 2_000_000, PushSat: 500_000,
 		})
 		if err != nil {

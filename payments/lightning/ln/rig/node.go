@@ -115,3 +115,20 @@ func (n *Node) Active(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Fund is OpenChannel for a node that has just started: one that has all blocks
+// may still say that it is not ready.
+func (n *Node) Fund(ctx context.Context, spec ln.OpenSpec) (point ln.ChannelPoint, err error) {
+	var refused error
+	err = n.program.await(ctx, "lnd "+n.Name+" to open channels", func(ctx context.Context) error {
+		point, refused = n.OpenChannel(ctx, spec)
+		if errors.Is(refused, ln.ErrStarting) {
+			return refused
+		}
+		return nil
+	})
+	if err == nil {
+		err = refused
+	}
+	return point, err
+}

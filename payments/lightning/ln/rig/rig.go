@@ -141,19 +141,7 @@ func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln
 	if err != nil {
 		return ln.ChannelPoint{}, err
 	}
-	var point ln.ChannelPoint
-	// A node that has all blocks may still say that it has not.
-	var refused error
-	err = from.program.await(ctx, "lnd "+from.Name+" to open channels", func(ctx context.Context) (err error) {
-		point, err = from.OpenChannel(ctx, ln.OpenSpec{Peer: info.PubKey, Address: to.peer, CapacitySat: sat, PushSat: pushSat})
-		if err != nil && !errors.Is(err, ln.ErrStarting) {
-			refused, err = err, nil
-		}
-		return err
-	})
-	if refused != nil {
-		err = refused
-	}
+	point, err := from.Fund(ctx, ln.OpenSpec{Peer: info.PubKey, Address: to.peer, CapacitySat: sat, PushSat: pushSat})
 	if err != nil {
 		return ln.ChannelPoint{}, fmt.Errorf("rig: a channel from %s to %s: %w", from.Name, to.Name, err)
 	}
