@@ -165,7 +165,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		}
 	}
 	if n.db == nil {
-		if n.db, err = store.Open(n.cfg.path("db"), n.log); err != nil {
+		if n.db, err = n.openDatabase(ctx); err != nil {
 			return fmt.Errorf("open the database: %w", err)
 		}
 	}

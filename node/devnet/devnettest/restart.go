@@ -4,16 +4,23 @@ package devnettest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
+)
+
+const (
+	answerTime = 5 * time.Second // of a node that is asked whether it is ready
+	logTail    = 4 << 10
 )
 
 // Kill ends a node with SIGKILL and returns how to start it again as it was,
@@ -35,8 +42,13 @@ func Kill(t testing.TB, net *devnet.Network, name string) (restart func()) {
 	}
 	return func() {
 		t.Helper()
-		start(t, node, args)
+		ended := start(t, node, args)
 		Await(t, name+" is back", func() bool {
+			select {
+			case err := <-ended:
+				t.Fatalf("%s ended: %v%s", name, err, lastWords(node))
+			default:
+			}
 			f, err := api.ReadFile(node.Home)
 			if err != nil || f.PID == pid { // what the dead one left
 				return false
@@ -45,32 +57,60 @@ func Kill(t testing.TB, net *devnet.Network, name string) (restart func()) {
 			if err != nil {
 				return false
 			}
-			s, err := c.Status(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), answerTime)
+			defer cancel()
+			s, err := c.Status(ctx)
 			return err == nil && s.Ready
 		})
 	}
 }
 
-// start runs a node with the command line that it had. The dead process is a
-// child of this one and holds the database's lock until it is gone.
-func start(t testing.TB, node devnet.Node, args []string) {
+// start runs a node with the command line that it had, at once: the dead process
+// may hold the database's lock for a moment. What it ended with comes from ended,
+// once.
+func start(t testing.TB, node devnet.Node, args []string) (ended <-chan error) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "INFERNET_HOME="+node.Home, "INFERNET_LIFELINE=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	log, err := os.OpenFile(filepath.Join(node.Home, "node.log"), os.O_APPEND|os.O_WRONLY, 0)
+	log, err := os.OpenFile(logOf(node), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
 	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
+	started, end, gone := make(chan error), make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		// The kernel ends the child with the thread that started it, so the thread
+		// stays for as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			end <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
+		<-gone
 	})
+	return end
+}
+
+func logOf(node devnet.Node) string { return filepath.Join(node.Home, "node.log") }
+
+// lastWords are the end of a node's log.
+func lastWords(node devnet.Node) string {
+	raw, err := os.ReadFile(logOf(node))
+	if err != nil {
+		return ": " + err.Error()
+	}
+	return ":\n" + string(raw[max(0, len(raw)-logTail):])
 }
 
 // Await polls a condition for a minute.
