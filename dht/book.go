@@ -11,7 +11,7 @@ import (
 const (
 	// maxOffers bounds the cached offers, about 2 KiB each.
 	maxOffers = 1024
-	// cachedFor is how long a cached offer serves Search.
+	// cachedFor is how long a cached offer serves Search, unless it wants newer ones.
 	cachedFor = 60 * time.Second
 	// A peer that failed is left alone for firstRest, then twice as long each
 	// time, up to lastRest.
@@ -49,15 +49,15 @@ func (b *offerBook) failed(p identity.PubKey, now time.Time) {
 	e.until, e.at = now.Add(e.rest), time.Time{}
 }
 
-// get returns a cached offer, or whether the peer is to be left alone.
-func (b *offerBook) get(p identity.PubKey, now time.Time) (e entry, cached, resting bool) {
+// get returns an offer that came within the last while, or whether the peer is to be left alone.
+func (b *offerBook) get(p identity.PubKey, within time.Duration, now time.Time) (e entry, cached, resting bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	got := b.entries[p]
 	if got == nil {
 		return entry{}, false, false
 	}
-	cached = !got.at.IsZero() && now.Sub(got.at) < cachedFor
+	cached = !got.at.IsZero() && now.Sub(got.at) < within
 	return *got, cached, got.until.After(now)
 }
 

@@ -165,6 +165,21 @@ func TestSmallNetwork(t *testing.T) {
 	if why, _ := dropped.Load(nodes[2].host.ID()); why == nil || !errors.Is(why.(error), dht.ErrNoMatch) {
 		t.Errorf("the 24 GB provider was dropped for %v", why)
 	}
+	// What a provider changes is seen by who does not rely on what is remembered.
+	changed := offer(24e9)
+	changed.Slots = 7
+	if err := nodes[2].dht.SetOffer(changed); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		newer time.Duration
+		slots uint32
+	}{{0, 2}, {time.Nanosecond, 7}} {
+		got, err := client.dht.Search(t.Context(), dht.Query{Keys: []dht.Key{"vram>=24"}, Newer: c.newer})
+		if err != nil || len(got) != 1 || got[0].Offer.Slots != c.slots {
+			t.Errorf("newer than %v: %+v, %v", c.newer, got, err)
+		}
+	}
 	// A program that starts, asks once and ends.
 	cfg := dht.Default()
 	cfg.Client = true

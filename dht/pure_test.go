@@ -135,9 +135,10 @@ func TestOfferBook(t *testing.T) {
 	t.Parallel()
 	b := newOfferBook()
 	p, t0 := identity.PubKey{1}, time.Unix(1e9, 0)
+	within := cachedFor
 	check := func(after time.Duration, wantCached, wantResting bool) {
 		t.Helper()
-		if _, cached, resting := b.get(p, t0.Add(after)); cached != wantCached || resting != wantResting {
+		if _, cached, resting := b.get(p, within, t0.Add(after)); cached != wantCached || resting != wantResting {
 			t.Errorf("after %s: cached %v, resting %v", after, cached, resting)
 		}
 	}
@@ -149,7 +150,10 @@ func TestOfferBook(t *testing.T) {
 	check(2*firstRest-1, false, true)
 	b.store(p, wire.ProviderOffer{}, wire.Event{}, t0)
 	check(0, true, false)
+	check(cachedFor-1, true, false)
 	check(cachedFor, false, false)
+	within = time.Second
+	check(within, false, false)
 	for i := range 3 * maxOffers {
 		b.store(identity.PubKey{byte(i), byte(i >> 8), 9}, wire.ProviderOffer{}, wire.Event{}, t0)
 	}

@@ -33,6 +33,9 @@ type Query struct {
 	Keys []Key
 	// Max bounds the candidates; 0 is 64.
 	Max int
+	// Newer, above 0, has offers asked for again that came longer ago: for who
+	// found nothing in those that are remembered.
+	Newer time.Duration
 	// OnDrop, when set, is told why a candidate is not in the result. It is
 	// called from several goroutines.
 	OnDrop func(p identity.PubKey, via Via, reason error)
@@ -164,7 +167,11 @@ func (d *DHT) fetchAll(ctx context.Context, q Query, list []candidate) []Found {
 // check gets a candidate's offer, from the cache or from the peer, and holds it
 // against the query.
 func (d *DHT) check(ctx context.Context, q Query, c candidate) (Found, error) {
-	e, cached, resting := d.offers.get(c.peer, time.Now())
+	within := cachedFor
+	if q.Newer > 0 {
+		within = min(within, q.Newer)
+	}
+	e, cached, resting := d.offers.get(c.peer, within, time.Now())
 	if !cached {
 		if resting {
 			return Found{}, ErrResting

@@ -47,7 +47,7 @@ func (d *Driver) match(ctx context.Context, j job.Job, e job.Match) (job.Event, 
 // the ids of their quotes.
 func (d *Driver) quotes(ctx context.Context, j job.Job, exclude []identity.PubKey) (job.Matched, map[wire.ID]wire.Event) {
 	var unseen reasons
-	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked, OnDrop: unseen.add})
+	found, err := d.Market.Search(ctx, dht.Query{Keys: searchKeys(j), Max: 4 * maxAsked, Newer: newer(j), OnDrop: unseen.add})
 	if err != nil && ctx.Err() == nil {
 		// Finding nobody is an answer; the job explains it and asks again.
 		d.Log.Warn("search for providers", "job", j.ID, "err", err)
@@ -86,6 +86,18 @@ func (d *Driver) quotes(ctx context.Context, j job.Job, exclude []identity.PubKe
 	}
 	ev.Dropped = append(ev.Dropped, caught...)
 	return ev, offers
+}
+
+// freshOffer is how old an offer may be that a job without candidates is matched
+// with again: prices and rails change, above all those of nodes just set up.
+const freshOffer = 5 * time.Second
+
+// newer is how old offers may be; 0 is as Search likes it.
+func newer(j job.Job) time.Duration {
+	if j.Rounds > 1 && len(j.Candidates) == 0 {
+		return freshOffer
+	}
+	return 0
 }
 
 // reasons collects why peers never became candidates.
