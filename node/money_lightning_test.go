@@ -39,10 +39,12 @@ func lnds(t *testing.T, names ...string) *rig.Rig {
 			t.Error(err)
 		}
 	})
+	var all []rig.Wanted
 	for _, to := range r.Nodes[1:] {
-		if _, err := r.Open(t.Context(), r.Nodes[0], to, 1_000_000, 0); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, rig.Wanted{From: r.Nodes[0], To: to, Sat: 1_000_000})
+	}
+	if _, err := r.OpenAll(t.Context(), all...); err != nil {
+		t.Fatal(err)
 	}
 	return r
 }

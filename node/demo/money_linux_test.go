@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,10 +105,10 @@ func (n *testnet) caught(j api.Job) {
 	}
 }
 
-// TestE2EMoneyLightning: the demo's job over real Lightning nodes; the client's
-// node is killed in the middle, and what left its channels arrived, to the
-// millisatoshi, nothing of it at the cheater.
-func TestE2EMoneyLightning(t *testing.T) {
+// lightning brings up a Lightning node for the client, with a channel to that of
+// each seller. It is waited for by the function it returns.
+func lightning(t *testing.T) func() *rig.Rig {
+	t.Helper()
 	programs, err := rig.Find()
 	if errors.Is(err, rig.ErrNoPrograms) {
 		t.Skip(err)
@@ -119,22 +120,47 @@ func TestE2EMoneyLightning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := rig.Start(t.Context(), rig.Config{Programs: programs, Dir: dir, Nodes: append([]string{"client"}, sellers...)})
-	if err != nil {
-		t.Fatal(err, os.RemoveAll(dir))
-	}
+	var r *rig.Rig
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		if r, err = rig.Start(t.Context(), rig.Config{Programs: programs, Dir: dir, Nodes: append([]string{"client"}, sellers...)}); err == nil {
+			var all []rig.Wanted
+			for _, l := range r.Nodes[1:] {
+				all = append(all, rig.Wanted{From: r.Nodes[0], To: l, Sat: 1_000_000})
+			}
+			_, err = r.OpenAll(t.Context(), all...)
+		}
+		done <- err
+	}()
+	ended := sync.OnceValue(func() error { return <-done })
 	t.Cleanup(func() {
-		if err := r.Remove(); err != nil {
+		_ = ended() // nothing starts any more
+		err := os.RemoveAll(dir)
+		if r != nil {
+			err = r.Remove()
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
-	n := moneynet(t, "20 sat")
-	for _, l := range r.Nodes {
-		if l.Name != "client" {
-			if _, err := r.Open(t.Context(), r.Node("client"), l, 1_000_000, 0); err != nil {
-				t.Fatal(err)
-			}
+	return func() *rig.Rig {
+		t.Helper()
+		if err := ended(); err != nil {
+			t.Fatal(err)
 		}
+		return r
+	}
+}
+
+// TestE2EMoneyLightning: the demo's job over real Lightning nodes; the client's
+// node is killed in the middle, and what left its channels arrived, to the
+// millisatoshi, nothing of it at the cheater.
+func TestE2EMoneyLightning(t *testing.T) {
+	upLightning := lightning(t)
+	n := moneynet(t, "20 sat")
+	r := upLightning()
+	for _, l := range r.Nodes {
 		req := api.ConnectRequest{Rail: "lightning", LND: l.Address(), Macaroon: l.MacaroonFile(), TLS: l.CertFile()}
 		if l.Name == "client" {
 			req.PerDay = "20000 sat"

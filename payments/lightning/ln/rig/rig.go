@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"infernet.tech/infernet/payments/lightning/ln"
@@ -17,6 +18,10 @@ const oldBlocks = 420
 
 // confirmBlocks is after how many a channel is told to others.
 const confirmBlocks = 6
+
+// coins are how many a node is given: what is left of one that opened a channel
+// waits for its block.
+const coins = 8
 
 // Config says what to bring up.
 type Config struct {
@@ -82,7 +87,7 @@ func (r *Rig) fund(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		addresses = append(addresses, a)
+		addresses = append(addresses, slices.Repeat([]string{a}, coins)...)
 	}
 	if err := r.Chain.pay(ctx, 1, addresses...); err != nil {
 		return err
@@ -133,42 +138,69 @@ func (r *Rig) Mine(ctx context.Context, blocks int) error {
 	})
 }
 
-// Open opens a channel from one node to another, mines until it is confirmed and
-// returns when both can use it and all others that have a channel themselves can
-// pay over it.
+// Wanted is a channel to be opened, with so much of it given to the other side.
+type Wanted struct {
+	From, To     *Node
+	Sat, PushSat uint64
+}
+
+// Open is OpenAll for one channel.
 func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln.ChannelPoint, error) {
-	info, err := to.Info(ctx)
+	points, err := r.OpenAll(ctx, Wanted{from, to, sat, pushSat})
 	if err != nil {
 		return ln.ChannelPoint{}, err
 	}
-	point, err := from.Fund(ctx, ln.OpenSpec{Peer: info.PubKey, Address: to.peer, CapacitySat: sat, PushSat: pushSat})
-	if err != nil {
-		return ln.ChannelPoint{}, fmt.Errorf("rig: a channel from %s to %s: %w", from.Name, to.Name, err)
+	return points[0], nil
+}
+
+// OpenAll opens channels, mines once until all are confirmed and returns when
+// both sides of each can use it and all others that have a channel themselves can
+// pay over it.
+func (r *Rig) OpenAll(ctx context.Context, all ...Wanted) (points []ln.ChannelPoint, err error) {
+	for _, w := range all {
+		info, err := w.To.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		point, err := w.From.Fund(ctx, ln.OpenSpec{Peer: info.PubKey, Address: w.To.peer, CapacitySat: w.Sat, PushSat: w.PushSat})
+		if err != nil {
+			return nil, fmt.Errorf("rig: a channel from %s to %s: %w", w.From.Name, w.To.Name, err)
+		}
+		points = append(points, point)
 	}
 	if err := r.Mine(ctx, confirmBlocks); err != nil {
-		return ln.ChannelPoint{}, err
+		return nil, err
 	}
-	for _, n := range []*Node{from, to} {
-		if err := n.Active(ctx); err != nil {
-			return ln.ChannelPoint{}, err
+	for _, w := range all {
+		if err := errors.Join(w.From.Active(ctx), w.To.Active(ctx)); err != nil {
+			return nil, err
 		}
 	}
-	return point, r.each(func(n *Node) error {
-		if !n.program.up() {
-			return nil
-		}
-		// Who has no channel is told nothing, and can pay nobody.
-		if have, err := n.Channels(ctx); err != nil || len(have) == 0 {
-			return err
-		}
-		return n.program.await(ctx, "news of the channel at "+n.Name, func(ctx context.Context) error {
+	return points, r.each(func(n *Node) error { return r.knows(ctx, n, points) })
+}
+
+// knows waits until a node knows the terms of channels, unless it is down or has
+// no channel itself: who has none is told nothing, and can pay nobody.
+func (r *Rig) knows(ctx context.Context, n *Node, points []ln.ChannelPoint) error {
+	if !n.program.up() {
+		return nil
+	}
+	if have, err := n.Channels(ctx); err != nil || len(have) == 0 {
+		return err
+	}
+	for _, point := range points {
+		err := n.program.await(ctx, "news of the channel at "+n.Name, func(ctx context.Context) error {
 			known, err := n.Announced(ctx, point)
 			if err == nil && !known {
 				err = errors.New("it does not know the terms of " + point.String())
 			}
 			return err
 		})
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // KillChain ends btcd without warning; RestartChain brings it back.
