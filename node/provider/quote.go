@@ -115,7 +115,7 @@ func (p *Provider) solvent(ctx context.Context, client identity.PubKey) error {
 func (p *Provider) fits(o wire.JobOffer) error {
 	switch {
 	case !p.Rail.Takes(o.Rail, payments.Unit(o.Unit)):
-		return refuse(CodeRefused, "rail: %q in %q is not taken here", o.Rail, o.Unit)
+		return refuse(CodeRefused, "rail: %q in %q is not taken here now", o.Rail, o.Unit)
 	case p.cfg.Rates[payments.Unit(o.Unit)].Unit == "":
 		return refuse(CodeRefused, "price: there is none in %q here, only in %s", o.Unit, p.cfg.units())
 	case o.GPUs > p.usableGPUs(o.VRAMBytes):

@@ -99,7 +99,7 @@ func (s *Server) fits(o wire.InferOffer) (Model, error) {
 	now, rate := s.Now(), m.rate(payments.Unit(o.Unit))
 	switch {
 	case !s.Rail.Takes(o.Rail, payments.Unit(o.Unit)):
-		return m, refuse(CodeRefused, "rail: %q in %q is not taken here", o.Rail, o.Unit)
+		return m, refuse(CodeRefused, "rail: %q in %q is not taken here now", o.Rail, o.Unit)
 	case rate.Unit == "":
 		return m, refuse(CodeRefused, "price: this model has none in %q here", o.Unit)
 	case o.MaxIn > 0 && rate.In > o.MaxIn:

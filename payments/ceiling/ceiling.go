@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"infernet.tech/infernet/payments"
@@ -32,7 +33,7 @@ const maxTakings = 200_000
 type Daily struct {
 	s      store.Store
 	unit   payments.Unit
-	perDay uint64
+	perDay atomic.Uint64
 	clock  func() time.Time
 }
 
@@ -40,8 +41,14 @@ type Daily struct {
 // Return are given transactions of it, and use keys under "ceiling/". perDay is
 // in unit; 0 lets nothing be spent.
 func New(s store.Store, unit payments.Unit, perDay uint64, clock func() time.Time) *Daily {
-	return &Daily{s: s, unit: unit, perDay: perDay, clock: clock}
+	d := &Daily{s: s, unit: unit, clock: clock}
+	d.Set(perDay)
+	return d
 }
+
+// Set changes the ceiling. What was taken before goes on counting: a lower one
+// may leave nothing, and takes nothing back.
+func (d *Daily) Set(perDay uint64) { d.perDay.Store(perDay) }
 
 // Take counts amount as spent under ref, once: again under the same ref with the
 // same amount it changes nothing, with another it is payments.ErrConflict. It
@@ -71,8 +78,9 @@ func (d *Daily) Take(tx store.Txn, ref string, amount uint64) error {
 		return nil
 	}
 	st.expire(now)
-	if left := st.left(d.perDay); amount > left || st.Count >= maxTakings {
-		return d.over(st, amount, left)
+	perDay := d.perDay.Load()
+	if left := st.left(perDay); amount > left || st.Count >= maxTakings {
+		return d.over(st, amount, left, perDay)
 	}
 	at := st.add(now, amount)
 	return errors.Join(st.forget(tx), put(tx, ref, taking{Amount: amount, Slice: at}), d.save(tx, st))
@@ -100,23 +108,25 @@ func (d *Daily) Left(context.Context) (payments.Amount, error) {
 	err := d.s.View(func(r store.Reader) error {
 		st, err := d.load(r)
 		st.expire(d.clock())
-		left.Value = st.left(d.perDay)
+		left.Value = st.left(d.perDay.Load())
 		return err
 	})
 	return left, err
 }
 
 // PerDay is the ceiling itself.
-func (d *Daily) PerDay() payments.Amount { return payments.Amount{Value: d.perDay, Unit: d.unit} }
+func (d *Daily) PerDay() payments.Amount {
+	return payments.Amount{Value: d.perDay.Load(), Unit: d.unit}
+}
 
-func (d *Daily) over(st state, amount, left uint64) error {
+func (d *Daily) over(st state, amount, left, perDay uint64) error {
 	human := func(v uint64) string { return payments.Amount{Value: v, Unit: d.unit}.Human() }
-	if d.perDay == 0 {
+	if perDay == 0 {
 		return fmt.Errorf("%s: no ceiling is set, so nothing is spent: %w", human(amount), payments.ErrCeiling)
 	}
-	if amount > d.perDay {
-		return fmt.Errorf("%s, and never more than %s a day: %w", human(amount), human(d.perDay), payments.ErrCeiling)
+	if amount > perDay {
+		return fmt.Errorf("%s, and never more than %s a day: %w", human(amount), human(perDay), payments.ErrCeiling)
 	}
-	return fmt.Errorf("%s, %s of %s a day is left, enough of it at %s: %w", human(amount), human(left), human(d.perDay),
+	return fmt.Errorf("%s, %s of %s a day is left, enough of it at %s: %w", human(amount), human(left), human(perDay),
 		st.freesAt(amount-min(amount, left)).UTC().Format(time.RFC3339), payments.ErrCeiling)
 }

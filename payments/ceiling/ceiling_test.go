@@ -87,6 +87,30 @@ func TestTakeAndReturn(t *testing.T) {
 	}
 }
 
+// A ceiling that is changed counts what was taken under the one before.
+func TestSet(t *testing.T) {
+	t.Parallel()
+	b := newBed(100)
+	if err := b.take("a", 60); err != nil {
+		t.Fatal(err)
+	}
+	b.d.Set(200)
+	if left := b.left(t); left != 140 || b.d.PerDay().Value != 200 {
+		t.Errorf("%d left of %v", left, b.d.PerDay())
+	}
+	b.d.Set(50)
+	if err := b.take("b", 1); !errors.Is(err, payments.ErrCeiling) || b.left(t) != 0 {
+		t.Errorf("over a lowered ceiling: %v, %d left", err, b.left(t))
+	}
+	if err := b.take("a", 60); err != nil {
+		t.Errorf("what was taken before: %v", err)
+	}
+	b.d.Set(0)
+	if err := b.take("c", 1); !errors.Is(err, payments.ErrCeiling) {
+		t.Errorf("without a ceiling: %v", err)
+	}
+}
+
 func TestNoCeilingSpendsNothing(t *testing.T) {
 	t.Parallel()
 	b := newBed(0)

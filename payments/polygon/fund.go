@@ -176,16 +176,16 @@ func (r *Rail) stepRoom(ctx context.Context, peer identity.PubKey, t payeeTerms)
 		return false, nil // wait
 	case ok && c.Op != nil:
 		return false, nil // one thing after the other
-	case r.cfg.Deposit == 0:
+	case r.limits().Deposit == 0:
 		return false, fmt.Errorf("no deposit is configured: %w", ErrDeposit)
 	case ok && c.State == StateOpen:
-		return false, r.topUp(ctx, c, max(r.cfg.Deposit, need-c.room()))
+		return false, r.topUp(ctx, c, max(r.limits().Deposit, need-c.room()))
 	case ok && !c.State.ended() && c.unsettled():
 		// Whether the payee counts its last voucher is not known before the
 		// chain has the last word.
 		return false, fmt.Errorf("channel %s ends with a voucher in doubt: %w", c.ID, ErrNoRoom)
 	}
-	return false, r.open(ctx, peer, t, max(r.cfg.Deposit, need))
+	return false, r.open(ctx, peer, t, max(r.limits().Deposit, need))
 }
 
 // open writes down a new channel and sends its deposit.
@@ -264,7 +264,7 @@ func (r *Rail) mayLock(ctx context.Context, deposit uint64) error {
 	return nil
 }
 
-// underMost keeps all deposits together under Config.MaxLocked.
+// underMost keeps all deposits together under Limits.MaxLocked.
 func (r *Rail) underMost(tx store.Txn, more uint64) error {
 	list, err := all[outgoing](tx, outPrefix)
 	if err != nil {
@@ -274,16 +274,17 @@ func (r *Rail) underMost(tx store.Txn, more uint64) error {
 	for _, c := range list {
 		locked += c.locked()
 	}
-	if locked > r.cfg.MaxLocked || more > r.cfg.MaxLocked-locked {
-		return fmt.Errorf("%d locked, %d more wanted, at most %d: %w", locked, more, r.cfg.MaxLocked, ErrDeposit)
+	if most := r.limits().MaxLocked; locked > most || more > most-locked {
+		return fmt.Errorf("%d locked, %d more wanted, at most %d: %w", locked, more, most, ErrDeposit)
 	}
 	return r.underDay(tx, more)
 }
 
-// underDay keeps what is put into channels within a day under Config.DayLocked:
+// underDay keeps what is put into channels within a day under Limits.DayLocked:
 // payees that come and go must not have us lock one deposit after the other.
 func (r *Rail) underDay(tx store.Txn, more uint64) error {
-	if r.cfg.DayLocked == 0 {
+	most := r.limits().DayLocked
+	if most == 0 {
 		return nil
 	}
 	since, sum := r.clock().Add(-ceiling.Day), uint64(0)
@@ -299,9 +300,9 @@ func (r *Rail) underDay(tx store.Txn, more uint64) error {
 			return err
 		}
 	}
-	if sum > r.cfg.DayLocked || more > r.cfg.DayLocked-sum {
+	if sum > most || more > most-sum {
 		return fmt.Errorf("%s were put into channels within a day, %s more is wanted, at most %s: %w",
-			r.amount(sum).Human(), r.amount(more).Human(), r.amount(r.cfg.DayLocked).Human(), payments.ErrCeiling)
+			r.amount(sum).Human(), r.amount(more).Human(), r.amount(most).Human(), payments.ErrCeiling)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -46,6 +47,7 @@ type Rail struct {
 	clock   func() time.Time
 	log     *slog.Logger
 	unpaid  func(identity.PubKey, []payments.Ref, string)
+	limited atomic.Pointer[Limits]
 
 	settling  keyed[identity.PubKey] // held while a voucher to that peer is made, shown, answered
 	funding   keyed[identity.PubKey] // held while room to that peer is made
@@ -106,6 +108,8 @@ func newRail(cfg Config, d Deps, l ledger) (*Rail, error) {
 		trouble: map[identity.PubKey]string{},
 		waking:  make(chan struct{}, 1), tending: make(chan struct{}, 1),
 	}
+	given := cfg.Limits()
+	r.limited.Store(&given)
 	acct.Use(r)
 	return r, nil
 }

@@ -62,7 +62,7 @@ func (r *Rail) settleLoop(ctx context.Context) error {
 // it did not work.
 func (r *Rail) settleOrSay(ctx context.Context, peer identity.PubKey) {
 	err := r.Settle(ctx, peer)
-	if errors.Is(err, ErrNoRoom) && r.cfg.Deposit > 0 {
+	if errors.Is(err, ErrNoRoom) && r.limits().Deposit > 0 {
 		if err = r.roomOwed(ctx, peer); err == nil {
 			err = r.Settle(ctx, peer)
 		}
@@ -185,13 +185,16 @@ func (r *Rail) tendOne(ctx context.Context, c outgoing) error {
 		return r.beginClose(ctx, c.ID, nil, c.Reason)
 	case c.State == StateClosing && !c.CloseAt.IsZero() && r.clock().After(c.CloseAt):
 		return r.finish(ctx, c)
-	case c.State == StateOpen && c.coming() < r.cfg.Deposit/1000*r.cfg.TopUpAt:
+	case c.State == StateOpen && c.coming() < r.limits().Deposit/1000*r.cfg.TopUpAt:
 		unlock, err := r.funding.lock(ctx, c.Peer)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		return r.topUp(ctx, c, r.cfg.Deposit-c.coming())
+		if deposit := r.limits().Deposit; c.coming() < deposit { // it may have been lowered meanwhile
+			return r.topUp(ctx, c, deposit-c.coming())
+		}
+		return nil
 	}
 	return nil
 }

@@ -320,9 +320,8 @@ func TestCeiling(t *testing.T) {
 	evenBooks(t, w, a, b, "a day later")
 }
 
-// Deposits: topped up before they are used up, never more than may be locked,
-// never more than is there.
-// Payees that come and go do not have more locked in a day than was said.
+// Payees that come and go do not have more locked in a day than was said, and no
+// less where its owner says more while the rail runs.
 func TestDepositsOfADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -336,6 +335,18 @@ func TestDepositsOfADay(t *testing.T) {
 			t.Fatalf("%d: %v", i, err)
 		}
 	}
+	if err := a.now().Limit(Limits{Deposit: 5, MaxLocked: 4}); !errors.Is(err, ErrConfig) {
+		t.Errorf("a deposit of more than may be locked: %v", err)
+	}
+	if err := a.now().Limit(Limits{Deposit: 300_000, MaxLocked: 4_000_000, DayLocked: 1_000_000}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.tryFund(w.add(cfg), "j/2/0", 200_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.tryFund(w.add(cfg), "j/2/1", 200_000); !errors.Is(err, payments.ErrCeiling) {
+		t.Errorf("over the raised limit: %v", err)
+	}
 	w.pass(25 * time.Hour)
 	if err := a.tryFund(w.add(cfg), "j/1/0", 200_000); err != nil {
 		t.Fatal(err)
@@ -343,6 +354,8 @@ func TestDepositsOfADay(t *testing.T) {
 	w.quiet(a)
 }
 
+// Deposits: topped up before they are used up, never more than may be locked,
+// never more than is there.
 func TestDeposits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

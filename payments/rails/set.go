@@ -31,12 +31,13 @@ type Rail interface {
 type Set struct {
 	mu    sync.Mutex
 	rails []Rail
-	added chan struct{} // closed, and made anew, when a rail joins
+	away  map[string]bool // rails whose money cannot be reached
+	added chan struct{}   // closed, and made anew, when a rail joins
 }
 
 // New returns the set of those rails; ErrTwice when two are alike.
 func New(all ...Rail) (*Set, error) {
-	s := &Set{added: make(chan struct{})}
+	s := &Set{added: make(chan struct{}), away: map[string]bool{}}
 	for _, r := range all {
 		if err := s.Add(r); err != nil {
 			return nil, err
@@ -88,10 +89,26 @@ func (s *Set) Named(name string) (Rail, bool) {
 	return all[i], true
 }
 
-// Takes tells whether there is a rail of that name that carries that unit.
+// SetAway tells that the money behind the rail of that name cannot be reached,
+// or can be again. Nothing new is agreed on such a rail; what was agreed before
+// goes on, and waits where it must.
+func (s *Set) SetAway(name string, away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away[name] = away
+}
+
+// Taking returns the rails on which something new may be agreed now.
+func (s *Set) Taking() []Rail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.rails), func(r Rail) bool { return s.away[r.Name()] })
+}
+
+// Takes tells whether there is a rail of that name that carries that unit, and
+// something new may be agreed on it now.
 func (s *Set) Takes(name string, unit payments.Unit) bool {
-	r, ok := s.Named(name)
-	return ok && r.Unit() == unit
+	return slices.ContainsFunc(s.Taking(), func(r Rail) bool { return r.Name() == name && r.Unit() == unit })
 }
 
 // of returns the rail that carries unit.

@@ -143,6 +143,26 @@ func TestByUnit(t *testing.T) {
 // What is paid under one ref on another rail, by another peer, of another amount
 // or by this node itself pays for nothing else that is called the same: refs are
 // the payers' choice.
+// Nothing new is agreed on a rail whose money is away; what was agreed goes on.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	s, err := rails.New(newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetAway("lightning", true)
+	if s.Takes("lightning", payments.MilliSat) || !s.Takes("credit", payments.Credits) || len(s.Taking()) != 1 {
+		t.Errorf("away: %v", s.Taking())
+	}
+	if _, ok := s.Named("lightning"); !ok || len(s.Names()) != 2 {
+		t.Errorf("it is gone altogether: %v", s.Names())
+	}
+	s.SetAway("lightning", false)
+	if !s.Takes("lightning", payments.MilliSat) || len(s.Taking()) != 2 {
+		t.Errorf("back: %v", s.Taking())
+	}
+}
+
 func TestReceivedIsOfOnePayer(t *testing.T) {
 	t.Parallel()
 	credit, ln := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
