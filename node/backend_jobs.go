@@ -35,7 +35,7 @@ func (b jobsBackend) Submit(ctx context.Context, req api.SubmitRequest) (api.Job
 			return api.Job{}, api.Errorf(api.CodeBadRequest, "give the npub of an aggregator", "aggregator: %v", err)
 		}
 	}
-	if err := b.n.payable(spec.Payment); err != nil {
+	if err := b.n.payable(ctx, spec.Payment); err != nil {
 		return api.Job{}, err
 	}
 	if err := b.n.fitting(ctx, spec, req.Dir); err != nil {
@@ -48,14 +48,27 @@ func (b jobsBackend) Submit(ctx context.Context, req api.SubmitRequest) (api.Job
 	return b.show(j), nil
 }
 
-// payable refuses a job that this node has no money to pay for, whoever does it.
-func (n *Node) payable(p job.Payment) error {
+// payable refuses a job that this node has no money to pay for now, whoever does
+// it.
+func (n *Node) payable(ctx context.Context, p job.Payment) error {
 	rail := string(p.Rail)
-	if !n.rails.Takes(rail, p.Max.Unit) {
+	k := n.wallets.of(rail)
+	if k == nil {
+		if !n.rails.Takes(rail, p.Max.Unit) {
+			return api.Errorf(api.CodeBadRequest, "one of: "+strings.Join(railNames(), ", "), "payment.rail: %.40q is no rail", rail)
+		}
+		return nil
+	}
+	if !k.connected() {
 		return api.Errorf(api.CodeRefused, "infernet wallet connect "+rail+" --help",
 			"the job is paid in %s, and no %s wallet is connected here", unitName(p.Max.Unit), rail)
 	}
-	if w, ok := n.wallets.named(rail); ok && !w.spends() {
+	if !k.ready() {
+		if n.look(ctx, k, lookNow) != nil {
+			return k.refusal(time.Now())
+		}
+	}
+	if _, w := k.has(); w != nil && !w.spends() {
 		return api.Errorf(api.CodeRefused, "connect it again with --per-day, the most that may be spent in a day",
 			"the %s wallet only receives: it has no ceiling to spend under", rail)
 	}

@@ -3,8 +3,11 @@ package node
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/credit"
 )
@@ -44,22 +47,56 @@ func balanceView(rail string, x payments.Balance) api.Balance {
 	return v
 }
 
-// Wallets tells of every rail: credit, those connected, and those that are not.
+// Wallets tells of credit, and of every wallet that is connected, whether it can
+// be used or not.
 func (b moneyBackend) Wallets(ctx context.Context) ([]api.Wallet, error) {
-	rails, _ := b.n.rails.All()
-	var out []api.Wallet
-	for _, r := range rails {
-		w := api.Wallet{Rail: r.Name(), Unit: string(r.Unit()), State: "ready"}
-		if back, ok := b.n.wallets.named(r.Name()); ok {
-			w = back.view(ctx)
-			w.Rail, w.Unit, w.Connected = r.Name(), string(r.Unit()), true
+	out := []api.Wallet{{Rail: credit.Name, Unit: string(payments.Credits), State: api.WalletReady}}
+	// Those that are away are looked at, which takes a while, all at once.
+	found := make([]*api.Wallet, len(b.n.wallets.keepers))
+	var wg sync.WaitGroup
+	for i, k := range b.n.wallets.keepers {
+		if k.connected() {
+			wg.Go(func() { w := b.wallet(ctx, k); found[i] = &w })
 		}
-		if err := exposures(ctx, r, &w); err != nil {
-			return nil, err
+	}
+	wg.Wait()
+	for _, w := range found {
+		if w != nil {
+			out = append(out, *w)
 		}
-		out = append(out, w)
+	}
+	for i := range out {
+		if r, ok := b.n.rails.Named(out[i].Rail); ok {
+			if err := exposures(ctx, r, &out[i]); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return out, nil
+}
+
+// wallet shows one wallet. One that was away is looked at once more: who asks
+// may have just mended it.
+func (b moneyBackend) wallet(ctx context.Context, k *keeper) api.Wallet {
+	patience := walletPatience
+	if !k.ready() {
+		patience = lookNow
+		_ = b.n.look(ctx, k, patience) // the keeper tells of it
+	}
+	conf, back := k.has()
+	v := conf.outline()
+	if back != nil {
+		asking, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		var err error
+		if v, err = back.view(asking); err != nil && ctx.Err() == nil && k.ready() {
+			b.n.noted(k, err)
+			k.wake()
+		}
+	}
+	v.Rail, v.Unit, v.Connected = k.rail, string(job.UnitOf(k.rail)), true
+	k.tell(&v)
+	return v
 }
 
 // exposures adds up what is at risk with all peers.
@@ -97,28 +134,55 @@ func (b moneyBackend) Connect(ctx context.Context, req api.ConnectRequest) (api.
 
 // back is the wallet behind a rail, or an error that says how to connect one.
 func (b moneyBackend) back(rail string) (wallet, error) {
-	w, ok := b.n.wallets.named(rail)
-	if !ok {
-		if rail == credit.Name {
-			return nil, api.Errorf(api.CodeBadRequest, "write the amount in sat or USDC", "credit is nothing but the peers' word: it has no channels")
-		}
+	k := b.n.wallets.of(rail)
+	switch {
+	case rail == credit.Name:
+		return nil, api.Errorf(api.CodeBadRequest, "write the amount in sat or USDC", "credit is nothing but the peers' word: it has no channels")
+	case k == nil:
+		return nil, api.Errorf(api.CodeBadRequest, "one of: lightning, polygon", "rail: %.40q is not possible", rail)
+	case !k.connected():
 		return nil, api.Errorf(api.CodeNotFound, "infernet wallet connect "+rail+" --help", "no wallet is connected for rail %.80q", rail)
+	}
+	_, w := k.has()
+	if w == nil {
+		return nil, k.refusal(time.Now())
 	}
 	return w, nil
 }
 
+// backs are the wallets that are opened; missing tells of the others.
+func (b moneyBackend) backs() (all []wallet, missing error) {
+	for _, k := range b.n.wallets.keepers {
+		if !k.connected() {
+			continue
+		}
+		if _, w := k.has(); w != nil {
+			all = append(all, w)
+		} else {
+			missing = errors.Join(missing, k.refusal(time.Now()))
+		}
+	}
+	return all, missing
+}
+
 func (b moneyBackend) Channels(ctx context.Context) ([]api.MoneyChannel, error) {
 	out := []api.MoneyChannel{}
-	var errs []error
-	for _, w := range b.n.wallets.all() {
+	backs, missing := b.backs()
+	errs := []error{missing}
+	for _, w := range backs {
 		chans, err := w.channels(ctx)
 		errs = append(errs, err)
 		out = append(out, chans...)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, api.Errorf(api.CodeNotReady, "infernet wallet balance tells which wallet is away", "the channels cannot be listed: %v", err)
+		return nil, away("the channels cannot be listed", err)
 	}
 	return out, nil
+}
+
+// away tells that a wallet did not answer.
+func away(what string, err error) error {
+	return api.Errorf(api.CodeRefused, "infernet wallet balance tells which wallet is away, and what to do", "%s: %s", what, plainWords(err))
 }
 
 func (b moneyBackend) Open(ctx context.Context, req api.OpenRequest) (api.MoneyChannel, error) {
@@ -149,10 +213,10 @@ func (b moneyBackend) TopUp(ctx context.Context, req api.TopUpRequest) (api.Mone
 
 // Close closes the channel of that id, on whichever rail it is.
 func (b moneyBackend) Close(ctx context.Context, req api.CloseRequest) (api.MoneyChannel, error) {
-	var away error // the channel may be another wallet's
-	for _, w := range b.n.wallets.all() {
+	backs, missing := b.backs() // the channel may be another wallet's
+	for _, w := range backs {
 		chans, err := w.channels(ctx)
-		away = errors.Join(away, err)
+		missing = errors.Join(missing, err)
 		for _, ch := range chans {
 			if ch.ID == req.Channel {
 				ch, err := w.close(ctx, ch.ID, req.Force)
@@ -160,8 +224,8 @@ func (b moneyBackend) Close(ctx context.Context, req api.CloseRequest) (api.Mone
 			}
 		}
 	}
-	if away != nil {
-		return api.MoneyChannel{}, api.Errorf(api.CodeNotReady, "infernet wallet balance tells which wallet is away", "%v", away)
+	if missing != nil {
+		return api.MoneyChannel{}, away("the channel was not found, and not all could be asked", missing)
 	}
 	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", req.Channel)
 }

@@ -67,7 +67,7 @@ func storeError(err error) *api.Error {
 	return nil
 }
 
-var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|compare|container|content|exec|holders|image|mirror): `)
+var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|chain|compare|container|content|exec|holders|image|lightning|mirror|payments|polygon): `)
 
 // plainWords is an error without the names of our packages: they tell its
 // reader nothing, and a wrapped error has many.

@@ -11,35 +11,32 @@ import (
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/polygon"
-	"infernet.tech/infernet/payments/rails"
 )
 
 // joinWallets has the rails join whose wallets were connected earlier. One that
-// cannot be opened is no reason for the node not to run: it is told, and the
-// rail stays away.
+// cannot be opened is no reason for the node not to run: its keeper tries again.
 func (n *Node) joinWallets(ctx context.Context) error {
+	n.wallets = newWallets()
 	w, err := loadWallets(n.cfg.Home)
 	if err != nil {
 		return err
 	}
-	if w.Lightning != nil {
-		if b, err := n.openLightning(ctx, *w.Lightning); err != nil {
-			n.log.Error("the Lightning wallet cannot be used; connect it again", "err", err)
-		} else if err := n.join(b.rail, b); err != nil {
-			return err
+	for _, k := range n.wallets.keepers {
+		conf := w.of(k.rail)
+		if conf == nil {
+			continue
 		}
-	}
-	// A signer that is asked for its version may not answer, which must not keep
-	// the node from starting.
-	ctx, cancel := context.WithTimeout(ctx, walletPatience)
-	defer cancel()
-	if w.Polygon != nil {
-		if b, err := n.openPolygon(ctx, *w.Polygon); err != nil {
-			n.log.Error("the polygon wallet cannot be used; connect it again", "err", err)
-		} else if err := n.join(b.rail, b); err != nil {
-			return err
+		n.rails.SetAway(k.rail, true) // until it was looked at
+		k.use(conf, nil)
+		// A signer that is asked for its version may not answer, which must not
+		// keep the node from starting.
+		opening, cancel := context.WithTimeout(ctx, walletPatience)
+		_, err := n.opened(opening, k)
+		cancel()
+		if err != nil {
+			k.note(err, time.Now())
+			n.log.Error("a wallet cannot be opened; it is tried again", "rail", k.rail, "err", err)
 		}
 	}
 	n.warnOfPrices()
@@ -52,22 +49,19 @@ func (n *Node) warnOfPrices() {
 		return
 	}
 	for unit := range n.cfg.rates() {
-		if rail := job.RailOf(unit); rail == "" || !slices.Contains(n.rails.Names(), rail) {
+		rail := job.RailOf(unit)
+		if k := n.wallets.of(rail); k != nil && k.connected() {
+			continue // its wallet is told of by itself
+		}
+		if rail == "" || !slices.Contains(n.rails.Names(), rail) {
 			n.log.Warn("there is a price in this unit and no wallet for it: infernet wallet connect "+rail, "unit", unit)
 		}
 	}
 }
 
-func (n *Node) join(r rails.Rail, w wallet) error {
-	if err := n.rails.Add(r); err != nil {
-		return err
-	}
-	n.wallets.add(r.Name(), w)
-	return nil
-}
-
 // connect checks what a request says by asking the wallet itself, keeps it for
-// the next start and has the rail join.
+// the next start and has the rail join. Of the wallet that is in use already it
+// changes what may be spent, at once.
 func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 	n.connecting.Lock()
 	defer n.connecting.Unlock()
@@ -75,59 +69,75 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 	if err != nil {
 		return err
 	}
-	var rail rails.Rail
-	var back interface {
-		wallet
-		check(context.Context) error
-	}
-	switch req.Rail {
-	case lightning.Name:
-		w, err := lightningOf(req)
-		if err != nil {
-			return err
-		}
-		if w.Network, err = networkOf(ctx, w); err != nil {
-			return connectError(err)
-		}
-		kept.Lightning = &w
-		b, err := n.openLightning(ctx, w)
-		if err != nil {
-			return connectError(err)
-		}
-		rail, back = b.rail, b
-	case polygon.Name:
-		w, err := polygonOf(req)
-		if err != nil {
-			return err
-		}
-		kept.Polygon = &w
-		b, err := n.openPolygon(ctx, w)
-		if err != nil {
-			return connectError(err)
-		}
-		rail, back = b.rail, b
-	default:
+	k := n.wallets.of(req.Rail)
+	if k == nil {
 		return api.Errorf(api.CodeBadRequest, "lightning or polygon", "rail %.80q has no wallets", req.Rail)
 	}
+	conf, err := confOf(ctx, req)
+	if err != nil {
+		return err
+	}
+	kept.put(conf)
 	asking, cancel := context.WithTimeout(ctx, walletPatience)
 	defer cancel()
-	if err := back.check(asking); err != nil {
+	old, back := k.has()
+	if back != nil && conf.same(old) {
+		return n.reallow(asking, k, kept, conf)
+	}
+	rail, fresh, err := conf.open(asking, n)
+	if err != nil {
+		return connectError(err)
+	}
+	err = fresh.check(asking)
+	if err != nil || back != nil {
+		fresh.shut()
+	}
+	if err != nil {
 		return connectError(err)
 	}
 	if err := saveWallets(n.cfg.Home, kept); err != nil {
 		return err
 	}
-	if slices.Contains(n.rails.Names(), req.Rail) {
+	if back != nil {
 		return api.Errorf(api.CodeConflict, "start the node again to use it: infernet stop, then start it as before",
 			"the wallet is right and was kept, but rail %s runs with the one it has, and that one's ceiling, until the next start", req.Rail)
 	}
-	if err := n.join(rail, back); err != nil {
+	if err := n.rails.Add(rail); err != nil {
 		return err
 	}
-	if err := n.announce(); err != nil {
-		n.log.Warn("tell the network of a new rail", "err", err)
-	}
+	k.use(conf, fresh)
+	n.noted(k, nil)
 	return nil
+}
+
+// reallow changes what may be spent of a wallet that is in use. What was spent
+// today goes on counting.
+func (n *Node) reallow(ctx context.Context, k *keeper, kept walletFile, conf walletConf) error {
+	_, back := k.has()
+	if err := back.allow(ctx, conf); err != nil {
+		return connectError(err)
+	}
+	if err := saveWallets(n.cfg.Home, kept); err != nil {
+		return err
+	}
+	k.use(conf, back)
+	n.noted(k, nil)
+	return nil
+}
+
+// confOf reads a request; Lightning's wallet is asked which network it is on.
+func confOf(ctx context.Context, req api.ConnectRequest) (walletConf, error) {
+	if req.Rail == polygon.Name {
+		return polygonOf(req)
+	}
+	w, err := lightningOf(req)
+	if err != nil {
+		return nil, err
+	}
+	if w.Network, err = networkOf(ctx, w); err != nil {
+		return nil, connectError(err)
+	}
+	return w, nil
 }
 
 func lightningOf(req api.ConnectRequest) (lightningWallet, error) {

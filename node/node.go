@@ -53,6 +53,7 @@ type Node struct {
 
 	wallets    wallets            // the money behind rails that have any
 	connecting sync.Mutex         // held while one is connected
+	telling    sync.Mutex         // held while the network is told what this node is for
 	book       *reputation.Ledger // of trust
 	agg        *aggregator.Driver
 	guard      *wire.Guard
@@ -199,6 +200,7 @@ func (n *Node) compose() ([]unit, error) {
 		{name: "p2p", run: n.host.Run, ready: n.host.Ready(), detail: n.peersDetail},
 		{name: "dht", run: n.dht.Run, ready: n.dht.Ready(), needs: after(n.host.Ready())},
 		{name: "payments", run: n.rails.Run, needs: after(n.host.Ready())},
+		{name: "wallets", run: n.keepWallets, needs: after(n.host.Ready()), detail: n.walletsDetail},
 		{name: "inference", run: n.router.Run, needs: after(n.host.Ready())},
 		{name: "tokens", run: n.vocab.Run, needs: after(n.host.Ready()), detail: n.vocab.detail},
 		{name: "face", run: n.face.Run},

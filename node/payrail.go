@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/payments"
@@ -21,10 +22,12 @@ func payable() map[string]payments.Unit {
 	}
 }
 
+func railNames() []string { return []string{credit.Name, lightning.Name, polygon.Name} }
+
 // validPay checks Config.Pay; "" is credit.
 func validPay(rail string) error {
 	if _, ok := payable()[rail]; !ok && rail != "" {
-		return fmt.Errorf("pay: %.40q is none of %s", rail, strings.Join([]string{credit.Name, lightning.Name, polygon.Name}, ", "))
+		return fmt.Errorf("pay: %.40q is none of %s", rail, strings.Join(railNames(), ", "))
 	}
 	return nil
 }
@@ -80,8 +83,14 @@ func (r channelRail) Release(ctx context.Context, ref payments.Ref, reason strin
 // with its wallet.
 func (n *Node) canPay() error {
 	name := cmp.Or(n.cfg.Pay, credit.Name)
-	if _, ok := n.rails.Named(name); ok {
-		return nil
+	k := n.wallets.of(name)
+	switch {
+	case k == nil:
+		return nil // credit needs nothing
+	case !k.connected():
+		return fmt.Errorf("no wallet is connected for rail %s: infernet wallet connect %s", name, name)
+	case !k.ready():
+		return k.refusal(time.Now())
 	}
-	return fmt.Errorf("no wallet is connected for rail %s: infernet wallet connect %s", name, name)
+	return nil
 }

@@ -101,8 +101,10 @@ func (n *Node) providerConfig(host exec.Fingerprint) provider.Config {
 	}
 }
 
-// announce tells the network what this node is for.
+// announce tells the network what this node is for, and what can be paid here.
 func (n *Node) announce() error {
+	n.telling.Lock()
+	defer n.telling.Unlock()
 	var keys []dht.Key
 	for _, r := range n.cfg.Roles {
 		if r != RoleClient {
@@ -124,9 +126,8 @@ func (n *Node) announce() error {
 
 // prices are those that this node has a rail for.
 func (n *Node) prices() (out []wire.UnitRate) {
-	all, _ := n.rails.All()
 	rates := n.cfg.rates()
-	for _, r := range all {
+	for _, r := range n.rails.Taking() {
 		if p, ok := rates[r.Unit()]; ok {
 			out = append(out, wire.UnitRate{Unit: string(p.Unit), Base: p.Base, PerUnit: p.PerUnit})
 		}
@@ -137,9 +138,12 @@ func (n *Node) prices() (out []wire.UnitRate) {
 // offer is the signed description of this provider.
 func (n *Node) offer() wire.ProviderOffer {
 	host := exec.Host()
-	var roles []string
+	var roles, taking []string
 	for _, r := range n.cfg.Roles {
 		roles = append(roles, string(r))
+	}
+	for _, r := range n.rails.Taking() {
+		taking = append(taking, r.Name())
 	}
 	return wire.ProviderOffer{
 		Network: n.cfg.Network, Class: host.Class(), Version: n.cfg.Version,
@@ -147,7 +151,7 @@ func (n *Node) offer() wire.ProviderOffer {
 			OS: host.OS, Arch: host.Arch, CPUModel: host.CPUModel,
 			Cores: uint32(host.Cores), MemoryBytes: host.MemoryBytes, DiskBytes: 16 << 30, GPUs: n.cards.offer(),
 		},
-		Isolation: []string{"runc"}, Rails: n.rails.Names(), Roles: roles,
+		Isolation: []string{"runc"}, Rails: taking, Roles: roles,
 		Rates:  n.prices(),
 		Slots:  uint32(n.cfg.Provider.Slots),
 		Serves: n.serves.Offer(), Benches: n.measured.list(), Operator: n.binding(),

@@ -2,9 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"infernet.tech/infernet/node/api"
@@ -15,6 +19,7 @@ import (
 	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/lightning/ln/lnd"
 	"infernet.tech/infernet/payments/lightning/ln/nwc"
+	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/store"
 )
 
@@ -23,10 +28,79 @@ const walletPatience = 10 * time.Second
 
 // lightningBack is the Lightning node behind the rail.
 type lightningBack struct {
-	conf   lightningWallet
+	conf   atomic.Pointer[lightningWallet]
 	rail   *lightning.Rail
 	node   ln.Node
 	perDay *ceiling.Daily
+}
+
+var (
+	_ wallet     = (*lightningBack)(nil)
+	_ walletConf = lightningWallet{}
+)
+
+func (w lightningWallet) open(ctx context.Context, n *Node) (rails.Rail, wallet, error) {
+	b, err := n.openLightning(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.rail, b, nil
+}
+
+func (w lightningWallet) same(other walletConf) bool {
+	o, ok := other.(lightningWallet)
+	o.PerDay = w.PerDay
+	return ok && o == w
+}
+
+func (w lightningWallet) again() string {
+	c := "infernet wallet connect lightning"
+	if w.NWC != "" {
+		c += " --nwc @FILE"
+	} else {
+		c += " --lnd " + w.LND + " --macaroon " + shellWord(w.Macaroon) + " --tls " + shellWord(w.TLS)
+	}
+	return c + perDayFlag(w.PerDay, payments.MilliSat)
+}
+
+// shellWord is a word as a shell reads it back.
+func shellWord(s string) string {
+	if !strings.ContainsAny(s, " \t'\"\\$&;|<>()*?`#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// perDayFlag is the ceiling as a command has it.
+func perDayFlag(value uint64, unit payments.Unit) string {
+	if value == 0 {
+		return ""
+	}
+	return " --per-day '" + payments.Amount{Value: value, Unit: unit}.Human() + "'"
+}
+
+func (w lightningWallet) outline() api.Wallet {
+	v := api.Wallet{Driver: "lnd", Network: w.Network, PerDay: amountView(payments.Amount{Value: w.PerDay, Unit: payments.MilliSat})}
+	if w.NWC != "" {
+		v.Driver = "nwc"
+	}
+	return v
+}
+
+// gone names the first of the files that is not there any more: the next start
+// would miss it.
+func (w lightningWallet) gone() string { return firstGone(w.Macaroon, w.TLS) }
+
+func firstGone(files ...string) string {
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return file + " is gone: this node still has what was in it, its next start will not"
+		}
+	}
+	return ""
 }
 
 // openLightning composes the rail; it asks nobody, so that a node starts while
@@ -37,7 +111,8 @@ func (n *Node) openLightning(ctx context.Context, w lightningWallet) (*lightning
 		place += "on/" + w.Network + "/"
 	}
 	own, log := store.Prefix(n.db, place), n.log.With("in", "lightning")
-	b := &lightningBack{conf: w, perDay: ceiling.New(own, payments.MilliSat, w.PerDay, time.Now)}
+	b := &lightningBack{perDay: ceiling.New(own, payments.MilliSat, w.PerDay, time.Now)}
+	b.conf.Store(&w)
 	var err error
 	if b.node, err = openDriver(w); err != nil {
 		return nil, err
@@ -85,12 +160,12 @@ func openDriver(w lightningWallet) (ln.Node, error) {
 }
 
 // wanted is what the rail asks of its wallet.
-func (b *lightningBack) wanted() ln.Ability {
+func (w lightningWallet) wanted() ln.Ability {
 	want := ln.CanReceive | ln.CanBalance
-	if b.conf.NWC == "" { // wallets behind NWC may do without these
+	if w.NWC == "" { // wallets behind NWC may do without these
 		want |= ln.CanHold | ln.CanChannels
 	}
-	if b.conf.PerDay > 0 {
+	if w.PerDay > 0 {
 		want |= ln.CanPay
 	}
 	return want
@@ -99,15 +174,17 @@ func (b *lightningBack) wanted() ln.Ability {
 // macaroonName is what the macaroon is called in the command that bakes one.
 const macaroonName = "infernet.macaroon"
 
-// check asks the wallet who it is and whether it gives us what is needed.
-func (b *lightningBack) check(ctx context.Context) error {
+func (b *lightningBack) check(ctx context.Context) error { return b.checkFor(ctx, *b.conf.Load()) }
+
+// checkFor asks the wallet who it is and whether it gives us what is needed.
+func (b *lightningBack) checkFor(ctx context.Context, w lightningWallet) error {
 	info, err := b.node.Info(ctx)
 	if err != nil {
 		return err
 	}
-	if want := b.wanted(); info.Can&want != want {
+	if want := w.wanted(); info.Can&want != want {
 		hint := "make a connection with more rights in the wallet"
-		if b.conf.NWC == "" {
+		if w.NWC == "" {
 			hint = "bake a macaroon that does: " + lnd.BakeCommand(want, macaroonName)
 		}
 		return api.Errorf(api.CodeRefused, hint, "the wallet does not allow all that is needed")
@@ -121,51 +198,65 @@ func (b *lightningBack) note() string {
 	if !ok {
 		return ""
 	}
-	rights := n.Rights()
+	w := b.conf.Load()
+	if gone := w.gone(); gone != "" {
+		return gone
+	}
+	rights, want := n.Rights(), w.wanted()|ln.CanOpen
 	switch {
 	case rights.Admin():
-		return "the macaroon allows everything; a smaller one does: " + lnd.BakeCommand(b.wanted()|ln.CanOpen, macaroonName)
-	case len(rights.Excess(b.wanted()|ln.CanOpen)) > 0:
-		return "the macaroon allows more than is needed: " + strings.Join(rights.Excess(b.wanted()|ln.CanOpen), ", ")
+		return "the macaroon allows everything; a smaller one does: " + lnd.BakeCommand(want, macaroonName)
+	case len(rights.Excess(want)) > 0:
+		return "the macaroon allows more than is needed: " + strings.Join(rights.Excess(want), ", ")
 	}
 	return ""
 }
 
-func (b *lightningBack) spends() bool { return b.conf.PerDay > 0 }
+func (b *lightningBack) spends() bool { return b.conf.Load().PerDay > 0 }
 
-func (b *lightningBack) driver() string {
-	if b.conf.NWC != "" {
-		return "nwc"
+func (b *lightningBack) allow(ctx context.Context, conf walletConf) error {
+	w, ok := conf.(lightningWallet)
+	if !ok {
+		return fmt.Errorf("%T is no wallet of %s", conf, lightning.Name)
 	}
-	return "lnd"
+	if err := b.checkFor(ctx, w); err != nil {
+		return err
+	}
+	b.conf.Store(&w)
+	b.perDay.Set(w.PerDay)
+	return nil
 }
 
-func (b *lightningBack) view(ctx context.Context) api.Wallet {
-	ctx, cancel := context.WithTimeout(ctx, walletPatience)
-	defer cancel()
-	msat := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MilliSat)} }
-	v := api.Wallet{State: "ready", Driver: b.driver(), Note: b.note(), PerDay: amountView(b.perDay.PerDay())}
-	left, err := b.perDay.Left(ctx)
-	if err == nil {
-		v.LeftToday = amountView(left)
+func (b *lightningBack) shut() {
+	if c, ok := b.node.(io.Closer); ok {
+		_ = c.Close() // nothing was asked through it that is not answered
 	}
+}
+
+func (b *lightningBack) view(ctx context.Context) (api.Wallet, error) {
+	msat := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MilliSat)} }
+	v := b.conf.Load().outline()
+	v.Note, v.PerDay = b.note(), amountView(b.perDay.PerDay())
+	left, err := b.perDay.Left(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.LeftToday = amountView(left)
 	info, err := b.node.Info(ctx)
 	if err != nil {
-		v.State = "down: " + err.Error()
-		return v
+		return v, err
 	}
 	v.Network, v.Account = info.Network, info.PubKey.String()
-	if !info.Synced {
-		v.State = "not in step with the chain"
+	if !info.Synced && v.Note == "" {
+		v.Note = "it is not in step with the chain yet"
 	}
 	have, err := b.node.Balance(ctx)
 	if err != nil {
-		v.State = "down: " + err.Error()
-		return v
+		return v, err
 	}
 	v.Spendable, v.Receivable, v.Locked = msat(have.LocalMsat), msat(have.RemoteMsat), msat(have.HeldMsat)
 	v.OnChain = msat(have.OnChainSat * 1000)
-	return v
+	return v, nil
 }
 
 func (b *lightningBack) channels(ctx context.Context) ([]api.MoneyChannel, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -15,6 +17,7 @@ import (
 	"infernet.tech/infernet/payments/ceiling"
 	"infernet.tech/infernet/payments/polygon"
 	"infernet.tech/infernet/payments/polygon/chain"
+	"infernet.tech/infernet/payments/rails"
 	"infernet.tech/infernet/store"
 )
 
@@ -31,12 +34,69 @@ const maxLocked = 64
 
 // polygonBack is the account behind the polygon rail.
 type polygonBack struct {
-	conf   polygonWallet
+	conf   atomic.Pointer[polygonWallet]
 	rail   *polygon.Rail
 	client *chain.Client
 	sender *chain.Sender
 	signer chain.Signer
 	perDay *ceiling.Daily
+}
+
+var (
+	_ wallet     = (*polygonBack)(nil)
+	_ walletConf = polygonWallet{}
+)
+
+func (w polygonWallet) open(ctx context.Context, n *Node) (rails.Rail, wallet, error) {
+	b, err := n.openPolygon(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.rail, b, nil
+}
+
+func (w polygonWallet) same(other walletConf) bool {
+	o, ok := other.(polygonWallet)
+	o.PerDay, o.Deposit, o.GasPerDay = w.PerDay, w.Deposit, w.GasPerDay
+	return ok && reflect.DeepEqual(o, w)
+}
+
+func (w polygonWallet) again() string {
+	c := "infernet wallet connect polygon --network " + w.Network
+	for _, url := range w.RPC {
+		c += " --rpc " + shellWord(url)
+	}
+	if w.Clef != "" {
+		c += " --clef " + shellWord(w.Clef) + " --address " + w.Address
+	} else {
+		c += " --key " + shellWord(w.Key)
+	}
+	if w.Password != "" {
+		c += " --password @FILE"
+	}
+	c += " --contract " + w.Contract
+	if w.Token != "" {
+		c += " --token " + w.Token
+	}
+	return c + perDayFlag(w.PerDay, payments.MicroUSDC)
+}
+
+func (w polygonWallet) outline() api.Wallet {
+	v := api.Wallet{Driver: "key file", Network: w.Network, Account: w.Address, PerDay: amountView(payments.Amount{Value: w.PerDay, Unit: payments.MicroUSDC})}
+	if w.Clef != "" {
+		v.Driver = "clef"
+	}
+	return v
+}
+
+// limits bounds what is put into channels: a day as what is signed away is.
+func (w polygonWallet) limits() polygon.Limits {
+	if w.PerDay == 0 {
+		return polygon.Limits{}
+	}
+	l := polygon.Limits{Deposit: min(w.Deposit, w.PerDay), DayLocked: w.PerDay}
+	l.MaxLocked = min(l.Deposit, payments.MaxValue/maxLocked) * maxLocked
+	return l
 }
 
 // openPolygon composes the rail; it asks nobody, so that a node starts while its
@@ -50,7 +110,8 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 		return nil, fmt.Errorf("contract: %.80q is no address", w.Contract)
 	}
 	log := n.log.With("in", "polygon")
-	b := &polygonBack{conf: w}
+	b := &polygonBack{}
+	b.conf.Store(&w)
 	if b.signer, err = n.polygonSigner(ctx, w); err != nil {
 		return nil, err
 	}
@@ -78,11 +139,8 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 	if profile.ChainID == chain.Local().ChainID { // a chain of one's own has no day to wait
 		conf.Delay, conf.Poll, conf.Reconcile = 10*time.Second, 200*time.Millisecond, time.Second
 	}
-	if w.PerDay > 0 {
-		// What is put into channels is bounded a day as what is signed away is.
-		conf.Deposit, conf.DayLocked = min(w.Deposit, w.PerDay), w.PerDay
-		conf.MaxLocked = min(conf.Deposit, payments.MaxValue/maxLocked) * maxLocked
-	}
+	limits := w.limits()
+	conf.Deposit, conf.DayLocked, conf.MaxLocked = limits.Deposit, limits.DayLocked, limits.MaxLocked
 	b.rail, err = polygon.New(conf, polygon.Deps{
 		Key: n.key, Store: own, Dial: n.dialPay, Client: b.client, Sender: b.sender, Wallet: b.signer,
 		Voucher: vouchers, Ceiling: b.perDay, Clock: time.Now, Log: log, Unpaid: n.unpaid,
@@ -124,29 +182,44 @@ func (b *polygonBack) check(ctx context.Context) error {
 	return b.rail.CheckContract(ctx)
 }
 
-func (b *polygonBack) spends() bool { return b.conf.PerDay > 0 }
+func (b *polygonBack) spends() bool { return b.conf.Load().PerDay > 0 }
 
-func (b *polygonBack) driver() string {
-	if b.conf.Clef != "" {
-		return "clef"
+func (b *polygonBack) allow(ctx context.Context, conf walletConf) error {
+	w, ok := conf.(polygonWallet)
+	if !ok {
+		return fmt.Errorf("%T is no wallet of %s", conf, polygon.Name)
 	}
-	return "key file"
+	if err := b.check(ctx); err != nil {
+		return err
+	}
+	if err := b.rail.Limit(w.limits()); err != nil {
+		return err
+	}
+	b.conf.Store(&w)
+	b.perDay.Set(w.PerDay)
+	return nil
 }
 
-func (b *polygonBack) view(ctx context.Context) api.Wallet {
-	ctx, cancel := context.WithTimeout(ctx, walletPatience)
-	defer cancel()
+func (b *polygonBack) shut() {
+	b.client.Close()
+	if c, ok := b.signer.(interface{ Close() }); ok {
+		c.Close()
+	}
+}
+
+func (b *polygonBack) view(ctx context.Context) (api.Wallet, error) {
 	w, err := b.rail.Wallet(ctx)
-	zero := payments.Amount{Unit: payments.MicroUSDC}
-	v := api.Wallet{
-		State: "ready", Driver: b.driver(), Network: w.Network, Account: b.signer.Address().Hex(),
-		Spendable: amountView(w.Locked), Receivable: amountView(w.Due), Locked: amountView(w.Promised), OnChain: amountView(w.Held),
-		PerDay: amountView(b.perDay.PerDay()), LeftToday: amountView(w.Left),
+	v := b.conf.Load().outline()
+	v.Network, v.Account = w.Network, b.signer.Address().Hex()
+	v.Spendable, v.Receivable, v.Locked = amountView(w.Locked), amountView(w.Due), amountView(w.Promised)
+	v.PerDay, v.LeftToday = amountView(b.perDay.PerDay()), amountView(w.Left)
+	if gone := firstGone(b.conf.Load().Key); gone != "" {
+		v.Note = gone
 	}
-	if err != nil {
-		v.State, v.OnChain = "down: "+err.Error(), amountView(zero)
+	if err == nil {
+		v.OnChain = amountView(w.Held)
 	}
-	return v
+	return v, err
 }
 
 func (b *polygonBack) channels(ctx context.Context) ([]api.MoneyChannel, error) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning"
+	"infernet.tech/infernet/payments/polygon"
 )
 
 // walletFile is what a node keeps of the wallets its owner connected: where they
@@ -19,6 +21,27 @@ import (
 type walletFile struct {
 	Lightning *lightningWallet `json:"lightning,omitempty"`
 	Polygon   *polygonWallet   `json:"polygon,omitempty"`
+}
+
+// of is the wallet of a rail; nil for none.
+func (f walletFile) of(rail string) walletConf {
+	switch {
+	case rail == lightning.Name && f.Lightning != nil:
+		return *f.Lightning
+	case rail == polygon.Name && f.Polygon != nil:
+		return *f.Polygon
+	}
+	return nil
+}
+
+// put takes a wallet in, in the place of one of the same rail.
+func (f *walletFile) put(conf walletConf) {
+	switch w := conf.(type) {
+	case lightningWallet:
+		f.Lightning = &w
+	case polygonWallet:
+		f.Polygon = &w
+	}
 }
 
 // lightningWallet is an lnd node, or a wallet behind NOSTR Wallet Connect.

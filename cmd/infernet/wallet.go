@@ -2,7 +2,6 @@ package main
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,11 @@ func walletBalanceCmd(a *app) *cobra.Command {
 		Long: `Show each rail and the money behind it, then how this node stands with each peer.
 EXPOSURE is what peers have signed for and not yet made good: the most that this node could
 lose to them now. OURS is what this node has locked or paid ahead: the most it could lose
-the other way. Both are bounded by LIMIT and by the size of a shard.`,
+the other way. Both are bounded by LIMIT and by the size of a shard.
+
+A wallet is ready; or away: it does not answer, or is locked; or broken: its files are gone,
+it is another one, or gives too few rights. What is wrong, since when and what to do is told
+below the table. Either is tried again by itself, and no job is paid or done on it meanwhile.`,
 		Example: "  infernet wallet balance --json",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,23 +75,40 @@ func orDash(m api.Amount) string {
 func (a *app) showWallets(ws []api.Wallet) {
 	rows := make([][]string, 0, len(ws))
 	for _, w := range ws {
-		state, _, _ := strings.Cut(w.State, ": ")
 		rows = append(rows, []string{
-			foreign(w.Rail), foreign(state), foreign(w.Network), orDash(w.Spendable), orDash(w.Locked), orDash(w.OnChain),
+			foreign(w.Rail), foreign(w.State), foreign(w.Network), orDash(w.Spendable), orDash(w.Locked), orDash(w.OnChain),
 			orDash(w.LeftToday), orDash(w.Exposure), orDash(w.OurExposure), orDash(w.Owing),
 		})
 	}
 	a.table("RAIL STATE NETWORK SPENDABLE LOCKED ON-CHAIN LEFT-TODAY EXPOSURE OURS OWING", rows)
 	for _, w := range ws {
-		if state, why, ok := strings.Cut(w.State, ": "); ok {
-			a.sayf("%s is %s: %s", foreign(w.Rail), foreign(state), words(why))
-		}
+		a.showTrouble(w)
 		if w.Note != "" {
 			a.sayf("%s: %s", foreign(w.Rail), wholeWords(w.Note))
 		}
 		if w.Connected && w.PerDay.Amount == 0 {
 			a.sayf("%s only receives: it has no ceiling to spend under; connect it again with --per-day", foreign(w.Rail))
 		}
+	}
+}
+
+// showTrouble tells why a wallet cannot be used, since when, and what to do.
+func (a *app) showTrouble(w api.Wallet) {
+	if w.Problem == "" {
+		return
+	}
+	since := ""
+	if w.SinceMS > 0 {
+		since = " since " + clock(w.SinceMS)
+	}
+	a.sayf("%s is %s%s: %s", foreign(w.Rail), foreign(w.State), since, words(w.Problem))
+	next := "no new job is paid or done on it meanwhile"
+	if w.NextMS > 0 {
+		next = "it is tried again at " + at(w.NextMS).Local().Format(time.TimeOnly) + "; " + next
+	}
+	a.sayf("  %s", next)
+	if w.Hint != "" {
+		a.sayf("  %s", wholeWords(w.Hint))
 	}
 }
 

@@ -24,6 +24,7 @@ make and look up invoices and pay, and no more; an admin macaroon works, is warn
 the command that bakes a smaller one is told.
 
 Nothing is spent without a ceiling: --per-day bounds what leaves this node in any 24 hours.
+To change it connect the same wallet again: it holds at once, and what was spent today counts.
 A secret given as @FILE is read from that file and shows in no list of processes.`,
 		Example: "  infernet wallet connect lightning --lnd 127.0.0.1:10009 --macaroon infernet.macaroon --tls tls.cert --per-day '20000 sat'\n" +
 			"  infernet wallet connect lightning --nwc @wallet.txt --per-day '5000 sat'",
@@ -58,7 +59,7 @@ signed vouchers, which cost no gas.
 The key is of an account that holds USDC and a little POL for gas. It is never the node's own
 key; --clef names a remote signer to be asked instead. Two or three --rpc that agree are safer
 than one. Nothing is spent without a ceiling: --per-day bounds what is put into channels and
-signed away in any 24 hours.`,
+signed away in any 24 hours. To change it, or --deposit, connect the same wallet again.`,
 		Example: "  infernet wallet connect polygon --network amoy --rpc https://… --key usdc.key --contract 0x… --per-day '5 USDC'",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -94,16 +94,29 @@ type Earning struct {
 	Count  int    `json:"payments"`
 }
 
+// States of a Wallet. On one that is not ready nothing new is agreed.
+const (
+	WalletStarting = "starting" // not looked at yet
+	WalletReady    = "ready"    // it answered
+	WalletAway     = "away"     // it does not answer, or is locked; it is tried again
+	WalletBroken   = "broken"   // somebody must mend it; it is tried again, too
+)
+
 // Wallet is one rail and the money behind it.
 type Wallet struct {
 	Rail      string `json:"rail"`
 	Unit      string `json:"unit"`
 	Connected bool   `json:"connected"`        // there is money behind it; credit needs none
-	State     string `json:"state"`            // ready, or why it is not
+	State     string `json:"state"`            // one of Wallet's states
 	Driver    string `json:"driver,omitempty"` // lnd, nwc, key file, clef
 	Network   string `json:"network,omitempty"`
 	Account   string `json:"account,omitempty"` // node id of Lightning, or address
 	Note      string `json:"note,omitempty"`    // what its owner should know
+
+	SinceMS int64  `json:"since_ms,omitempty"` // when State began
+	Problem string `json:"problem,omitempty"`  // why it is not ready
+	Hint    string `json:"hint,omitempty"`     // and what to do
+	NextMS  int64  `json:"next_ms,omitempty"`  // when it is tried again
 
 	Spendable  Amount `json:"spendable"`  // could be paid at once
 	Receivable Amount `json:"receivable"` // could come in at once; zero where that has no bound

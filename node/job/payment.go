@@ -14,6 +14,9 @@ var unitOf = map[string]payments.Unit{
 // exampleOf is a ceiling as people write it, for hints.
 var exampleOf = map[string]string{RailCredit: "100", RailLightning: "500 sat", RailPolygon: "0.25 USDC"}
 
+// UnitOf is the unit that a rail carries; "" of one that a job cannot name.
+func UnitOf(rail string) payments.Unit { return unitOf[rail] }
+
 // RailOf is the name of the rail that carries a unit; "" where none does.
 func RailOf(unit payments.Unit) string {
 	for rail, u := range unitOf {
