@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -123,38 +122,74 @@ func amountView(a payments.Amount) api.Amount {
 	return api.Amount{Amount: a.Value, Unit: string(a.Unit)}
 }
 
-// Payment shows one entry with its history and evidence.
-func (b moneyBackend) Payment(ctx context.Context, ref string) (api.PaymentDetail, error) {
+// Payment shows one entry with its history and evidence. Refs are the payers'
+// choice, so several may be called alike: with no peer it is the one paid, else
+// one that was received, and the others are named beside it.
+func (b moneyBackend) Payment(_ context.Context, ref, npub string) (api.PaymentDetail, error) {
 	if err := payments.Ref(ref).Validate(); err != nil {
 		return api.PaymentDetail{}, api.Errorf(api.CodeBadRequest, "infernet payments list shows refs", "ref: %v", err)
 	}
+	var peer identity.PubKey
+	if npub != "" {
+		var err error
+		if peer, err = identity.ParsePubKey(npub); err != nil {
+			return api.PaymentDetail{}, api.Errorf(api.CodeBadRequest, "an npub", "peer: %v", err)
+		}
+	}
+	all, err := b.under(payments.Ref(ref), peer)
+	if err != nil {
+		return api.PaymentDetail{}, err
+	}
+	if len(all) == 0 {
+		return api.PaymentDetail{}, api.Errorf(api.CodeNotFound, "infernet payments list shows all", "no payment %.80q", ref)
+	}
+	e := all[0]
+	d := api.PaymentDetail{
+		Payment: paymentView(e), Reason: e.Reason, Tries: e.Tries, Created: e.Created.UnixMilli(),
+		Doc: evidenceView(e.Doc), Answer: evidenceView(e.Answer), Steps: []api.PaymentStep{},
+	}
+	d.Memo = e.Memo
+	for _, s := range e.Steps {
+		d.Steps = append(d.Steps, api.PaymentStep{AtMS: s.At.UnixMilli(), State: string(s.State), Why: s.Reason})
+	}
+	for _, o := range all[1:] {
+		d.Alike = append(d.Alike, paymentView(o))
+	}
+	d.Receipt, err = b.n.receiptFor(e)
+	return d, err
+}
+
+// mostAlike is how many payments of one ref are named.
+const mostAlike = 100
+
+// under are the entries of all rails for ref with peer, or with anyone: what was
+// paid, what was received, what is expected, and the rest.
+func (b moneyBackend) under(ref payments.Ref, peer identity.PubKey) (out []payments.Entry, err error) {
 	rails, _ := b.n.rails.All()
 	for _, r := range rails {
-		e, err := r.Status(ctx, payments.Ref(ref))
-		if errors.Is(err, payments.ErrNoEntry) {
-			continue
-		}
+		all, err := r.Journal().Under(ref)
 		if err != nil {
-			return api.PaymentDetail{}, err
+			return nil, err
 		}
-		steps, err := r.Journal().Steps(e.Direction, e.Ref)
-		if err != nil {
-			return api.PaymentDetail{}, err
+		for _, e := range all {
+			if peer.IsZero() || e.Peer == peer {
+				out = append(out, e)
+			}
 		}
-		d := api.PaymentDetail{
-			Payment: paymentView(e), Reason: e.Reason, Tries: e.Tries, Created: e.Created.UnixMilli(),
-			Doc: evidenceView(e.Doc), Answer: evidenceView(e.Answer), Steps: []api.PaymentStep{},
-		}
-		d.Memo = e.Memo
-		for _, s := range steps {
-			d.Steps = append(d.Steps, api.PaymentStep{AtMS: s.At.UnixMilli(), State: string(s.State), Why: s.Reason})
-		}
-		if d.Receipt, err = b.n.receiptFor(e); err != nil {
-			return d, err
-		}
-		return d, nil
 	}
-	return api.PaymentDetail{}, api.Errorf(api.CodeNotFound, "infernet payments list shows all", "no payment %.80q", ref)
+	rank := func(e payments.Entry) int {
+		switch {
+		case e.Direction == payments.Out:
+			return 0
+		case e.State == payments.StateCaptured:
+			return 1
+		case e.State.Open():
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(out, func(x, y payments.Entry) int { return cmp.Compare(rank(x), rank(y)) })
+	return out[:min(len(out), mostAlike)], nil
 }
 
 // Movements lists what moved on the rails themselves, newest first.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/rails"
@@ -65,7 +66,7 @@ func (n *Node) againstReceipts(r rails.Rail) (out []api.Difference, err error) {
 	if err != nil {
 		return nil, err
 	}
-	now, jobs := time.Now(), map[string]map[string]reputation.Record{}
+	now, jobs := time.Now(), map[string]map[paidAs]reputation.Record{}
 	for _, e := range entries {
 		if now.Sub(e.Updated) < receiptPatience {
 			continue
@@ -76,7 +77,7 @@ func (n *Node) againstReceipts(r rails.Rail) (out []api.Difference, err error) {
 				return nil, err
 			}
 		}
-		rec, ok := jobs[job][string(e.Ref)]
+		rec, ok := jobs[job][paidAs{string(e.Ref), e.Peer}]
 		switch {
 		case !ok:
 			out = append(out, difference(e, "receipt", "it is charged and has no receipt",
@@ -95,9 +96,16 @@ func difference(e payments.Entry, kind, what, certain, doing string) api.Differe
 	}
 }
 
+// paidAs is a payment as receipts name it: a ref, and the other side, for two of
+// those may call their payments alike.
+type paidAs struct {
+	ref  string
+	peer identity.PubKey
+}
+
 // receiptsOf are a job's receipts by what they say was paid.
-func (n *Node) receiptsOf(job string) (map[string]reputation.Record, error) {
-	out := map[string]reputation.Record{}
+func (n *Node) receiptsOf(job string) (map[paidAs]reputation.Record, error) {
+	out := map[paidAs]reputation.Record{}
 	id, err := wire.ParseID(job)
 	if err != nil {
 		return out, nil // a ref of something that has no receipts
@@ -108,7 +116,11 @@ func (n *Node) receiptsOf(job string) (map[string]reputation.Record, error) {
 	}
 	for _, rec := range all {
 		if rec.Receipt.PayRef != "" {
-			out[rec.Receipt.PayRef] = rec
+			peer := rec.Receipt.Payer
+			if peer == n.key.PubKey() {
+				peer = rec.Receipt.Provider
+			}
+			out[paidAs{rec.Receipt.PayRef, peer}] = rec
 		}
 	}
 	return out, nil
@@ -121,7 +133,7 @@ func (n *Node) receiptFor(e payments.Entry) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rec, ok := all[string(e.Ref)]
+	rec, ok := all[paidAs{string(e.Ref), e.Peer}]
 	if !ok {
 		return "", nil
 	}

@@ -25,8 +25,9 @@ func (d Direction) Validate() error {
 	return nil
 }
 
-// Entry is one payment as this node knows it. There is one for each rail,
-// direction and ref.
+// Entry is one payment as this node knows it. Paid, there is one for each rail
+// and ref; received, one for each rail, payer and ref, since refs are the payers'
+// choice and two of them may choose alike.
 type Entry struct {
 	Rail      string          `json:"rail"`
 	Direction Direction       `json:"direction"`
@@ -43,6 +44,8 @@ type Entry struct {
 	Doc       []byte          `json:"doc,omitempty"`    // the promise, as signed
 	Answer    []byte          `json:"answer,omitempty"` // the other side's answer, as signed
 	Steps     []Step          `json:"steps,omitempty"`  // how it came there, the last being State
+
+	name string // under which it is stored
 }
 
 // Payment returns what the entry was made for.

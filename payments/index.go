@@ -13,8 +13,8 @@ import (
 )
 
 // Entries are found by when they were created, the newest first, under
-// "time/RAIL/WHEN/DIRECTION/REF", and by peer and time under
-// "with/RAIL/PEER/WHEN/DIRECTION/REF". WHEN falls as time goes on; of PEER the
+// "time/RAIL/WHEN/DIRECTION/NAME", and by peer and time under
+// "with/RAIL/PEER/WHEN/DIRECTION/NAME". WHEN falls as time goes on; of PEER the
 // first half is kept, and what does not match is passed over.
 func (j *Journal) timeKey(place string) []byte { return []byte("time/" + j.rail + "/" + place) }
 
@@ -26,17 +26,17 @@ func (j *Journal) withKey(peer identity.PubKey, place string) []byte {
 func when(t time.Time) string { return fmt.Sprintf("%016x", uint64(math.MaxInt64-t.UnixMilli())) }
 
 // place is where an entry stands among all, the newest first.
-func place(e Entry) string { return when(e.Created) + "/" + string(e.Direction) + "/" + string(e.Ref) }
+func place(e Entry) string { return when(e.Created) + "/" + string(e.Direction) + "/" + e.name }
 
 // cutPlace is the way back from place.
-func cutPlace(s string) (d Direction, ref Ref, err error) {
+func cutPlace(s string) (d Direction, name string, err error) {
 	at, rest, ok := strings.Cut(s, "/")
 	dir, name, ok2 := strings.Cut(rest, "/")
-	d, ref = Direction(dir), Ref(name)
-	if !ok || !ok2 || len(at) != 16 || errors.Join(d.Validate(), ref.Validate()) != nil {
+	d = Direction(dir)
+	if !ok || !ok2 || len(at) != 16 || checkName(d, name) != nil {
 		return "", "", fmt.Errorf("%.40q: %w", s, ErrCursor)
 	}
-	return d, ref, nil
+	return d, name, nil
 }
 
 func (j *Journal) index(tx store.Txn, e Entry) error {
@@ -89,7 +89,7 @@ func (j *Journal) walk(r store.Reader, f Filter, fn func(Entry) error) error {
 	var after Entry
 	if f.After != "" {
 		var err error
-		if after.Direction, after.Ref, err = cutPlace(f.After); err != nil {
+		if after.Direction, after.name, err = cutPlace(f.After); err != nil {
 			return err
 		}
 	}
@@ -106,7 +106,7 @@ func (j *Journal) walkRefs(r store.Reader, f Filter, after Entry, fn func(Entry)
 		}
 		from := ""
 		if after.Direction == d {
-			from = string(after.Ref) + "\x00" // the first key after it
+			from = after.name + "\x00" // the first key after it
 		}
 		if err := j.scanFrom(r, d, f.Prefix, from, fn); err != nil {
 			return err
@@ -149,11 +149,11 @@ func (j *Journal) walkTimes(r store.Reader, f Filter, fn func(Entry) error) erro
 			return err
 		}
 		for _, p := range places {
-			d, ref, err := cutPlace(p)
+			d, name, err := cutPlace(p)
 			if err != nil {
 				return fmt.Errorf("%w: index: %w", ErrCorrupt, err)
 			}
-			e, err := j.Get(r, d, ref)
+			e, err := j.named(r, d, name)
 			if err != nil {
 				return err
 			}

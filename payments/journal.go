@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/store"
 )
 
@@ -34,31 +35,51 @@ func NewJournalBy(rule Rule, rail string, s store.Store, clock func() time.Time)
 	return j
 }
 
-// Keys: "entry/RAIL/DIRECTION/REF" holds the entry; "open/…" beside it exists
+// Keys: "entry/RAIL/DIRECTION/NAME" holds the entry; "open/…" beside it exists
 // while the state is open, so that reconciling costs what is open and not what
 // ever was. Those of index.go find entries by time and peer, those of sums.go
-// hold the accounts.
-func (j *Journal) key(d Direction, ref string) []byte {
-	return []byte("entry/" + j.rail + "/" + string(d) + "/" + ref)
+// hold the accounts. NAME is in name.go.
+func (j *Journal) key(d Direction, name string) []byte {
+	return []byte("entry/" + j.rail + "/" + string(d) + "/" + name)
 }
 
-func (j *Journal) openKey(d Direction, ref string) []byte {
-	return []byte("open/" + j.rail + "/" + string(d) + "/" + ref)
+func (j *Journal) openKey(d Direction, name string) []byte {
+	return []byte("open/" + j.rail + "/" + string(d) + "/" + name)
 }
 
-// Get returns the entry, or ErrNoEntry.
-func (j *Journal) Get(r store.Reader, d Direction, ref Ref) (Entry, error) {
+// Get returns the entry, or ErrNoEntry. In, it is what peer pays for ref, and
+// nobody else. Out, it is what is paid for ref, whoever the payee: this node's
+// refs are its own choice, and one of them is paid to one peer.
+func (j *Journal) Get(r store.Reader, d Direction, peer identity.PubKey, ref Ref) (Entry, error) {
 	if err := errors.Join(d.Validate(), ref.Validate()); err != nil {
 		return Entry{}, err
 	}
-	raw, err := r.Get(j.key(d, string(ref)))
-	if errors.Is(err, store.ErrNotFound) {
+	e, err := j.named(r, d, nameOf(d, peer, ref))
+	if d == Out || err != nil && !errors.Is(err, ErrNoEntry) {
+		return e, err
+	}
+	if err == nil && e.Peer != peer {
+		return Entry{}, fmt.Errorf("%s of %s: %w", ref, e.Peer.Short(), ErrConflict) // half of a key alike
+	}
+	if err == nil {
+		return e, nil
+	}
+	if e, err = j.named(r, d, string(ref)); err == nil && e.Peer != peer {
 		return Entry{}, fmt.Errorf("%s: %w", ref, ErrNoEntry)
+	}
+	return e, err
+}
+
+// named returns the entry of that name, or ErrNoEntry.
+func (j *Journal) named(r store.Reader, d Direction, name string) (Entry, error) {
+	raw, err := r.Get(j.key(d, name))
+	if errors.Is(err, store.ErrNotFound) {
+		return Entry{}, fmt.Errorf("%s: %w", refOf(name), ErrNoEntry)
 	}
 	if err != nil {
 		return Entry{}, err
 	}
-	return j.decode(d, ref, raw)
+	return j.decode(d, name, raw)
 }
 
 // Put writes e over what is there after checking the step between the two
@@ -68,7 +89,7 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	if err := e.Payment().check(e.Amount.Unit); err != nil {
 		return Entry{}, err
 	}
-	old, err := j.Get(tx, e.Direction, e.Ref)
+	old, err := j.Get(tx, e.Direction, e.Peer, e.Ref)
 	if err != nil && !errors.Is(err, ErrNoEntry) {
 		return Entry{}, err
 	}
@@ -84,6 +105,7 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	}
 	now := j.clock().UTC().Truncate(time.Millisecond)
 	e.Rail, e.Created, e.Updated, e.Tries = j.rail, old.Created, now, old.Tries
+	e.name = nameOf(e.Direction, e.Peer, e.Ref)
 	if old.State == "" {
 		e.Created = now
 	}
@@ -102,7 +124,7 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 // Answer, Secured. It returns ErrTransition when the state is not the stored
 // one, ErrConflict when it is another payment.
 func (j *Journal) Amend(tx store.Txn, e Entry) error {
-	old, err := j.Get(tx, e.Direction, e.Ref)
+	old, err := j.Get(tx, e.Direction, e.Peer, e.Ref)
 	if err != nil {
 		return err
 	}
@@ -113,6 +135,7 @@ func (j *Journal) Amend(tx store.Txn, e Entry) error {
 		return fmt.Errorf("%s: amend %s in state %s: %w", e.Ref, e.State, old.State, ErrTransition)
 	}
 	e.Rail, e.Created, e.Tries, e.Steps = j.rail, old.Created, old.Tries, old.Steps
+	e.name = nameOf(e.Direction, e.Peer, e.Ref)
 	last := &e.Steps[len(e.Steps)-1]
 	last.Reason = e.Reason[:min(len(e.Reason), maxReason)]
 	last.At = j.clock().UTC().Truncate(time.Millisecond)
@@ -120,11 +143,18 @@ func (j *Journal) Amend(tx store.Txn, e Entry) error {
 }
 
 func (j *Journal) write(tx store.Txn, old, e Entry) (err error) {
+	name := nameOf(e.Direction, e.Peer, e.Ref)
+	if old.State != "" && old.name != name {
+		if err := j.rename(tx, old); err != nil {
+			return err
+		}
+		old.State = ""
+	}
 	switch {
 	case e.State.Open() && (old.State == "" || !old.State.Open()):
-		err = tx.Set(j.openKey(e.Direction, string(e.Ref)), []byte{1})
+		err = tx.Set(j.openKey(e.Direction, name), []byte{1})
 	case !e.State.Open() && old.State.Open():
-		err = tx.Delete(j.openKey(e.Direction, string(e.Ref)))
+		err = tx.Delete(j.openKey(e.Direction, name))
 	}
 	if err == nil && (old.State == "" || old.Peer != e.Peer) {
 		err = j.index(tx, e)
@@ -132,25 +162,26 @@ func (j *Journal) write(tx store.Txn, old, e Entry) (err error) {
 	if err != nil {
 		return err
 	}
-	return tx.Set(j.key(e.Direction, string(e.Ref)), e.encode())
+	return tx.Set(j.key(e.Direction, name), e.encode())
 }
 
-// Status returns the entry for ref, what was paid before what was received,
-// or ErrNoEntry.
-func (j *Journal) Status(ref Ref) (e Entry, err error) {
+// Status returns the entry for ref with peer, what was paid before what was
+// received, or ErrNoEntry.
+func (j *Journal) Status(peer identity.PubKey, ref Ref) (e Entry, err error) {
 	err = j.s.View(func(r store.Reader) error {
-		if e, err = j.Get(r, Out, ref); errors.Is(err, ErrNoEntry) {
-			e, err = j.Get(r, In, ref)
+		e, err = j.Get(r, Out, peer, ref)
+		if errors.Is(err, ErrNoEntry) || err == nil && e.Peer != peer {
+			e, err = j.Get(r, In, peer, ref)
 		}
 		return err
 	})
 	return e, err
 }
 
-// Of returns the entry for ref in one direction, or ErrNoEntry.
-func (j *Journal) Of(d Direction, ref Ref) (e Entry, err error) {
+// Of is Get in a transaction of its own.
+func (j *Journal) Of(d Direction, peer identity.PubKey, ref Ref) (e Entry, err error) {
 	err = j.s.View(func(r store.Reader) error {
-		e, err = j.Get(r, d, ref)
+		e, err = j.Get(r, d, peer, ref)
 		return err
 	})
 	return e, err
@@ -203,27 +234,27 @@ func (j *Journal) scan(r store.Reader, d Direction, f Filter, fn func(Entry) err
 	if !f.Open {
 		return j.scanFrom(r, d, f.Prefix, "", fn)
 	}
-	// Scans do not nest, so the open refs are gathered first.
-	var refs []Ref
+	// Scans do not nest, so the open names are gathered first.
+	var names []string
 	err := r.Scan(j.openKey(d, f.Prefix), func(k, _ []byte) error {
-		refs = append(refs, Ref(bytes.TrimPrefix(k, j.openKey(d, ""))))
+		names = append(names, string(bytes.TrimPrefix(k, j.openKey(d, ""))))
 		return nil
 	})
-	for i := 0; err == nil && i < len(refs); i++ {
+	for i := 0; err == nil && i < len(names); i++ {
 		var e Entry
-		if e, err = j.Get(r, d, refs[i]); err == nil {
+		if e, err = j.named(r, d, names[i]); err == nil {
 			err = fn(e)
 		}
 	}
 	return err
 }
 
-// scanFrom calls fn for the entries whose refs begin with prefix and are not
-// before from.
+// scanFrom calls fn for the entries whose refs begin with prefix and whose names
+// are not before from.
 func (j *Journal) scanFrom(r store.Reader, d Direction, prefix, from string, fn func(Entry) error) error {
 	skip := len(j.key(d, ""))
 	return r.ScanFrom(j.key(d, prefix), j.key(d, from), func(k, raw []byte) error {
-		e, err := j.decode(d, Ref(k[skip:]), raw)
+		e, err := j.decode(d, string(k[skip:]), raw)
 		if err != nil {
 			return err
 		}
@@ -231,20 +262,10 @@ func (j *Journal) scanFrom(r store.Reader, d Direction, prefix, from string, fn 
 	})
 }
 
-func (j *Journal) decode(d Direction, ref Ref, raw []byte) (Entry, error) {
-	e := Entry{Rail: j.rail, Direction: d, Ref: ref}
+func (j *Journal) decode(d Direction, name string, raw []byte) (Entry, error) {
+	e := Entry{Rail: j.rail, Direction: d, Ref: refOf(name), name: name}
 	if err := e.decode(raw); err != nil {
-		return Entry{}, fmt.Errorf("%s: %w", ref, err)
+		return Entry{}, fmt.Errorf("%s: %w", e.Ref, err)
 	}
 	return e, nil
-}
-
-// Steps returns the states an entry was in, the first and the latest of many.
-func (j *Journal) Steps(d Direction, ref Ref) (steps []Step, err error) {
-	err = j.s.View(func(r store.Reader) error {
-		e, err := j.Get(r, d, ref)
-		steps = e.Steps
-		return err
-	})
-	return steps, err
 }

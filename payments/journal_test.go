@@ -174,10 +174,10 @@ func TestJournalFilters(t *testing.T) {
 	if err := put(payments.Out, "j/0/0", b, payments.StateUnknown); !errors.Is(err, payments.ErrConflict) {
 		t.Errorf("another peer under a live ref: %v", err)
 	}
-	if e, err := j.Status("j/0/0"); err != nil || e.Direction != payments.Out {
+	if e, err := j.Status(a, "j/0/0"); err != nil || e.Direction != payments.Out {
 		t.Errorf("%+v %v", e, err)
 	}
-	if _, err := j.Status("none"); !errors.Is(err, payments.ErrNoEntry) {
+	if _, err := j.Status(a, "none"); !errors.Is(err, payments.ErrNoEntry) {
 		t.Error(err)
 	}
 }

@@ -105,7 +105,7 @@ func (j *Journal) rebuild() error {
 			if err != nil {
 				return err
 			}
-			from = string(part[len(part)-1].Ref) + "\x00"
+			from = part[len(part)-1].name + "\x00"
 		}
 	}
 	for b := range books {

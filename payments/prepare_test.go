@@ -42,7 +42,7 @@ func TestFirstVersionIsRead(t *testing.T) {
 	j := payments.NewJournal("credit", s, time.Now)
 	// Written before anything asked for the index.
 	if err := s.Update(func(tx store.Txn) error {
-		e, err := j.Get(tx, payments.Out, "j/2/0")
+		e, err := j.Get(tx, payments.Out, who, "j/2/0")
 		if err != nil {
 			return err
 		}

@@ -2,11 +2,13 @@ package payments
 
 import (
 	"context"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // Rail moves amounts of one unit between two nodes.
 //
-// The legal order of calls for one Ref:
+// The legal order of calls for one Ref between one payer and one payee:
 //
 //  1. The payee calls Expect when it accepts the work. From then on the amount
 //     counts against the credit it gives that payer.
@@ -30,9 +32,9 @@ type Rail interface {
 	Name() string
 	// Unit is the only unit the rail carries.
 	Unit() Unit
-	// Status returns the journal's entry for ref, what was paid before what
-	// was received, or ErrNoEntry.
-	Status(ctx context.Context, ref Ref) (Entry, error)
+	// Status returns the journal's entry for ref with peer, what was paid to it
+	// before what was received from it, or ErrNoEntry.
+	Status(ctx context.Context, peer identity.PubKey, ref Ref) (Entry, error)
 	// Balances returns one line for each peer with which there is an account.
 	Balances(ctx context.Context) ([]Balance, error)
 	// Run settles what is open, at once and again from time to time, until ctx
@@ -51,11 +53,12 @@ type Payer interface {
 type Payee interface {
 	// Expect journals that p.Peer owes p.Amount for p.Ref once it is verified.
 	// Repeating it changes nothing. It returns ErrOverLimit when the credit
-	// given to that peer has no room for it, ErrConflict for another peer or
-	// amount under the same ref.
+	// given to that peer has no room for it, ErrConflict for another amount
+	// under the same ref. What other peers call by that ref is theirs and makes
+	// no difference.
 	Expect(ctx context.Context, p Payment) error
-	// Waive gives an expected payment up; reason is kept. Waiving what is
-	// already given up changes nothing; what was captured stays captured and
-	// ErrTransition is returned.
-	Waive(ctx context.Context, ref Ref, reason string) error
+	// Waive gives up what is expected of peer for ref; reason is kept. Waiving
+	// what is already given up changes nothing; what was captured stays captured
+	// and ErrTransition is returned.
+	Waive(ctx context.Context, peer identity.PubKey, ref Ref, reason string) error
 }

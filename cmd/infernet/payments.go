@@ -70,7 +70,8 @@ func paymentRows(ps []api.Payment) [][]string {
 }
 
 func paymentsShowCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var peer string
+	cmd := &cobra.Command{
 		Use: "show REF", Short: "show one payment: why, how it came to be as it is, and its evidence",
 		Example: "  infernet payments show REF --json",
 		Args:    args(1, 1, "one REF"),
@@ -79,13 +80,15 @@ func paymentsShowCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := c.Payment(cmd.Context(), given[0])
+			p, err := c.Payment(cmd.Context(), given[0], peer)
 			if err != nil {
 				return err
 			}
 			return a.emit(p, func() { a.showPayment(p) })
 		},
 	}
+	cmd.Flags().StringVar(&peer, "peer", "", "the one with this `npub`, where several are called alike")
+	return cmd
 }
 
 func (a *app) showPayment(p api.PaymentDetail) {
@@ -112,6 +115,10 @@ func (a *app) showPayment(p api.PaymentDetail) {
 		evidence = "the promise, not answered (see --json)"
 	}
 	a.printf("evidence: %s", evidence)
+	for _, o := range p.Alike {
+		a.printf("alike: %s %s, %s %s on %s (--peer %s shows it)",
+			human(o.Amount), foreign(o.State), foreign(o.Direction), short(o.Peer), foreign(o.Rail), foreign(o.Peer))
+	}
 }
 
 func paymentsReconcileCmd(a *app) *cobra.Command {

@@ -30,8 +30,8 @@ func (scriptedMoney) Payments(_ context.Context, q api.PaymentQuery) ([]api.Paym
 	}}, nil
 }
 
-func (scriptedMoney) Payment(_ context.Context, ref string) (api.PaymentDetail, error) {
-	if ref != "ab12/0/1" {
+func (scriptedMoney) Payment(_ context.Context, ref, peer string) (api.PaymentDetail, error) {
+	if ref != "ab12/0/1" || peer != "" && peer != someNpub {
 		return api.PaymentDetail{}, api.Errorf(api.CodeNotFound, "infernet payments list shows all", "no payment %q", ref)
 	}
 	return api.PaymentDetail{

@@ -134,7 +134,8 @@ type Market interface {
 type Money interface {
 	Balances(ctx context.Context) ([]Balance, error)
 	Payments(ctx context.Context, q PaymentQuery) ([]Payment, error)
-	Payment(ctx context.Context, ref string) (PaymentDetail, error)
+	// Payment is of ref with that peer, an npub, or with anyone where it is "".
+	Payment(ctx context.Context, ref, peer string) (PaymentDetail, error)
 	Earnings(ctx context.Context, by string) ([]Earning, error) // by: job, peer or day
 	Reconcile(ctx context.Context) ([]Reconciled, error)
 

@@ -54,6 +54,7 @@ type PaymentDetail struct {
 	Doc     json.RawMessage `json:"doc,omitempty"`    // the promise, as signed
 	Answer  json.RawMessage `json:"answer,omitempty"` // the other side's answer, as signed
 	Receipt string          `json:"receipt,omitempty"`
+	Alike   []Payment       `json:"alike,omitempty"` // others under the same ref, of other peers
 }
 
 // PaymentStep is one change of a payment's state.

@@ -23,7 +23,7 @@ func (s *Server) moneyRoutes(mux *http.ServeMux) {
 	}))
 	// A ref has slashes in it.
 	mux.HandleFunc("GET /api/payment", answer(func(r *http.Request) (PaymentDetail, error) {
-		return s.b.Money.Payment(r.Context(), r.URL.Query().Get("ref"))
+		return s.b.Money.Payment(r.Context(), r.URL.Query().Get("ref"), r.URL.Query().Get("peer"))
 	}))
 	mux.HandleFunc("GET /api/earnings", answer(func(r *http.Request) ([]Earning, error) {
 		by := r.URL.Query().Get("by")
@@ -95,9 +95,14 @@ func (c *Client) Payments(ctx context.Context, q PaymentQuery) (out []Payment, e
 	return out, c.get(ctx, "/api/payments?"+v.Encode(), &out)
 }
 
-// Payment shows one entry of the journal and how it came to be as it is.
-func (c *Client) Payment(ctx context.Context, ref string) (out PaymentDetail, err error) {
-	return out, c.get(ctx, "/api/payment?"+url.Values{"ref": {ref}}.Encode(), &out)
+// Payment shows one entry of the journal and how it came to be as it is: that of
+// ref with the peer, an npub, or with anyone where it is "".
+func (c *Client) Payment(ctx context.Context, ref, peer string) (out PaymentDetail, err error) {
+	q := url.Values{"ref": {ref}}
+	if peer != "" {
+		q.Set("peer", peer)
+	}
+	return out, c.get(ctx, "/api/payment?"+q.Encode(), &out)
 }
 
 // Earnings adds up what came in and went out, by job, peer or day.

@@ -14,7 +14,7 @@ import (
 // unspent refuses a number that was paid for once: an account that was given up
 // here must not begin again.
 func (s *Service) unspent(ctx context.Context, c *customer, d wire.Delivery) error {
-	e, err := s.d.Rail.Status(ctx, s.ref(c.peer, d.Account, d.Seq))
+	e, err := s.d.Rail.Status(ctx, c.peer, s.ref(c.peer, d.Account, d.Seq))
 	switch {
 	case errors.Is(err, payments.ErrNoEntry):
 		return nil
@@ -38,7 +38,7 @@ func (s *Service) expect(ctx context.Context, c *customer, d wire.Delivery) erro
 	}
 	err := s.d.Rail.Expect(ctx, p)
 	if errors.Is(err, payments.ErrConflict) {
-		if err = s.d.Rail.Waive(ctx, p.Ref, "the delivery was stated anew"); err == nil {
+		if err = s.d.Rail.Waive(ctx, p.Peer, p.Ref, "the delivery was stated anew"); err == nil {
 			err = s.d.Rail.Expect(ctx, p)
 		}
 	}

@@ -179,7 +179,7 @@ func (s *Service) seePaid(ctx context.Context, c *customer) {
 	}
 	c.mu.Unlock()
 	for _, a := range open {
-		e, err := s.d.Rail.Status(ctx, s.ref(c.peer, a.ID, a.Next-1))
+		e, err := s.d.Rail.Status(ctx, c.peer, s.ref(c.peer, a.ID, a.Next-1))
 		if err == nil && e.Direction == payments.In {
 			c.mu.Lock()
 			c.saw(a, e.State, s.cfg.Window)

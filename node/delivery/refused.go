@@ -45,7 +45,7 @@ func (s *Service) refused(ctx context.Context, t *tab, o *open, cause error) err
 // charged reports whether a delivery was paid; an error says that it may have
 // been.
 func (s *Service) charged(ctx context.Context, t *tab, o *open) (bool, error) {
-	e, err := s.d.Rail.Status(ctx, payments.NewRef(s.job(t, o).String(), o.Doc.Seq, 0))
+	e, err := s.d.Rail.Status(ctx, t.key.peer, payments.NewRef(s.job(t, o).String(), o.Doc.Seq, 0))
 	if errors.Is(err, payments.ErrNoEntry) {
 		return false, nil
 	}

@@ -23,7 +23,7 @@ type Rail interface {
 	payments.Payee
 	Name() string
 	Unit() payments.Unit
-	Status(ctx context.Context, ref payments.Ref) (payments.Entry, error)
+	Status(ctx context.Context, peer identity.PubKey, ref payments.Ref) (payments.Entry, error)
 }
 
 // Ledger keeps receipts; *reputation.Ledger is one.

@@ -107,8 +107,8 @@ func (s *Service) checkReceipt(ctx context.Context, c *customer, d wire.Delivery
 	case d.Amount == 0:
 		return nil
 	}
-	e, err := s.d.Rail.Status(ctx, ref)
-	if err != nil || e.State != payments.StateCaptured || e.Direction != payments.In || e.Peer != c.peer || e.Amount.Value != d.Amount {
+	e, err := s.d.Rail.Status(ctx, c.peer, ref)
+	if err != nil || e.State != payments.StateCaptured || e.Direction != payments.In || e.Amount.Value != d.Amount {
 		return retry(500, CodeUnpaid, "the payment has not arrived")
 	}
 	s.seePaid(ctx, c)

@@ -100,7 +100,7 @@ func (b *bed) convicted(p *infertest.Provider) {
 			continue
 		}
 		bad[r.Receipt.Job]++
-		e, err := b.rail.Status(b.t.Context(), payments.NewRef(r.Receipt.Job.String(), r.Receipt.Shard, 0))
+		e, err := b.rail.Status(b.t.Context(), r.Receipt.Provider, payments.NewRef(r.Receipt.Job.String(), r.Receipt.Shard, 0))
 		if r.Receipt.Amount != 0 || r.Receipt.Blame != wire.BlameProvider || err == nil && e.State == payments.StateCaptured {
 			b.t.Errorf("receipt %+v, paid %+v", r.Receipt, e)
 		}

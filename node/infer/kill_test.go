@@ -173,7 +173,7 @@ func killedAfter(t *testing.T, n int) {
 		var sum uint64
 		for _, w := range l.Windows {
 			sum += w.Amount
-			e, err := b.rail.Status(t.Context(), payments.NewRef(w.Job.String(), w.Seq, 0))
+			e, err := b.rail.Status(t.Context(), b.p[0].ID(), payments.NewRef(w.Job.String(), w.Seq, 0))
 			if w.Amount > 0 && (err != nil || e.State != payments.StateCaptured || e.Amount.Value != w.Amount) {
 				t.Errorf("window %d: %+v, %v", w.Seq, e, err)
 			}

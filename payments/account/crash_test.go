@@ -121,7 +121,7 @@ func crashOnce(t *testing.T, fault paymentstest.Fault, side, write int, after bo
 	b.revive()
 	for i, err := range []error{first, second} {
 		ref := fmt.Sprintf("j/%d/0", i)
-		e, serr := b.now().Status(t.Context(), payments.Ref(ref))
+		e, serr := b.now().Status(t.Context(), a.id(), payments.Ref(ref))
 		if serr != nil {
 			t.Fatal(serr)
 		}
@@ -189,7 +189,7 @@ func crashStep(rt *rapid.T, w *world, nodes []*node) {
 	case "expect": // may fail in any way; what it did is on the disk or is not
 		_ = payee.now().Expect(ctx, pay(payer, ref, amount))
 	case "waive":
-		_ = payee.now().Waive(ctx, payments.Ref(ref), "drawn")
+		_ = payee.now().Waive(ctx, payer.id(), payments.Ref(ref), "drawn")
 	case "settle":
 		_, _ = payer.now().Sweep(ctx)
 	case "pay":

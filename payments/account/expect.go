@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
 )
@@ -27,7 +28,7 @@ func (r *Rail) expect(p payments.Payment, by string) error {
 		return err
 	}
 	return r.s.Update(func(tx store.Txn) error {
-		e, err := r.journal.Get(tx, payments.In, p.Ref)
+		e, err := r.journal.Get(tx, payments.In, p.Peer, p.Ref)
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}
@@ -62,16 +63,16 @@ func (r *Rail) expect(p payments.Payment, by string) error {
 }
 
 // Waive implements payments.Payee.
-func (r *Rail) Waive(_ context.Context, ref payments.Ref, reason string) error {
+func (r *Rail) Waive(_ context.Context, peer identity.PubKey, ref payments.Ref, reason string) error {
 	return r.s.Update(func(tx store.Txn) error {
-		e, err := r.journal.Get(tx, payments.In, ref)
+		e, err := r.journal.Get(tx, payments.In, peer, ref)
 		if err != nil {
 			return err
 		}
 		if e.State == payments.StateReleased {
 			return nil
 		}
-		a, known, err := load(tx, e.Peer)
+		a, known, err := load(tx, peer)
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (r *Rail) Waive(_ context.Context, ref payments.Ref, reason string) error {
 		if _, err := r.journal.Put(tx, e); err != nil {
 			return err
 		}
-		return r.save(tx, e.Peer, a, known)
+		return r.save(tx, peer, a, known)
 	})
 }
 

@@ -291,7 +291,7 @@ func TestRefusedNotesProveNothing(t *testing.T) {
 	}
 	var docs []wire.Event
 	for _, ref := range []payments.Ref{"j/0/0", "j/1/0"} {
-		e, err := a.now().Status(t.Context(), ref)
+		e, err := a.now().Status(t.Context(), b.id(), ref)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -213,6 +213,10 @@ func newMoneyWorld(t testing.TB, s ...store.Store) (w *world, a, b *node) {
 func (w *world) pair(a, b *node, limit uint64) paymentstest.Pair {
 	p := paymentstest.Pair{
 		Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Fault: w.fault, Net: a.cfg.Net,
+		Third: func() (payments.Rail, identity.PubKey) {
+			c := w.add(a.cfg, store.NewMem())
+			return c.now(), c.id()
+		},
 		Settle: func(ctx context.Context) error {
 			return errors.Join(a.settle(ctx), a.now().Check(ctx), b.now().Check(ctx))
 		},

@@ -156,7 +156,7 @@ func (r *Rail) next(a account, p payments.Payment) (pending, error) {
 // paid returns the entry of what we pay under ref; none is the zero Entry.
 func (r *Rail) paid(ref payments.Ref) (e payments.Entry, err error) {
 	err = r.s.View(func(tx store.Reader) error {
-		e, err = r.journal.Get(tx, payments.Out, ref)
+		e, err = r.journal.Get(tx, payments.Out, identity.PubKey{}, ref)
 		if errors.Is(err, payments.ErrNoEntry) {
 			e, err = payments.Entry{}, nil
 		}
@@ -171,7 +171,7 @@ func (r *Rail) pendingTo(peer identity.PubKey) (p *pending, err error) {
 		if p = a.Paid.Pending; err != nil || p == nil || p.Note != nil {
 			return err
 		}
-		e, err := r.journal.Get(tx, payments.Out, p.Ref)
+		e, err := r.journal.Get(tx, payments.Out, peer, p.Ref)
 		p.Note = e.Doc
 		return err
 	})

@@ -87,8 +87,8 @@ func evidence(rt *rapid.T, a, b *node, ref payments.Ref, proof payments.Proof, q
 	if err != nil || n.Amount != quoted.Value || n.Unit != string(quoted.Unit) || n.Cumulative != total || n.Ref != string(ref) {
 		rt.Fatalf("the note says %+v, quoted %s, %v", n, quoted, err)
 	}
-	for _, x := range []*node{a, b} {
-		if e, err := x.now().Status(rt.Context(), ref); err != nil || e.Amount != quoted {
+	for x, peer := range map[*node]*node{a: b, b: a} {
+		if e, err := x.now().Status(rt.Context(), peer.id(), ref); err != nil || e.Amount != quoted {
 			rt.Fatalf("the journal says %s, quoted %s, %v", e.Amount, quoted, err)
 		}
 	}

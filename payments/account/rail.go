@@ -49,8 +49,8 @@ func (r *Rail) Unit() payments.Unit { return r.cfg.Unit }
 func (r *Rail) Journal() *payments.Journal { return r.journal }
 
 // Status implements payments.Rail.
-func (r *Rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
-	return r.journal.Status(ref)
+func (r *Rail) Status(_ context.Context, peer identity.PubKey, ref payments.Ref) (payments.Entry, error) {
+	return r.journal.Status(peer, ref)
 }
 
 // RoomFor returns how much more work for that peer may be accepted on credit:

@@ -193,7 +193,7 @@ func TestDivergenceIsShown(t *testing.T) {
 	if got := b.balance(a); got.Received != 5 || got.Expected != 7 {
 		t.Fatalf("the payee's book moved: %+v", got)
 	}
-	e, err := a.now().Status(t.Context(), "j/1/0")
+	e, err := a.now().Status(t.Context(), b.id(), "j/1/0")
 	if err != nil || e.State != payments.StateUnknown || e.Reason == "" {
 		t.Fatalf("%+v %v", e, err)
 	}

@@ -59,7 +59,7 @@ func (r *Rail) Sweep(ctx context.Context) (payments.Report, error) {
 		if e.Direction == payments.In {
 			if e.Updated.Before(late) {
 				// It may have been captured since the list was made.
-				err := r.Waive(ctx, e.Ref, "not paid in time")
+				err := r.Waive(ctx, e.Peer, e.Ref, "not paid in time")
 				switch {
 				case err == nil:
 					waived++

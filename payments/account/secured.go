@@ -30,7 +30,7 @@ func (r *Rail) CaptureSecured(tx store.Txn, d payments.Direction, p payments.Pay
 	if err := r.checkPayment(p); err != nil {
 		return payments.Entry{}, err
 	}
-	e, err := r.journal.Get(tx, d, p.Ref)
+	e, err := r.journal.Get(tx, d, p.Peer, p.Ref)
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return payments.Entry{}, err
 	}

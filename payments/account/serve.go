@@ -100,7 +100,7 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: r.cfg.Unit})
 		switch {
 		case n.Seq == a.Got.Seq && e.ID == a.Got.Decided:
-			d.answer, err = r.answered(tx, a, n)
+			d.answer, err = r.answered(tx, peer, a, n)
 			return err
 		case n.Seq <= a.Got.Seq:
 			return r.old(tx, peer, a, e, n, &d)
@@ -117,7 +117,7 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 // old answers a note whose number was passed: as it was answered then, if it is
 // the one that was captured.
 func (r *Rail) old(tx store.Txn, peer identity.PubKey, a account, e wire.Event, n wire.CreditNote, d *decision) error {
-	entry, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return err
 	}
@@ -131,11 +131,11 @@ func (r *Rail) old(tx store.Txn, peer identity.PubKey, a account, e wire.Event, 
 
 // decideNext decides on the note that continues the channel.
 func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known bool, e wire.Event, n wire.CreditNote) (decision, error) {
-	entry, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return decision{}, err
 	}
-	if entry.State == payments.StateCaptured && entry.Peer == peer {
+	if entry.State == payments.StateCaptured {
 		// The payer pays twice for one ref: its book has lost something.
 		return r.dispute(tx, peer, a, known, e, n)
 	}
@@ -177,10 +177,9 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 // returns the code with which a note is refused, or none.
 func (r *Rail) judge(peer identity.PubKey, a account, entry payments.Entry, n wire.CreditNote) (code, text string) {
 	switch {
-	case entry.State != payments.StateQuoted || entry.Peer != peer:
-		if entry.Peer == peer && entry.State == payments.StateReleased {
-			return CodeNotExpected, clip(entry.Reason)
-		}
+	case entry.State == payments.StateReleased:
+		return CodeNotExpected, clip(entry.Reason)
+	case entry.State != payments.StateQuoted:
 		return CodeNotExpected, "no such payment is expected of you"
 	case entry.Amount.Value != n.Amount:
 		return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, n.Amount)
@@ -202,7 +201,7 @@ func (r *Rail) dispute(tx store.Txn, peer identity.PubKey, a account, known bool
 		return decision{}, err
 	}
 	d := decision{answer: by.Bytes(), ends: true}
-	if d.last, err = r.lastNote(tx, a); err != nil {
+	if d.last, err = r.lastNote(tx, peer, a); err != nil {
 		return decision{}, err
 	}
 	if !known || a.Got.Dispute == why {
@@ -217,19 +216,19 @@ func (r *Rail) refusal(of wire.ID, code, text string) (wire.Event, error) {
 }
 
 // answered is what was answered to the note of the last number.
-func (r *Rail) answered(tx store.Reader, a account, n wire.CreditNote) ([]byte, error) {
+func (r *Rail) answered(tx store.Reader, peer identity.PubKey, a account, n wire.CreditNote) ([]byte, error) {
 	if a.Got.Answer != nil {
 		return a.Got.Answer, nil
 	}
-	e, err := r.journal.Get(tx, payments.In, payments.Ref(n.Ref))
+	e, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
 	return e.Answer, err
 }
 
 // lastNote is the last note countersigned, or nothing.
-func (r *Rail) lastNote(tx store.Reader, a account) ([]byte, error) {
+func (r *Rail) lastNote(tx store.Reader, peer identity.PubKey, a account) ([]byte, error) {
 	if a.Got.Note != nil || a.Got.Last == "" {
 		return a.Got.Note, nil
 	}
-	e, err := r.journal.Get(tx, payments.In, a.Got.Last)
+	e, err := r.journal.Get(tx, payments.In, peer, a.Got.Last)
 	return e.Doc, err
 }

@@ -123,7 +123,7 @@ func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *ac
 		if a.Paid.Pending == nil || a.Paid.Pending.Seq != p.Seq {
 			return fmt.Errorf("%w: note %d is not in flight", ErrBooks, p.Seq)
 		}
-		e, err := r.journal.Get(tx, payments.Out, p.Ref)
+		e, err := r.journal.Get(tx, payments.Out, peer, p.Ref)
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *ac
 
 // lost enters that no answer settles the note.
 func (r *Rail) lost(peer identity.PubKey, p pending, cause error) error {
-	err := r.s.Update(func(tx store.Txn) error { return r.unknown(tx, p.Ref, cause) })
+	err := r.s.Update(func(tx store.Txn) error { return r.unknown(tx, peer, p.Ref, cause) })
 	r.log.Info("payment's outcome unknown", "peer", peer.Short(), "ref", p.Ref, "cause", cause)
 	return payments.Fail(p.Ref, payments.OutcomeUnknown, errors.Join(fmt.Errorf("%w: %w", payments.ErrUnknown, cause), err))
 }
@@ -151,7 +151,7 @@ func (r *Rail) diverged(peer identity.PubKey, p pending, a answer) error {
 			return err
 		}
 		acc.Paid.Theirs, acc.Paid.Dispute = theirs, why
-		if err := r.unknown(tx, p.Ref, errors.New(why)); err != nil {
+		if err := r.unknown(tx, peer, p.Ref, errors.New(why)); err != nil {
 			return err
 		}
 		return r.save(tx, peer, acc, known)
@@ -174,8 +174,8 @@ func (r *Rail) compare(peer identity.PubKey, p pending, last *wire.Event) (strin
 	return fmt.Sprintf("%s, they are at note %d with a total of %d", ours, n.Seq, n.Cumulative), last.Bytes()
 }
 
-func (r *Rail) unknown(tx store.Txn, ref payments.Ref, cause error) error {
-	e, err := r.journal.Get(tx, payments.Out, ref)
+func (r *Rail) unknown(tx store.Txn, peer identity.PubKey, ref payments.Ref, cause error) error {
+	e, err := r.journal.Get(tx, payments.Out, peer, ref)
 	if err != nil {
 		return err
 	}

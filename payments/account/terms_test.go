@@ -219,7 +219,7 @@ func TestSecured(t *testing.T) {
 	if got := b.balance(a); got.Left != 100 || got.Expected != 5060 {
 		t.Fatalf("%+v", got)
 	}
-	if err := b.now().Waive(t.Context(), "j/1/0", "bad work"); err != nil {
+	if err := b.now().Waive(t.Context(), a.id(), "j/1/0", "bad work"); err != nil {
 		t.Fatal(err)
 	}
 	agree(t, a, b)
@@ -245,7 +245,7 @@ func TestSecured(t *testing.T) {
 		t.Fatalf("%+v\n%+v", x, y)
 	}
 	agree(t, a, b)
-	if e, err := b.now().Status(t.Context(), "j/0/0"); err != nil || e.State != payments.StateCaptured || e.Secured != "hold/j/0/0" {
+	if e, err := b.now().Status(t.Context(), a.id(), "j/0/0"); err != nil || e.State != payments.StateCaptured || e.Secured != "hold/j/0/0" {
 		t.Fatalf("%+v %v", e, err)
 	}
 }

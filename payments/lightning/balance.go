@@ -55,18 +55,10 @@ func (r *Rail) Balances(ctx context.Context) ([]payments.Balance, error) {
 // Left is what may still be spent of the day's ceiling.
 func (r *Rail) Left(ctx context.Context) (payments.Amount, error) { return r.ceiling.Left(ctx) }
 
-func (r *Rail) entryIn(ref payments.Ref) (payments.Entry, error) {
-	return r.entry(payments.In, ref)
-}
-
-func (r *Rail) entryOut(ref payments.Ref) (payments.Entry, error) {
-	return r.entry(payments.Out, ref)
-}
-
-// entry returns the journal's entry; none is the zero Entry.
-func (r *Rail) entry(d payments.Direction, ref payments.Ref) (e payments.Entry, err error) {
+// entry returns the journal's entry for p; none is the zero Entry.
+func (r *Rail) entry(d payments.Direction, p payments.Payment) (e payments.Entry, err error) {
 	err = r.s.View(func(tx store.Reader) error {
-		e, err = r.acc.Journal().Get(tx, d, ref)
+		e, err = r.acc.Journal().Get(tx, d, p.Peer, p.Ref)
 		if errors.Is(err, payments.ErrNoEntry) {
 			e, err = payments.Entry{}, nil
 		}

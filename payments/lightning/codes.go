@@ -82,7 +82,7 @@ func (r *Rail) ask(ctx context.Context, peer identity.PubKey, e wire.Event) (wir
 // enter puts e over what is in the journal; an entry that is in that state
 // already for the same reason stays as it is.
 func (r *Rail) enter(tx store.Txn, e payments.Entry) error {
-	old, err := r.acc.Journal().Get(tx, e.Direction, e.Ref)
+	old, err := r.acc.Journal().Get(tx, e.Direction, e.Peer, e.Ref)
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return err
 	}

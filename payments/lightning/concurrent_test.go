@@ -90,7 +90,7 @@ func work(t *testing.T, payer, payee *node, ref string, v uint64, giveUp bool) b
 	<-time.After(time.Second)
 	if giveUp {
 		_ = payer.now().Release(ctx, p.Ref, "given up")
-		_ = payee.now().Waive(ctx, p.Ref, "given up")
+		_ = payee.now().Waive(ctx, payer.id(), p.Ref, "given up")
 		return false
 	}
 	return again("pay", func() error { _, err := payer.now().Pay(ctx, p); return err })

@@ -57,7 +57,7 @@ var scenarios = []scenario{
 	{name: "hold waived", run: func(ctx context.Context, a, b *node) error {
 		_ = a.now().Fund(ctx, pay(b, "job/0/0", shard))
 		_ = b.now().Expect(ctx, pay(a, "job/0/0", shard))
-		_ = b.now().Waive(ctx, "job/0/0", "wrong")
+		_ = b.now().Waive(ctx, a.id(), "job/0/0", "wrong")
 		_, _ = b.now().Reconcile(ctx)
 		_, _ = a.now().Reconcile(ctx)
 		return payments.Fail("job/0/0", payments.NotCharged, errCrash)

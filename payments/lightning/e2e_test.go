@@ -168,7 +168,7 @@ func realTaken(t *testing.T, l lnds) {
 func realBack(t *testing.T, l lnds) {
 	for name, give := range map[string]func(a, b *node) error{
 		"payer": func(a, _ *node) error { return a.now().Release(t.Context(), "job/0/0", "another took it") },
-		"payee": func(_, b *node) error { return b.now().Waive(t.Context(), "job/0/0", "wrong") },
+		"payee": func(a, b *node) error { return b.now().Waive(t.Context(), a.id(), "job/0/0", "wrong") },
 	} {
 		_, a, b := l.rails(t, 0)
 		l.moves(t, a, b, 0, func() {

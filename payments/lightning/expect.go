@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/store"
 )
 
 // Expect implements payments.Payee. A payment for which money is locked counts
@@ -71,39 +71,34 @@ func (r *Rail) expectLocked(ctx context.Context, p payments.Payment) (bool, erro
 }
 
 // Waive implements payments.Payee. What is locked for ref is given back.
-func (r *Rail) Waive(ctx context.Context, ref payments.Ref, reason string) error {
-	var e payments.Entry
-	err := r.s.View(func(tx store.Reader) (err error) {
-		e, err = r.acc.Journal().Get(tx, payments.In, ref)
-		return err
-	})
-	if err != nil {
+func (r *Rail) Waive(ctx context.Context, peer identity.PubKey, ref payments.Ref, reason string) error {
+	if _, err := r.acc.Journal().Of(payments.In, peer, ref); err != nil {
 		return err
 	}
-	unlock, err := r.holds.lock(ctx, berth{lane{payments.In, e.Peer}, ref})
+	unlock, err := r.holds.lock(ctx, berth{lane{payments.In, peer}, ref})
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	i, err := r.in(e.Peer)
+	i, err := r.in(peer)
 	if err != nil {
 		return err
 	}
 	h, known := i.Holds[ref]
 	if !known {
-		return r.acc.Waive(ctx, ref, reason)
+		return r.acc.Waive(ctx, peer, ref, reason)
 	}
 	if h.Phase == settling {
 		return fmt.Errorf("waive %s, whose preimage was shown: %w", ref, payments.ErrTransition)
 	}
 	// Waived first: from here on no preimage is taken for it.
-	if err := r.acc.Waive(ctx, ref, reason); err != nil {
+	if err := r.acc.Waive(ctx, peer, ref, reason); err != nil {
 		return err
 	}
-	_, err = r.giveBack(ctx, e.Peer, h, "waived: "+reason)
+	_, err = r.giveBack(ctx, peer, h, "waived: "+reason)
 	if err != nil {
 		// It is written down; Reconcile cancels it.
-		r.log.Warn("lightning: hold not cancelled yet", "peer", e.Peer.Short(), "ref", ref, "err", err)
+		r.log.Warn("lightning: hold not cancelled yet", "peer", peer.Short(), "ref", ref, "err", err)
 	}
 	return nil
 }

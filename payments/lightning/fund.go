@@ -92,11 +92,11 @@ func (r *Rail) checkFund(p payments.Payment, work time.Duration) error {
 
 // beginFund finds out whether credit suffices, which is done, or draws a hold.
 func (r *Rail) beginFund(ctx context.Context, p payments.Payment, o out, work time.Duration) (h hold, done bool, err error) {
-	switch e, err := r.acc.Status(ctx, p.Ref); {
+	switch e, err := r.acc.Journal().Of(payments.Out, p.Peer, p.Ref); {
 	case errors.Is(err, payments.ErrNoEntry):
 	case err != nil:
 		return h, false, err
-	case e.Direction == payments.Out && (e.State.Terminal() || e.State.Open()):
+	case e.State.Terminal() || e.State.Open():
 		return h, true, e.Same(p) // being paid, or paid
 	}
 	if c, ok := o.Credit[p.Ref]; ok {

@@ -143,10 +143,10 @@ func (r *Rail) beginHoldIn(peer identity.PubKey, h hold) error {
 		if err != nil {
 			return err
 		}
-		switch paid, err := r.acc.Journal().Get(tx, payments.In, h.Ref); {
+		switch paid, err := r.acc.Journal().Get(tx, payments.In, peer, h.Ref); {
 		case err != nil && !errors.Is(err, payments.ErrNoEntry):
 			return err
-		case paid.Peer == peer && paid.State == payments.StateCaptured:
+		case paid.State == payments.StateCaptured:
 			return fmt.Errorf("%w: it is paid already", ErrHold)
 		case len(i.Holds) >= r.cfg.Holds:
 			return fmt.Errorf("%w: %d are open from you", ErrHold, len(i.Holds))
@@ -210,16 +210,16 @@ func (r *Rail) holdOff(peer identity.PubKey, h hold, why string) error {
 func (r *Rail) waiveSecured(peer identity.PubKey, h hold, why string) error {
 	var e payments.Entry
 	err := r.s.View(func(tx store.Reader) (err error) {
-		e, err = r.acc.Journal().Get(tx, payments.In, h.Ref)
+		e, err = r.acc.Journal().Get(tx, payments.In, peer, h.Ref)
 		return err
 	})
 	if errors.Is(err, payments.ErrNoEntry) {
 		return nil
 	}
-	if err != nil || e.Peer != peer || e.Secured != lockedBy(h.Hash) || e.State != payments.StateQuoted {
+	if err != nil || e.Secured != lockedBy(h.Hash) || e.State != payments.StateQuoted {
 		return err
 	}
-	return r.acc.Waive(context.Background(), h.Ref, why)
+	return r.acc.Waive(context.Background(), peer, h.Ref, why)
 }
 
 // enterHold writes the journal's entry of a hold. The payee's begins when money
@@ -227,7 +227,7 @@ func (r *Rail) waiveSecured(peer identity.PubKey, h hold, why string) error {
 func (r *Rail) enterHold(tx store.Txn, d payments.Direction, peer identity.PubKey, h hold, s payments.State, why string) error {
 	ref := holdRef(d, peer, h.Ref)
 	if d == payments.In {
-		old, err := r.acc.Journal().Get(tx, d, ref)
+		old, err := r.acc.Journal().Get(tx, d, peer, ref)
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}

@@ -153,7 +153,7 @@ func (r *Rail) taken(peer identity.PubKey, h hold, s ln.InvoiceState) (hold, err
 	}
 	h.Phase = taken
 	return h, r.dropHoldIn(peer, h, func(tx store.Txn) error {
-		e, err := r.acc.Journal().Get(tx, payments.In, h.Ref)
+		e, err := r.acc.Journal().Get(tx, payments.In, peer, h.Ref)
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}
@@ -233,13 +233,13 @@ func (r *Rail) shown(ctx context.Context, peer identity.PubKey, e wire.Event, h 
 	}
 	var entry payments.Entry
 	err = r.s.View(func(tx store.Reader) (err error) {
-		entry, err = r.acc.Journal().Get(tx, payments.In, h.Ref)
+		entry, err = r.acc.Journal().Get(tx, payments.In, peer, h.Ref)
 		return err
 	})
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return nil, err
 	}
-	if entry.State != payments.StateQuoted || entry.Peer != peer || entry.Secured != lockedBy(h.Hash) {
+	if entry.State != payments.StateQuoted || entry.Secured != lockedBy(h.Hash) {
 		return refuse(e.ID, account.CodeNotExpected, "no such payment is expected of you"), nil
 	}
 	h.Phase, h.Secret, h.Doc = settling, &with, e.Bytes()
@@ -254,7 +254,7 @@ func (r *Rail) shown(ctx context.Context, peer identity.PubKey, e wire.Event, h 
 func (r *Rail) released(peer identity.PubKey, e wire.Event, m wire.Release) (wire.Message, error) {
 	var entry payments.Entry
 	err := r.s.View(func(tx store.Reader) (err error) {
-		entry, err = r.acc.Journal().Get(tx, payments.In, holdRef(payments.In, peer, payments.Ref(m.Ref)))
+		entry, err = r.acc.Journal().Get(tx, payments.In, peer, holdRef(payments.In, peer, payments.Ref(m.Ref)))
 		return err
 	})
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) && !errors.Is(err, payments.ErrSyntax) {

@@ -53,7 +53,7 @@ func (r *Rail) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 // countersigned by the payee, or without its signature where only the node says
 // that it was taken.
 func (r *Rail) proofOf(ctx context.Context, p payments.Payment) (payments.Proof, error) {
-	e, err := r.entryOut(p.Ref)
+	e, err := r.entry(payments.Out, p)
 	if err != nil || e.State != payments.StateCaptured || e.Answer != nil {
 		return r.acc.Pay(ctx, p)
 	}
@@ -65,7 +65,7 @@ func (r *Rail) proofOf(ctx context.Context, p payments.Payment) (payments.Proof,
 
 // payNote pays by a note, with the day's ceiling taken first.
 func (r *Rail) payNote(ctx context.Context, p payments.Payment) (payments.Proof, error) {
-	e, err := r.entryOut(p.Ref)
+	e, err := r.entry(payments.Out, p)
 	if err != nil {
 		return payments.Proof{}, payments.Fail(p.Ref, payments.OutcomeUnknown, err)
 	}
@@ -125,7 +125,7 @@ func (r *Rail) tidyIn(tx store.Txn, peer identity.PubKey, o *out, ref payments.R
 	if !ok {
 		return nil
 	}
-	e, err := r.acc.Journal().Get(tx, payments.Out, ref)
+	e, err := r.acc.Journal().Get(tx, payments.Out, peer, ref)
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return err
 	}
@@ -254,7 +254,7 @@ func (r *Rail) sign(ctx context.Context, peer identity.PubKey, h hold) error {
 	}
 	// Signed, or it never will be: the node's word has to do.
 	return r.endHoldOut(peer, h, func(tx store.Txn, _ *out) error {
-		e, eerr := r.acc.Journal().Get(tx, payments.Out, h.Ref)
+		e, eerr := r.acc.Journal().Get(tx, payments.Out, peer, h.Ref)
 		if eerr != nil || err != nil {
 			return eerr
 		}
@@ -285,7 +285,7 @@ func (r *Rail) charge(ctx context.Context, peer identity.PubKey, h hold, by wire
 }
 
 func (r *Rail) captureOut(tx store.Txn, peer identity.PubKey, h hold, answer []byte) error {
-	e, err := r.acc.Journal().Get(tx, payments.Out, h.Ref)
+	e, err := r.acc.Journal().Get(tx, payments.Out, peer, h.Ref)
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return err
 	}
@@ -297,7 +297,7 @@ func (r *Rail) captureOut(tx store.Txn, peer identity.PubKey, h hold, answer []b
 // lost enters that nobody knows whether what was shown was taken.
 func (r *Rail) lost(peer identity.PubKey, h hold, cause error) error {
 	err := r.s.Update(func(tx store.Txn) error {
-		e, err := r.acc.Journal().Get(tx, payments.Out, h.Ref)
+		e, err := r.acc.Journal().Get(tx, payments.Out, peer, h.Ref)
 		if err != nil || !e.State.Open() {
 			return err
 		}

@@ -116,8 +116,8 @@ func (r *Rail) Unit() payments.Unit { return payments.MilliSat }
 func (r *Rail) Journal() *payments.Journal { return r.acc.Journal() }
 
 // Status implements payments.Rail.
-func (r *Rail) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
-	return r.acc.Status(ctx, ref)
+func (r *Rail) Status(ctx context.Context, peer identity.PubKey, ref payments.Ref) (payments.Entry, error) {
+	return r.acc.Status(ctx, peer, ref)
 }
 
 // RoomFor returns how much more work for that peer may be accepted on credit.

@@ -78,8 +78,8 @@ func TestHoldGoesBack(t *testing.T) {
 		"payer": func(t *testing.T, a, _ *node) error {
 			return a.now().Release(t.Context(), "job/0/0", "another took it")
 		},
-		"payee": func(t *testing.T, _, b *node) error {
-			return b.now().Waive(t.Context(), "job/0/0", "the result was wrong")
+		"payee": func(t *testing.T, a, b *node) error {
+			return b.now().Waive(t.Context(), a.id(), "job/0/0", "the result was wrong")
 		},
 		"nobody": func(t *testing.T, a, b *node) error { a.w.sleep(2 * a.cfg.Work); b.reconcile(t); return nil },
 	} {

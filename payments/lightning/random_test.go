@@ -103,7 +103,7 @@ func (pr *program) step() {
 	case "expect":
 		_ = payee.now().Expect(ctx, from)
 	case "waive":
-		_ = payee.now().Waive(ctx, from.Ref, "drawn")
+		_ = payee.now().Waive(ctx, from.Peer, from.Ref, "drawn")
 	case "reconcile":
 		_, _ = payer.now().Reconcile(ctx)
 	case "pay":

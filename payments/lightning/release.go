@@ -87,7 +87,7 @@ func (r *Rail) peerOf(ref payments.Ref) (peer identity.PubKey, known bool, err e
 
 func (r *Rail) releaseCredit(peer identity.PubKey, ref payments.Ref) error {
 	return r.changeOut(peer, func(tx store.Txn, o *out) error {
-		e, err := r.acc.Journal().Get(tx, payments.Out, ref)
+		e, err := r.acc.Journal().Get(tx, payments.Out, peer, ref)
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}
@@ -199,7 +199,7 @@ func (r *Rail) holdBack(peer identity.PubKey, h hold, why string) error {
 		if err := r.ceiling.Return(tx, string(name)); err != nil {
 			return err
 		}
-		e, err := r.acc.Journal().Get(tx, payments.Out, h.Ref)
+		e, err := r.acc.Journal().Get(tx, payments.Out, peer, h.Ref)
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 			return err
 		}

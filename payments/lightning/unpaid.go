@@ -80,7 +80,7 @@ func (r *Rail) pausedFor(ctx context.Context, p payments.Payment) error {
 		if i.Due.IsZero() || late <= r.cfg.PauseAfter {
 			return nil
 		}
-		e, err := r.entryIn(p.Ref)
+		e, err := r.entry(payments.In, p)
 		if err != nil || e.State.Open() || e.State.Terminal() {
 			return err
 		}

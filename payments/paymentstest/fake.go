@@ -115,7 +115,7 @@ func (f *Fake) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e, err := f.get(payments.Out, p.Ref)
+	e, err := f.get(payments.Out, p.Peer, p.Ref)
 	known := err == nil && e.State != payments.StateReleased
 	if known && e.Same(p) != nil {
 		return payments.Proof{}, payments.Fail(p.Ref, payments.NotCharged, e.Same(p))
@@ -167,8 +167,8 @@ func (f *Fake) send(e payments.Entry, first bool) error {
 // receive is the payee's decision; it is the same each time for one promise.
 func (f *Fake) receive(from identity.PubKey, p payments.Payment) error {
 	return f.s.Update(func(tx store.Txn) error {
-		e, err := f.journal.Get(tx, payments.In, p.Ref)
 		p.Peer = from
+		e, err := f.journal.Get(tx, payments.In, from, p.Ref)
 		switch {
 		case err != nil || e.State == payments.StateReleased || e.Same(p) != nil:
 			return payments.ErrRefused
@@ -191,7 +191,7 @@ func (f *Fake) Expect(ctx context.Context, p payments.Payment) error {
 		return err
 	}
 	return f.s.Update(func(tx store.Txn) error {
-		e, err := f.journal.Get(tx, payments.In, p.Ref)
+		e, err := f.journal.Get(tx, payments.In, p.Peer, p.Ref)
 		if err == nil && e.State != payments.StateReleased {
 			return e.Same(p)
 		}
@@ -204,8 +204,8 @@ func (f *Fake) Expect(ctx context.Context, p payments.Payment) error {
 }
 
 // Waive implements payments.Payee.
-func (f *Fake) Waive(_ context.Context, ref payments.Ref, reason string) error {
-	e, err := f.get(payments.In, ref)
+func (f *Fake) Waive(_ context.Context, peer identity.PubKey, ref payments.Ref, reason string) error {
+	e, err := f.get(payments.In, peer, ref)
 	if err != nil || e.State == payments.StateReleased {
 		return err
 	}
@@ -214,8 +214,8 @@ func (f *Fake) Waive(_ context.Context, ref payments.Ref, reason string) error {
 }
 
 // Status implements payments.Rail.
-func (f *Fake) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
-	return f.journal.Status(ref)
+func (f *Fake) Status(_ context.Context, peer identity.PubKey, ref payments.Ref) (payments.Entry, error) {
+	return f.journal.Status(peer, ref)
 }
 
 // Run implements payments.Rail; it asks again once for each Kick and at start.
@@ -253,9 +253,9 @@ func (f *Fake) Settle() error {
 	return err
 }
 
-func (f *Fake) get(d payments.Direction, ref payments.Ref) (e payments.Entry, err error) {
+func (f *Fake) get(d payments.Direction, peer identity.PubKey, ref payments.Ref) (e payments.Entry, err error) {
 	err = f.s.View(func(r store.Reader) error {
-		e, err = f.journal.Get(r, d, ref)
+		e, err = f.journal.Get(r, d, peer, ref)
 		return err
 	})
 	return e, err

@@ -42,7 +42,7 @@ func (pr *program) step() {
 	case "pay":
 		pr.pay(ref, amount)
 	case "waive":
-		err := pr.p.Payee.Waive(context.Background(), payments.Ref(ref), "drawn")
+		err := pr.p.Payee.Waive(context.Background(), pr.p.PayerID, payments.Ref(ref), "drawn")
 		if err != nil && !errors.Is(err, payments.ErrNoEntry) && !errors.Is(err, payments.ErrTransition) {
 			pr.rt.Fatalf("waive: %v", err)
 		}
@@ -58,7 +58,7 @@ func (pr *program) step() {
 // pay requires that what Pay says is certain is so in both books.
 func (pr *program) pay(ref string, amount uint64) {
 	_, err := pr.p.Payer.Pay(context.Background(), pr.p.toPayee(ref, amount))
-	e, serr := pr.p.Payee.Status(context.Background(), payments.Ref(ref))
+	e, serr := pr.p.Payee.Status(context.Background(), pr.p.PayerID, payments.Ref(ref))
 	charged := serr == nil && e.State == payments.StateCaptured
 	switch payments.OutcomeOf(err) {
 	case payments.Charged:

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/paymentstest"
 )
@@ -25,10 +26,15 @@ func TestRailConforms(t *testing.T) {
 		return paymentstest.Pair{
 			Payer: a.now(), Payee: b.now(), PayerID: a.id(), PayeeID: b.id(), Limit: limit, Fault: w.fault,
 			Money: func() paymentstest.Money {
-				return paymentstest.Money{
-					PayerBegan: purse, PayeeBegan: purse, Payer: a.coins(), Payee: b.coins(),
-					Held: w.total() - a.coins() - b.coins(),
+				held := w.total()
+				for _, n := range w.nodes {
+					held -= n.coins()
 				}
+				return paymentstest.Money{PayerBegan: purse, PayeeBegan: purse, Payer: a.coins(), Payee: b.coins(), Held: held}
+			},
+			Third: func() (payments.Rail, identity.PubKey) {
+				c := w.add(cfg)
+				return c.now(), c.id()
 			},
 			// The chain goes on between the looks of a pass: a deposit takes three
 			// blocks to be final.
@@ -300,7 +306,7 @@ func randomStep(rt *rapid.T, w *world, nodes []*node) {
 	case "expect":
 		_ = payee.now().Expect(ctx, to(payer, ref, v))
 	case "waive":
-		_ = payee.now().Waive(ctx, payments.Ref(ref), "drawn")
+		_ = payee.now().Waive(ctx, payer.id(), payments.Ref(ref), "drawn")
 	case "pay":
 		_, err := payer.now().Pay(ctx, to(payee, ref, v))
 		if errors.Is(err, payments.ErrDiverged) {

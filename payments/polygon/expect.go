@@ -23,7 +23,7 @@ type debtAge struct {
 // from a peer that is late to pay or closes its channel, and while the chain
 // cannot be relied upon.
 func (r *Rail) Expect(ctx context.Context, p payments.Payment) error {
-	e, err := r.acct.Status(ctx, p.Ref)
+	e, err := r.acct.Journal().Of(payments.In, p.Peer, p.Ref)
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return r.acct.Expect(ctx, p) // it says what is wrong
 	}
@@ -46,8 +46,8 @@ func (r *Rail) RoomFor(ctx context.Context, peer identity.PubKey) (payments.Amou
 }
 
 // Waive implements payments.Payee.
-func (r *Rail) Waive(ctx context.Context, ref payments.Ref, reason string) error {
-	return r.acct.Waive(ctx, ref, reason)
+func (r *Rail) Waive(ctx context.Context, peer identity.PubKey, ref payments.Ref, reason string) error {
+	return r.acct.Waive(ctx, peer, ref, reason)
 }
 
 func (r *Rail) willing(ctx context.Context, peer identity.PubKey) error {

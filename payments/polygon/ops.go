@@ -167,7 +167,7 @@ func (r *Rail) endOut(tx store.Txn, c outgoing, before uint64) error {
 }
 
 func (r *Rail) voucherDone(tx store.Txn, c outgoing, to payments.State, why string) error {
-	e, err := r.acct.Journal().Get(tx, payments.Out, settleRef(c.ID, c.Last.Cum))
+	e, err := r.acct.Journal().Get(tx, payments.Out, c.Peer, settleRef(c.ID, c.Last.Cum))
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (r *Rail) opDone(tx store.Txn, c outgoing, to payments.State, why string) e
 	if c.Op.Amount == 0 {
 		return nil
 	}
-	e, err := r.acct.Journal().Get(tx, payments.Out, payments.Ref(c.Op.Name))
+	e, err := r.acct.Journal().Get(tx, payments.Out, c.Peer, payments.Ref(c.Op.Name))
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (r *Rail) adopt(ctx context.Context, c outgoing) error {
 		}
 		now.Seen = r.now()
 		if err == nil && !on.Ended {
-			e, err := r.acct.Journal().Get(tx, payments.Out, chainRef(opOpen, c.ID, 1))
+			e, err := r.acct.Journal().Get(tx, payments.Out, c.Peer, chainRef(opOpen, c.ID, 1))
 			if err != nil {
 				return err
 			}

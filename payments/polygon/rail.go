@@ -124,8 +124,8 @@ func (r *Rail) Unit() payments.Unit { return payments.MicroUSDC }
 func (r *Rail) Journal() *payments.Journal { return r.acct.Journal() }
 
 // Status implements payments.Rail.
-func (r *Rail) Status(ctx context.Context, ref payments.Ref) (payments.Entry, error) {
-	return r.acct.Status(ctx, ref)
+func (r *Rail) Status(ctx context.Context, peer identity.PubKey, ref payments.Ref) (payments.Entry, error) {
+	return r.acct.Status(ctx, peer, ref)
 }
 
 // Pay implements payments.Rail: a countersigned note, which is the charge. The

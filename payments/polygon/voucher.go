@@ -181,7 +181,7 @@ func (r *Rail) acked(c outgoing, doc, by wire.Event) error {
 			return nil // entered already, from the chain
 		}
 		now.Acked = true
-		e, err := r.acct.Journal().Get(tx, payments.Out, settleRef(c.ID, c.Last.Cum))
+		e, err := r.acct.Journal().Get(tx, payments.Out, c.Peer, settleRef(c.ID, c.Last.Cum))
 		if err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (r *Rail) refused(c outgoing, m wire.Error) error {
 // where stop says why.
 func (r *Rail) doubt(c outgoing, cause, stop string) error {
 	return r.s.Update(func(tx store.Txn) error {
-		e, err := r.acct.Journal().Get(tx, payments.Out, settleRef(c.ID, c.Last.Cum))
+		e, err := r.acct.Journal().Get(tx, payments.Out, c.Peer, settleRef(c.ID, c.Last.Cum))
 		if err != nil || e.State == payments.StateCaptured {
 			return err
 		}

@@ -66,33 +66,25 @@ func (s *Set) Release(ctx context.Context, unit payments.Unit, ref payments.Ref,
 }
 
 // Waive gives up what is expected of p.Peer under p.Ref on the rail of p's unit,
-// whatever its amount. Refs are the payers' choice: what is expected of another
-// under the same one stays, which is ErrConflict.
+// whatever its amount.
 func (s *Set) Waive(ctx context.Context, p payments.Payment, reason string) error {
 	r, err := s.of(p.Amount.Unit)
 	if err != nil {
 		return err
 	}
-	e, err := r.Journal().Of(payments.In, p.Ref)
-	if err != nil {
-		return err
-	}
-	if e.Peer != p.Peer {
-		return fmt.Errorf("%s is expected of %s: %w", p.Ref, e.Peer.Short(), payments.ErrConflict)
-	}
-	return r.Waive(ctx, p.Ref, reason)
+	return r.Waive(ctx, p.Peer, p.Ref, reason)
 }
 
 // Received returns the entry of what p.Peer has paid this node as p, or is
 // expected to: on the rail of p's unit and no other, whatever else has the same
 // ref. It returns ErrNoEntry where there is none, and ErrConflict where it is of
-// another peer or amount.
+// another amount.
 func (s *Set) Received(_ context.Context, p payments.Payment) (payments.Entry, error) {
 	r, err := s.of(p.Amount.Unit)
 	if err != nil {
 		return payments.Entry{}, err
 	}
-	e, err := r.Journal().Of(payments.In, p.Ref)
+	e, err := r.Journal().Of(payments.In, p.Peer, p.Ref)
 	if err != nil {
 		return payments.Entry{}, err
 	}

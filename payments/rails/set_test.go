@@ -39,11 +39,11 @@ func (r *rail) Expect(_ context.Context, p payments.Payment) error {
 	r.held[p.Ref] = true
 	return nil
 }
-func (r *rail) Waive(_ context.Context, ref payments.Ref, _ string) error {
+func (r *rail) Waive(_ context.Context, _ identity.PubKey, ref payments.Ref, _ string) error {
 	delete(r.held, ref)
 	return nil
 }
-func (r *rail) Status(_ context.Context, ref payments.Ref) (payments.Entry, error) {
+func (r *rail) Status(_ context.Context, _ identity.PubKey, ref payments.Ref) (payments.Entry, error) {
 	if !r.held[ref] {
 		return payments.Entry{}, payments.ErrNoEntry
 	}
@@ -180,16 +180,21 @@ func TestReceivedIsOfOnePayer(t *testing.T) {
 	if e, err := s.Received(t.Context(), due); !errors.Is(err, payments.ErrNoEntry) {
 		t.Errorf("paid with others' money: %+v, %v", e, err)
 	}
-	ln.enter(t, payments.In, theirs, payments.StateQuoted)
-	ln.held[due.Ref] = true
-	if e, err := s.Received(t.Context(), due); !errors.Is(err, payments.ErrConflict) {
+	ln.enter(t, payments.In, theirs, payments.StateCaptured)
+	if e, err := s.Received(t.Context(), due); !errors.Is(err, payments.ErrNoEntry) {
 		t.Errorf("paid by another: %+v, %v", e, err)
 	}
-	if err := s.Waive(t.Context(), due, "x"); !errors.Is(err, payments.ErrConflict) || !ln.held[due.Ref] {
-		t.Errorf("what another owes was waived: %v", err)
+	ln.enter(t, payments.In, due, payments.StateQuoted)
+	if e, err := s.Received(t.Context(), due); err != nil || e.State != payments.StateQuoted {
+		t.Errorf("another's is in the way: %+v, %v", e, err)
 	}
-	if _, err := s.Received(t.Context(), theirs); err != nil {
-		t.Error(err)
+	if e, err := s.Received(t.Context(), theirs); err != nil || e.State != payments.StateCaptured {
+		t.Errorf("%+v, %v", e, err)
+	}
+	less := due
+	less.Amount.Value--
+	if e, err := s.Received(t.Context(), less); !errors.Is(err, payments.ErrConflict) {
+		t.Errorf("another amount: %+v, %v", e, err)
 	}
 }
 

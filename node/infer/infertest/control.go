@@ -139,7 +139,7 @@ func (p *Provider) receipt(ev wire.Event) wire.Message {
 	case !ok || m.Amount != w.Amount || m.InTokens != w.InTokens || m.OutTokens != w.OutTokens || m.Image != p.Image:
 		return refuse(ev, "mismatch", "not what was accepted")
 	case m.Amount > 0:
-		e, err := p.Rail.Status(context.Background(), payments.NewRef(m.Job.String(), m.Shard, 0))
+		e, err := p.Rail.Status(context.Background(), ev.PubKey, payments.NewRef(m.Job.String(), m.Shard, 0))
 		if err != nil || e.State != payments.StateCaptured {
 			return wire.Error{Ref: ev.ID, Code: "unpaid", Text: "not paid", RetryMS: 500}
 		}
