@@ -96,7 +96,7 @@ func (p *Provider) work(ctx context.Context, l *live, rec record) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(p.cfg.Dir, fmt.Sprintf("%s-%d-%d-%s", rec.ID.Job.String()[:16], acc.Shard, acc.Attempt, rec.ID.Aggregator.Hex()[:8]))
+	dir := filepath.Join(p.cfg.Dir, taskID(rec.ID))
 	defer os.RemoveAll(dir)
 	task, err := p.prepare(ctx, dir, rec.ID, acc)
 	if err != nil {
@@ -177,10 +177,12 @@ func (p *Provider) prepare(ctx context.Context, dir string, id attemptID, acc wi
 	}, nil
 }
 
-// taskID names the container: unique per attempt and aggregator, short enough
-// for a cgroup path.
+// taskID names the container and its folder: unique per attempt and aggregator,
+// short enough for a cgroup path. Of the aggregator's key there is more than
+// anyone can find another key for: job ids are public, and who made the same name
+// would be in the way of the work.
 func taskID(id attemptID) string {
-	return fmt.Sprintf("%s-%d-%d-%s", id.Job.String()[:16], id.Shard, id.Attempt, id.Aggregator.Hex()[:8])
+	return fmt.Sprintf("%s-%d-%d-%s", id.Job.String()[:16], id.Shard, id.Attempt, id.Aggregator.Hex()[:24])
 }
 
 func taskEnv(id attemptID, acc wire.Accept) []string {
