@@ -13,10 +13,11 @@ import (
 
 // mayDiffer are the fields in which two Accepts of one job differ whatever they
 // are for: the quote's number, the shard's, the attempt's, the nonce, the
-// document's own date, and the input itself.
-var mayDiffer = []string{"quote", "shard", "attempt", "input_cid", "input_size", "sources", "n", "expiration"}
+// document's own date, and the input itself. Of a request to reveal it is the
+// commit, and not how many are named.
+var mayDiffer = []string{"quote", "shard", "attempt", "input_cid", "input_size", "sources", "n", "expiration", "commits"}
 
-// tale is all of an Accept that a provider could tell its purpose by.
+// tale is all of a document that a provider could tell its purpose by.
 func tale(t *testing.T, ev wire.Event) string {
 	t.Helper()
 	out := fmt.Sprintf("%s|%q|", ev.Kind, ev.Content)
@@ -77,18 +78,21 @@ func TestAttemptsLookAlike(t *testing.T) {
 func (w *world) lookAlike(id string, watchers []*nodetest.Liar, purposes ...string) {
 	w.t.Helper()
 	j := w.stored(id)
-	kinds, seen := map[string]bool{}, map[string]int{}
+	kinds, asked, seen := map[string]bool{}, map[string]bool{}, map[string]int{}
 	for _, sh := range j.Shards {
 		for _, a := range sh.Attempts {
 			if work := watched(watchers, j.ID, sh.Index, a); work != nil {
 				kinds[tale(w.t, work.Raw)] = true
+				if !work.Asked.ID.IsZero() {
+					asked[tale(w.t, work.Asked)] = true
+				}
 				seen[purpose(sh, a)]++
 			}
 		}
 	}
 	w.t.Logf("seen: %v", seen)
-	if len(kinds) != 1 {
-		w.t.Errorf("%d kinds of Accepts: %v", len(kinds), kinds)
+	if len(kinds) != 1 || len(asked) != 1 {
+		w.t.Errorf("%d kinds of Accepts: %v; %d of requests to reveal: %v", len(kinds), kinds, len(asked), asked)
 	}
 	for _, p := range purposes {
 		if seen[p] == 0 {

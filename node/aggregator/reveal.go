@@ -23,7 +23,7 @@ func failed(shard, attempt uint32, code, text string) job.Event {
 	return job.AttemptFailed{Shard: shard, Attempt: attempt, Code: code, Text: text, Fault: true, Now: time.Now()}
 }
 
-// requestReveal shows a provider that all commits are in and takes its reveal.
+// requestReveal asks a provider to open its commit and takes its reveal.
 // Whether the reveal opens the commit is for the machine to say.
 func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReveal) (job.Event, error) {
 	var last error
@@ -69,9 +69,9 @@ func (d *Driver) askReveal(ctx context.Context, j job.Job, e job.RequestReveal) 
 }
 
 // shown are the commits that a provider sees: of a quorum its own, and as many
-// others as a request holds. Where a lottery or a known answer decides what is
-// checked, it sees its own alone: how many there are would tell it whether it
-// is checked, before it has shown its result.
+// others of its round as a request holds. Where a lottery or a known answer decides
+// what is checked, it sees its own alone: how many there are would tell it whether
+// it is checked, before it has shown its result.
 func shown(j job.Job, e job.RequestReveal) []wire.ID {
 	own := j.Shards[e.Shard].Attempts[e.Attempt].Commit.Event
 	if j.Spec.Verify.Mode != job.VerifyQuorum {

@@ -58,11 +58,17 @@
 // provider at most once for a shard; never more than verify.replicas of them
 // and one for each audit and adjudication. A second copy of a straggler makes no
 // difference to that: the first commits complete the round, whoever still runs
-// then is stopped and not paid. A validator is paid for having shown a result,
-// whatever it says of others, unless it is shown to be wrong itself.
+// then is stopped and not paid. What is slow is told by what most providers need,
+// each counted once. A validator is paid for having shown a result, whatever it
+// says of others, unless it is shown to be wrong itself; it is never asked for a
+// second copy, which might be for nothing. When a job ends early, a result that was
+// delivered and only waits for its audit is owed like one that was not drawn.
 //
-// Secrecy. No reveal is asked for before the commits of the whole round are in,
-// those of providers that took a lost one's place included. Attempts have
+// Secrecy. Of a quorum no reveal is asked for before the commits of the whole
+// round are in, those of providers that took a lost one's place included; in the
+// other modes each is asked for when its own commit is in, drawn for an audit or
+// not, and who checks it is never shown it. Nothing that a provider is sent before
+// its verdict, and no delay, tells whether its result is checked. Attempts have
 // numbers on the wire that tell nobody whether they are the first.
 //
 // Lottery. Over each commit, once it is in and cannot change, it is drawn from

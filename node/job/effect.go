@@ -41,8 +41,9 @@ type Dispatch struct {
 	Deadline time.Time       `json:"deadline,omitzero"` // after which a commit is worth nothing
 }
 
-// RequestReveal shows a provider that all commits of the shard are in and asks
-// for its own to be opened: Revealed or AttemptFailed. Commits are event ids.
+// RequestReveal asks a provider to open its commit: Revealed or AttemptFailed.
+// Commits are the event ids of those that are opened together: of a quorum the
+// whole round, which shows that all of it is in; else its own.
 type RequestReveal struct {
 	Shard    uint32          `json:"shard"`
 	Attempt  uint32          `json:"attempt"`

@@ -27,6 +27,10 @@ func (m *machine) windDown() {
 			continue
 		}
 		sh = m.own(uint32(i))
+		if a := m.shown(sh); a != nil {
+			m.believe(sh, a)
+			continue
+		}
 		r := Reason{Code: CodeCancelled, Text: "the job is " + string(m.j.Ending) + ": " + m.j.Reason.Text}
 		for k := range sh.Attempts {
 			if a := &sh.Attempts[k]; a.State.Live() {
@@ -36,6 +40,34 @@ func (m *machine) windDown() {
 		sh.Reason = r
 		m.setShard(sh, ShardRejected, r.Code)
 	}
+}
+
+// shown is the one result that was delivered and waits only because it was drawn
+// for an audit: it is owed as if it had not been. What others compute for it is
+// not waited for. Nil where there is none, or somebody says that it is wrong.
+func (m *machine) shown(sh *Shard) (one *Attempt) {
+	if !m.j.Spec.Verify.Lottery() || sh.Input.Known != nil || sh.Disputed || sh.Reopened {
+		return nil
+	}
+	for k := range sh.Attempts {
+		a := &sh.Attempts[k]
+		if a.State != AttemptFetched {
+			continue
+		}
+		if one != nil || a.Doubt || a.Vote || len(a.Answers) > 0 || m.caught(a.Provider) {
+			return nil
+		}
+		one = a
+	}
+	for k := range sh.Attempts {
+		if a := &sh.Attempts[k]; one != nil && a != one && a.State.Live() {
+			m.cancel(sh, a, Reason{Code: CodeCancelled, Text: "the job is " + string(m.j.Ending) + ": " + m.j.Reason.Text})
+		}
+	}
+	if one != nil {
+		m.drop(auditOf(sh, one))
+	}
+	return one
 }
 
 // merged keeps the result; the job is done when its payments are, too.

@@ -20,12 +20,11 @@ type index struct {
 	by       map[identity.PubKey]*tally
 	inFlight uint64
 	given    uint64
-	commits  map[ID]slot     // by commit hash
-	took     []time.Duration // from start to commit, sorted
-	known    []uint32        // shards with a known answer
-	bits     []uint8         // by shard
-	hungry   bitset          // shards that miss attempts and had one
-	fresh    bitset          // shards that miss attempts and had none
+	commits  map[ID]slot // by commit hash
+	known    []uint32    // shards with a known answer
+	bits     []uint8     // by shard
+	hungry   bitset      // shards that miss attempts and had one
+	fresh    bitset      // shards that miss attempts and had none
 
 	undecided, paying, uncommitted int
 	progressed                     bool
@@ -36,12 +35,14 @@ type slot struct{ shard, attempt uint32 }
 
 // tally is what one provider has of a job.
 type tally struct {
-	busy     uint32 // attempts that hold a slot of it
-	open     uint32 // attempts not decided
-	given    uint32 // attempts that were not lost
-	held     []slot // results whose payment is held back, oldest first
-	standing int    // in Job.Providers; -1 none
-	hex      string // its key, for comparing it with operators
+	busy     uint32        // attempts that hold a slot of it
+	open     uint32        // attempts not decided
+	given    uint32        // attempts that were not lost
+	commits  uint32        // attempts that were committed to
+	took     time.Duration // by all of these together, from start to commit
+	held     []slot        // results whose payment is held back, oldest first
+	standing int           // in Job.Providers; -1 none
+	hex      string        // its key, for comparing it with operators
 }
 
 // What of a shard is counted.
@@ -80,7 +81,6 @@ func newIndex(j *Job) *index {
 	for _, sh := range j.Shards {
 		x.add(sh)
 	}
-	slices.Sort(x.took)
 	x.sortHeld(j)
 	return x
 }
@@ -94,7 +94,7 @@ func (x *index) add(sh *Shard) {
 		x.count(a, 1)
 		if a.Commit.C != (ID{}) {
 			x.commit(a.Commit.C, slot{sh.Index, a.N})
-			x.took = append(x.took, a.took())
+			x.addTook(a)
 		}
 		if a.Held {
 			t := x.tally(a.Provider)
@@ -150,9 +150,32 @@ func (x *index) commit(c ID, s slot) {
 }
 
 // addTook notes how long an attempt needed.
-func (x *index) addTook(d time.Duration) {
-	at, _ := slices.BinarySearch(x.took, d)
-	x.took = slices.Insert(x.took, at, d)
+func (x *index) addTook(a *Attempt) {
+	t := x.tally(a.Provider)
+	t.commits, t.took = t.commits+1, t.took+a.took()
+}
+
+// usual is what a provider needs for a shard: the median over all that have got
+// one, where those that have committed to nothing yet count as slow. Counted by
+// attempt, a few who compute nothing and so have many would say what is usual, and
+// the others would be called slow. False when half have committed to nothing.
+func (x *index) usual() (time.Duration, bool) {
+	var means []time.Duration
+	asked := 0
+	for _, t := range x.by {
+		if t.commits > 0 {
+			means = append(means, t.took/time.Duration(t.commits))
+		}
+		if t.commits > 0 || t.busy > 0 {
+			asked++
+		}
+	}
+	middle := max(asked-1, 0) / 2
+	if middle >= len(means) {
+		return 0, false
+	}
+	slices.Sort(means)
+	return means[middle], true
 }
 
 // refresh counts a shard as it is now instead of as it was. It reports whether

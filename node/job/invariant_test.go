@@ -90,6 +90,9 @@ func checkShards(t tb, j Job) {
 			if int(a.N) != i {
 				t.Fatalf("attempt %d of shard %d calls itself %d", i, sh.Index, a.N)
 			}
+			if a.Copy && a.Flat {
+				t.Fatalf("attempt %d/%d is a validator's, for a bet", sh.Index, a.N)
+			}
 			if !a.State.Live() {
 				continue
 			}
@@ -140,11 +143,7 @@ func checkEffects(t tb, before, after Job, ev Event, effects []Effect) {
 		}
 		switch e := e.(type) {
 		case RequestReveal:
-			sh := after.Shards[e.Shard]
-			coming, in := sh.have()
-			if coming != in || in < int(sh.Wanted) || len(e.Commits) == 0 {
-				t.Fatalf("%s with %d of %d commits in, %d wanted", e.Key(), in, coming, sh.Wanted)
-			}
+			checkReveal(t, after, e)
 		case Settle:
 			checkSettle(t, before, after, ev, e)
 		case Dispatch:
@@ -210,6 +209,33 @@ func TestEveryStateIsInTheTable(t *testing.T) {
 				t.Errorf("%s %s leads nowhere", kind, to)
 			}
 		}
+	}
+}
+
+// checkReveal: of a quorum nobody is asked for a reveal before the whole round has
+// committed, elsewhere everybody at once, and nobody sees whom else it is compared
+// with.
+func checkReveal(t tb, j Job, e RequestReveal) {
+	t.Helper()
+	sh := j.Shards[e.Shard]
+	a := &sh.Attempts[e.Attempt]
+	if !slices.Contains(e.Commits, a.Commit.Event) {
+		t.Fatalf("%s does not name its own commit", e.Key())
+	}
+	if j.Spec.Verify.Mode != VerifyQuorum || a.Flat {
+		if len(e.Commits) != 1 {
+			t.Fatalf("%s names %d commits", e.Key(), len(e.Commits))
+		}
+		return
+	}
+	in := 0
+	for k := range sh.Attempts {
+		if b := &sh.Attempts[k]; b.Vote || b.State.In() && !b.Doubt {
+			in++
+		}
+	}
+	if in < min(int(j.Spec.Verify.Replicas), int(sh.Wanted)) {
+		t.Fatalf("%s with %d commits in, %d wanted", e.Key(), in, sh.Wanted)
 	}
 }
 

@@ -2,7 +2,6 @@ package job
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -44,7 +43,7 @@ func (m *machine) progressed(e Progressed) error {
 	return nil
 }
 
-// committed takes a commit in. Reveals wait until the round is complete.
+// committed takes a commit in, and holds the lottery over it.
 func (m *machine) committed(e Committed) error {
 	sh, a, err := m.find(e.Shard, e.Attempt)
 	if err != nil {
@@ -61,7 +60,7 @@ func (m *machine) committed(e Committed) error {
 	}
 	a.Commit = Commit{Event: e.Event, C: e.C, Size: e.Size, Units: e.Units, At: m.now}
 	a.Heard = m.now
-	m.x.addTook(a.took())
+	m.x.addTook(a)
 	r, ok := m.checkCommit(sh, e)
 	m.x.commit(e.C, slot{sh.Index, a.N})
 	if !ok {
@@ -87,32 +86,65 @@ func (m *machine) checkCommit(sh *Shard, e Committed) (Reason, bool) {
 	return Reason{}, true
 }
 
-// openRound asks for reveals once as many commits are in as results are wanted.
-// Until then nobody has shown a result, so that nobody could have copied one.
-// Copies that are still running lost the race.
+// openRound asks for reveals. Of a quorum they wait for the commits of the whole
+// round: until then nobody has shown a result, so that nobody could have copied
+// one. Elsewhere each is asked for as soon as its commit is in, whether or not it
+// was drawn for an audit: whom a reveal waits for would tell its provider, which
+// could rather be late than be found wrong. Copies that are still running lost the
+// race.
 func (m *machine) openRound(sh *Shard) {
-	if _, in := sh.have(); sh.decided() || in < int(sh.Wanted) || sh.dormant() {
+	if sh.decided() || sh.dormant() {
 		return
 	}
-	waiting := slices.ContainsFunc(sh.Attempts, func(a Attempt) bool { return a.State == AttemptCommitted })
-	if waiting && m.spot(sh) {
+	quorum := m.j.Spec.Verify.Mode == VerifyQuorum
+	complete := m.complete(sh)
+	if quorum && !complete {
 		return
 	}
-	var commits []ID
-	for k := range sh.Attempts {
-		a := &sh.Attempts[k]
-		if a.State.Busy() {
-			m.cancel(sh, a, Reason{Code: CodeSuperseded, Text: "another copy of the shard was faster"})
-		}
-		if a.State.In() {
-			commits = append(commits, a.Commit.Event)
-		}
+	if complete {
+		m.cancelBusy(sh)
 	}
+	var opened []*Attempt
 	for k := range sh.Attempts {
 		if a := &sh.Attempts[k]; a.State == AttemptCommitted {
-			m.set(sh, a, AttemptRevealing, "")
-			a.Deadline = m.now.Add(revealTimeout)
-			m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Commits: commits})
+			opened = append(opened, a)
+		}
+	}
+	if len(opened) == 0 {
+		return
+	}
+	if quorum {
+		m.spot(sh)
+	}
+	// Who decides a dispute sees its own commit alone, as one who is probed does.
+	var commits []ID
+	for _, a := range opened {
+		commits = append(commits, a.Commit.Event)
+	}
+	for _, a := range opened {
+		m.set(sh, a, AttemptRevealing, "")
+		a.Deadline = m.now.Add(revealTimeout)
+		m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Commits: commits})
+	}
+}
+
+// complete reports whether as many commits are in as results are wanted, but for
+// that of a validator of one's own that looks at a quorum beside the others.
+func (m *machine) complete(sh *Shard) bool {
+	_, in := sh.have()
+	need := int(sh.Wanted)
+	if sh.Spot == SpotWanted && m.j.Spec.Verify.Mode == VerifyQuorum && !sh.trustedIn() {
+		need--
+	}
+	return in >= need
+}
+
+// cancelBusy stops the copies that were too late, and not the validator that only
+// was asked when the others were done.
+func (m *machine) cancelBusy(sh *Shard) {
+	for k := range sh.Attempts {
+		if a := &sh.Attempts[k]; a.State.Busy() && !(a.Trusted && sh.Spot == SpotWanted) {
+			m.cancel(sh, a, Reason{Code: CodeSuperseded, Text: "another copy of the shard was faster"})
 		}
 	}
 }

@@ -13,26 +13,30 @@ const (
 )
 
 // spot draws, when the commits of a quorum are in, whether a validator of one's
-// own computes the shard as well before anybody reveals: those who agree with
-// each other on a lie are found out by nobody else. It reports whether the
-// round must wait.
-func (m *machine) spot(sh *Shard) bool {
-	if m.j.Spec.Verify.Mode != VerifyQuorum || sh.Spot != SpotNone || sh.Disputed || sh.Input.Known != nil || m.j.Ending != "" {
-		return false
-	}
-	if !m.anyTrusted() {
-		return false
+// own computes the shard as well: those who agree with each other on a lie are
+// found out by nobody else. The others' reveals do not wait for it.
+func (m *machine) spot(sh *Shard) {
+	if sh.Spot != SpotNone || sh.Disputed || sh.Input.Known != nil || m.j.Ending != "" || !m.anyTrusted() {
+		return
 	}
 	sh.Spot = SpotOver
 	if sh.hasTrusted() || !m.trustedLeft(sh) && !m.ranOut(sh) {
-		return false
+		return
 	}
-	if !m.chosen("spot", sh.Index, 0, m.pairRate(sh)) {
-		return false
+	if m.chosen("spot", sh.Index, 0, m.pairRate(sh)) {
+		sh.Spot = SpotWanted
+		sh.Wanted++
 	}
-	sh.Spot = SpotWanted
-	sh.Wanted++
-	return true
+}
+
+// trustedIn reports whether the commit of a validator of one's own is in.
+func (s *Shard) trustedIn() bool {
+	for k := range s.Attempts {
+		if a := &s.Attempts[k]; a.Trusted && a.State.In() {
+			return true
+		}
+	}
+	return false
 }
 
 // pairRate falls with how often a validator confirmed, in this job, what the same

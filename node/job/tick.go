@@ -96,12 +96,16 @@ func lateReason(s AttemptState) Reason {
 
 // stragglers gives a second copy of a shard to a spare provider when an attempt
 // runs much longer than others needed. The first to commit count; who is still
-// running then is stopped and not paid.
+// running then is stopped and not paid. Validators do not run for a bet: they are
+// paid for what they are asked to compute.
 func (m *machine) stragglers() {
-	if len(m.x.took) == 0 || m.j.Ending != "" {
+	if m.j.Ending != "" {
 		return
 	}
-	usual := m.x.took[len(m.x.took)/2]
+	usual, ok := m.x.usual()
+	if !ok {
+		return
+	}
 	limit := max(stragglerFactor*usual, stragglerFloor)
 	for i, sh := range m.j.Shards {
 		if m.x.bits[i]&bitUndecided == 0 || !sh.slow(m.now, limit) {
@@ -114,7 +118,7 @@ func (m *machine) stragglers() {
 		if m.x.inFlight >= uint64(m.j.Spec.MaxInFlight) {
 			return
 		}
-		if o, ok, _ := m.pick(sh, m.eligible(sh)); ok {
+		if o, ok, _ := m.pick(sh, m.eligible(sh)); ok && !o.Validator {
 			m.offer(m.own(uint32(i)), o, true)
 		}
 	}

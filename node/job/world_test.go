@@ -22,9 +22,14 @@ type world struct {
 	keys    []identity.PubKey
 	lie     func(provider int, sh *Shard) string // "" is the truth
 	quote   func(provider int, c *Candidate)
+	seen    func(Effect)                     // is told of every effect; may be nil
+	takes   func(provider int) time.Duration // to compute a shard; nil: a second
+	mute    bool                             // comparisons and replays are never answered
 	seq     int
 	rebuilt int
 	steps   int
+
+	revealed time.Time // when the last reveal came
 }
 
 type dueHeap []timed
@@ -70,7 +75,13 @@ func (w *world) take(ev Event) {
 		return // too late, which happens
 	}
 	w.j = next
+	if _, is := ev.(Revealed); is {
+		w.revealed = w.j.Updated
+	}
 	for _, e := range effects {
+		if w.seen != nil {
+			w.seen(e)
+		}
 		w.perform(e)
 	}
 }
@@ -166,7 +177,11 @@ func (w *world) perform(e Effect) {
 		w.after(quick, func(now time.Time) Event {
 			return Progressed{Shard: e.Shard, Attempt: e.Attempt, State: "running", Now: now}
 		})
-		w.after(100*quick, func(now time.Time) Event {
+		took := 100 * quick
+		if w.takes != nil {
+			took = w.takes(int(e.Provider[0])<<8 | int(e.Provider[1]))
+		}
+		w.after(took, func(now time.Time) Event {
 			c := wire.CommitHash(w.j.ID, e.Shard, e.Wire, e.Provider, w.root(e.Shard, e.Provider), 50, ID{7})
 			return Committed{Shard: e.Shard, Attempt: e.Attempt, Event: c, C: c, Size: 50, Now: now}
 		})
@@ -179,10 +194,16 @@ func (w *world) perform(e Effect) {
 			return Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: e.Size, Now: now}
 		})
 	case Compare:
+		if w.mute {
+			return
+		}
 		w.after(quick, func(now time.Time) Event {
 			return Compared{Shard: e.Shard, Groups: groupsOf(e.Attempts, e.Roots), Now: now}
 		})
 	case Audit:
+		if w.mute {
+			return
+		}
 		answer := AnswerMatch
 		if strings.HasPrefix(e.Root, "lie") {
 			answer = AnswerMismatch

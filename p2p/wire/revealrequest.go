@@ -3,8 +3,9 @@ package wire
 // MaxReplicas bounds how many attempts of one shard are compared.
 const MaxReplicas = 16
 
-// RevealRequest asks a provider to open its Commit. It names the commits of
-// all replicas of the shard, which shows that they came before any reveal.
+// RevealRequest asks a provider to open its Commit. Of a quorum it names the
+// commits of all replicas of the shard, which shows that they came before any
+// reveal; elsewhere that of the provider alone.
 type RevealRequest struct {
 	Job     ID
 	Shard   uint32
