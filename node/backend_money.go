@@ -38,6 +38,7 @@ func balanceView(rail string, x payments.Balance) api.Balance {
 		Paid: x.Paid, Received: x.Received, Held: x.Expected, Unknown: x.Pending, Limit: x.Limit,
 		Exposure: x.Exposure, OurExposure: x.OurExposure, Available: x.Available, Dispute: x.Dispute,
 	}
+	v.Limit = max(v.Limit, x.Window) // a channel that holds money widens it
 	// On credit debts net out; with money each direction is made good by itself.
 	if x.Unit == payments.Credits {
 		v.Exposure, v.Owing = uint64(max(x.Net, 0)), uint64(max(-x.Net, 0))

@@ -4,6 +4,12 @@ package wire
 // say of the one who asks.
 type PayTermsAsk struct {
 	Rail string
+	// Channel introduces a channel on a chain to the payee, before anything is
+	// paid through it; none where that is not meant.
+	Channel string
+	// Proof is by the channel's signer: that this author pays this payee through
+	// it. 65 bytes in lower-case hex.
+	Proof string
 }
 
 // Kind returns KindPayTermsAsk.
@@ -11,12 +17,22 @@ func (PayTermsAsk) Kind() Kind { return KindPayTermsAsk }
 
 func (m PayTermsAsk) write(c codec) { m.walk(c) }
 
-func (m *PayTermsAsk) walk(c codec) { c.str("rail", &m.Rail) }
+func (m *PayTermsAsk) walk(c codec) {
+	c.str("rail", &m.Rail)
+	c.opt().str("channel", &m.Channel)
+	c.opt().str("sig", &m.Proof)
+}
 
 // Validate checks every field against its limit.
 func (m PayTermsAsk) Validate() error {
 	var c checks
 	c.token("rail", m.Rail)
+	c.tokenOr("channel", m.Channel)
+	c.that((m.Channel == "") == (m.Proof == ""), "sig", "is of a channel, and a channel has one")
+	if m.Proof != "" {
+		var raw [voucherSig / 2]byte
+		c.that(parseHex(raw[:], m.Proof) == nil, "sig", "is not 65 bytes of hex")
+	}
 	return c.err()
 }
 
@@ -39,6 +55,8 @@ type PayTerms struct {
 	Root     ID     // the chain of the notes that make up Owed
 	BackSeq  uint64 // the author's own last note to the one who asked
 	Back     uint64 // and their total
+	Cover    uint64 // how much more than Limit may be owed now, since channels hold it
+	MaxCover uint64 // the most that Cover comes to, however much channels hold
 }
 
 // Kind returns KindPayTerms.
@@ -62,6 +80,8 @@ func (m *PayTerms) walk(c codec) {
 	c.opt().id("root", &m.Root)
 	c.opt().u64("back_seq", &m.BackSeq)
 	c.opt().u64("back", &m.Back)
+	c.opt().u64("cover", &m.Cover)
+	c.opt().u64("max_cover", &m.MaxCover)
 }
 
 // Validate checks every field against its limit.
@@ -80,5 +100,7 @@ func (m PayTerms) Validate() error {
 	c.that(m.Settled <= m.Owed, "settled", "is over what was owed")
 	c.max("back_seq", m.BackSeq, maxAmount)
 	c.max("back", m.Back, maxAmount)
+	c.max("max_cover", m.MaxCover, maxAmount)
+	c.that(m.Cover <= m.MaxCover, "cover", "is over the most that it comes to")
 	return c.err()
 }

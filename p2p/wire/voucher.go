@@ -7,7 +7,8 @@ const voucherSig = 130
 // Voucher makes what is owed by notes good out of a payment channel on a chain.
 // What the chain acts on is Signature, over the channel, the sum and the root
 // (EIP-712); the rest tells the payee where to look. It is answered by a
-// Countersign.
+// Countersign. One of nothing is a payee's: it signs that a channel through
+// which nothing was paid may end so.
 type Voucher struct {
 	Rail       string
 	Network    string
@@ -42,7 +43,7 @@ func (m Voucher) Validate() error {
 	c.token("network", m.Network)
 	c.token("contract", m.Contract)
 	c.token("channel", m.Channel)
-	c.that(m.Cumulative > 0 && m.Total > 0, "amount", "is zero")
+	c.that((m.Cumulative > 0) == (m.Total > 0), "amount", "is zero")
 	c.max("cumulative", m.Cumulative, maxAmount)
 	c.max("total", m.Total, maxAmount)
 	c.id("root", m.Root)

@@ -19,7 +19,6 @@ func (r *Rail) balance(peer identity.PubKey, a account) payments.Balance {
 	}
 	if !r.cfg.Net {
 		b.Settled, b.SettledOut = in+a.Got.Secured, out+a.Paid.Secured
-		b.Window = b.Limit
 	}
 	b.Left = a.room(r.cfg.Net, b.Limit)
 	if a.Paid.Pending != nil {

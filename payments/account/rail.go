@@ -54,12 +54,16 @@ func (r *Rail) Status(_ context.Context, peer identity.PubKey, ref payments.Ref)
 }
 
 // RoomFor returns how much more work for that peer may be accepted on credit:
-// its limit less what it owes and what is already expected of it.
+// its window less what it owes and what is already expected of it.
 func (r *Rail) RoomFor(_ context.Context, peer identity.PubKey) (payments.Amount, error) {
 	room := payments.Amount{Unit: r.cfg.Unit}
 	err := r.s.View(func(tx store.Reader) error {
 		a, _, err := load(tx, peer)
-		room.Value = a.room(r.cfg.Net, r.cfg.limit(peer, a, r.clock()))
+		if err != nil {
+			return err
+		}
+		window, err := r.window(tx, peer, a)
+		room.Value = a.room(r.cfg.Net, window)
 		return err
 	})
 	return room, err
@@ -68,11 +72,17 @@ func (r *Rail) RoomFor(_ context.Context, peer identity.PubKey) (payments.Amount
 // Balances implements payments.Rail.
 func (r *Rail) Balances(context.Context) (out []payments.Balance, err error) {
 	err = r.s.View(func(tx store.Reader) error {
+		var all []account // scans do not nest
 		out = nil
-		return eachAccount(tx, func(peer identity.PubKey, a account) error {
-			out = append(out, r.balance(peer, a))
+		err := eachAccount(tx, func(peer identity.PubKey, a account) error {
+			out, all = append(out, r.balance(peer, a)), append(all, a)
 			return nil
 		})
+		for i := 0; err == nil && i < len(out) && !r.cfg.Net; i++ {
+			out[i].Window, err = r.window(tx, out[i].Peer, all[i])
+			out[i].Left = all[i].room(false, out[i].Window)
+		}
+		return err
 	})
 	return out, err
 }

@@ -184,6 +184,11 @@ func (r *Rail) judge(peer identity.PubKey, a account, entry payments.Entry, n wi
 	case entry.Amount.Value != n.Amount:
 		return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, n.Amount)
 	}
+	if _, covers := r.settler.(Coverer); covers {
+		// It was under the window when the work was accepted. A cover that went
+		// since is no reason to refuse what the work is paid with.
+		return "", ""
+	}
 	limit := r.cfg.limit(peer, a, r.clock())
 	if owed := a.owed(r.cfg.Net); owed+int64(n.Amount) > int64(limit) {
 		return CodeOverLimit, fmt.Sprintf("you owe %d of at most %d", owed, limit)

@@ -25,6 +25,26 @@ type Settler interface {
 	Serve(ctx context.Context, peer identity.PubKey, e wire.Event) (answers []wire.Event, err error)
 }
 
+// Coverer is a Settler that knows of money which is set aside for what a peer
+// will owe, and which nobody can have at once.
+type Coverer interface {
+	// Cover is how much more than its limit peer may owe for that, in the caller's
+	// transaction.
+	Cover(tx store.Reader, peer identity.PubKey) (uint64, error)
+}
+
+// window is how much the peer of that account may owe now: its limit, and what
+// is covered.
+func (r *Rail) window(tx store.Reader, peer identity.PubKey, a account) (uint64, error) {
+	limit := r.cfg.limit(peer, a, r.clock())
+	by, ok := r.settler.(Coverer)
+	if !ok {
+		return limit, nil
+	}
+	cover, err := by.Cover(tx, peer)
+	return limit + min(cover, payments.MaxValue-limit), err
+}
+
 // Use attaches a Settler. It is called before Run, Pay and ServeStream or not at
 // all.
 func (r *Rail) Use(s Settler) { r.settler = s }

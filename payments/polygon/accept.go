@@ -31,10 +31,15 @@ func (r *Rail) takeVoucher(ctx context.Context, peer identity.PubKey, e wire.Eve
 	if err == nil {
 		return by, nil
 	}
+	return r.refusalFor(peer, e, err)
+}
+
+// refusalFor is the answer to a document that was not taken because of err.
+func (r *Rail) refusalFor(peer identity.PubKey, e wire.Event, err error) (wire.Event, error) {
 	var no *refusal
 	if !errors.As(err, &no) {
 		// Ours to mend: nothing was decided, and a stranger need not know more.
-		r.log.Error("polygon: voucher not decided", "peer", peer.Short(), "err", err)
+		r.log.Error("polygon: not decided", "peer", peer.Short(), "kind", e.Kind, "err", err)
 		no = &refusal{CodeBusy, "not decided, send again"}
 	}
 	return r.refusal(e, no)
@@ -62,22 +67,14 @@ func (r *Rail) accept(ctx context.Context, peer identity.PubKey, e wire.Event) (
 		return by, err
 	}
 	defer unlock()
-	var c incoming
-	known := false
-	err = r.s.View(func(tx store.Reader) (err error) {
-		known, err = get(tx, inKey(id), &c)
-		return err
-	})
+	c, known, err := r.taken(peer, id)
 	if err != nil {
 		return by, err
 	}
-	if known && c.Peer == peer && c.Last.Cum == v.Cum && c.Last.Total == v.Total && c.Last.Root == v.Root {
+	if known && v.Cum > 0 && c.Last.Cum == v.Cum && c.Last.Total == v.Total && c.Last.Root == v.Root {
 		return r.countersign(e)
 	}
-	if known && c.Peer != peer {
-		return by, refuse(CodeBadChannel, "channel is another peer's")
-	}
-	if known && v.Cum <= max(c.Last.Cum, c.Claimed) {
+	if v.Cum == 0 || known && v.Cum <= max(c.Last.Cum, c.Claimed) {
 		return by, refuse(CodeStale, "%d is not above %d", v.Cum, max(c.Last.Cum, c.Claimed))
 	}
 	if c, err = r.look(ctx, peer, id, c, known, v.Cum); err != nil {
@@ -174,8 +171,8 @@ func (c *incoming) enter(on onChain) {
 	}
 }
 
-// judge asks all that the channel alone decides; c is as fresh as it must be.
-func (r *Rail) judge(c incoming, id common.Hash, v voucher) error {
+// suits asks whether we are paid through such a channel, whatever a voucher says.
+func (r *Rail) suits(c incoming) error {
 	p := r.l.place()
 	delay := time.Duration(min(c.Terms.Delay, uint64(r.cfg.MaxDelay/time.Second)+1)) * time.Second
 	switch {
@@ -185,6 +182,16 @@ func (r *Rail) judge(c incoming, id common.Hash, v voucher) error {
 		return refuse(CodeBadChannel, "its delay is %s, at least %s is asked", delay, r.cfg.MinDelay)
 	case c.State != StateOpen || !c.CloseAt.IsZero() || c.Agreed:
 		return refuse(CodeClosing, "its close was started")
+	}
+	return nil
+}
+
+// judge asks all that the channel alone decides; c is as fresh as it must be.
+func (r *Rail) judge(c incoming, id common.Hash, v voucher) error {
+	if err := r.suits(c); err != nil {
+		return err
+	}
+	switch {
 	case v.Cum <= c.Claimed:
 		return refuse(CodeStale, "%d is not above %d", v.Cum, c.Claimed)
 	case v.Cum > c.Balance:

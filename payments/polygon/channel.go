@@ -76,7 +76,9 @@ type outgoing struct {
 	Acked   bool            `json:"acked"` // the payee signed for Last
 	Spare   spare           `json:"spare,omitzero"`
 	Op      *operation      `json:"op,omitempty"`
-	Ops     uint64          `json:"ops"` // how many were begun
+	Ops     uint64          `json:"ops"`             // how many were begun
+	Shown   uint64          `json:"shown,omitempty"` // of Balance, known to the payee
+	ShownAt time.Time       `json:"shownAt,omitzero"`
 	Reason  string          `json:"reason,omitempty"`
 }
 
@@ -131,6 +133,14 @@ type incoming struct {
 	Ops     uint64          `json:"ops"`
 	Before  uint64          `json:"before,omitempty"` // redeemed when this node first saw it
 	Lost    uint64          `json:"lost,omitempty"`   // accepted and gone unredeemed
+}
+
+// free is what the contract holds for us and no voucher promises yet.
+func (c incoming) free() uint64 {
+	if c.State != StateOpen || !c.CloseAt.IsZero() || c.Agreed {
+		return 0
+	}
+	return c.Balance - min(c.Balance, max(c.Last.Cum, c.Claimed))
 }
 
 // unclaimed is what the last voucher says above what was redeemed.

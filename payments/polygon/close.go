@@ -74,7 +74,7 @@ func (r *Rail) stop(id common.Hash) (c outgoing, err error) {
 
 // askClose has the payee sign a close; nil where there is nothing to agree on.
 func (r *Rail) askClose(ctx context.Context, c outgoing) (*voucher, error) {
-	if c.Last.Cum == 0 {
+	if c.Last.Cum == 0 && c.Shown == 0 {
 		return nil, nil // the payee knows no such channel and signs for none
 	}
 	e, err := wire.Seal(r.key, wire.Release{Rail: Name, Ref: closeWord + c.ID.Hex(), Hold: wire.ID(c.ID)}, r.clock())
@@ -135,15 +135,10 @@ func (r *Rail) beginClose(ctx context.Context, id common.Hash, agreed *voucher, 
 // voucher accepted. From then on no other is.
 func (r *Rail) serveClose(ctx context.Context, peer identity.PubKey, e wire.Event, m wire.Release) (wire.Event, error) {
 	v, err := r.agreeClose(ctx, peer, m)
-	var no *refusal
-	switch {
-	case err == nil:
-		return wire.Seal(r.key, v, r.clock())
-	case !errors.As(err, &no):
-		r.log.Error("polygon: close not decided", "peer", peer.Short(), "err", err)
-		no = &refusal{CodeBusy, "not decided, send again"}
+	if err != nil {
+		return r.refusalFor(peer, e, err)
 	}
-	return r.refusal(e, no)
+	return wire.Seal(r.key, v, r.clock())
 }
 
 func (r *Rail) agreeClose(ctx context.Context, peer identity.PubKey, m wire.Release) (doc wire.Voucher, err error) {
@@ -164,7 +159,8 @@ func (r *Rail) agreeClose(ctx context.Context, peer identity.PubKey, m wire.Rele
 		switch {
 		case err != nil:
 			return err
-		case !known || c.Peer != peer || c.Last.Cum == 0:
+		case !known || c.Peer != peer || c.Last.Cum > 0 && c.Last.Total == 0:
+			// The last is of money that was redeemed before this node's books began.
 			return refuse(CodeNoChannel, "no voucher of yours came through it")
 		case c.State.ended():
 			return refuse(CodeClosing, "it is closed")
@@ -181,10 +177,14 @@ func (r *Rail) agreeClose(ctx context.Context, peer identity.PubKey, m wire.Rele
 	if err != nil {
 		return doc, err
 	}
+	root := wire.ID(c.Last.Root)
+	if c.Last.Cum == 0 {
+		root = wire.ID(id) // there are no notes, and no document says nothing
+	}
 	p := r.l.place()
 	return wire.Voucher{
 		Rail: Name, Network: p.Network, Contract: p.Contract.Hex(), Channel: id.Hex(),
-		Cumulative: c.Last.Cum, Total: c.Last.Total, Root: wire.ID(c.Last.Root), Signature: hex.EncodeToString(sig),
+		Cumulative: c.Last.Cum, Total: c.Last.Total, Root: root, Signature: hex.EncodeToString(sig),
 	}, nil
 }
 

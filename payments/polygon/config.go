@@ -38,6 +38,10 @@ type Config struct {
 	Patience time.Duration // how long a debt may stand before the peer is reported
 	NoWork   time.Duration // how long it may stand before new work is refused
 	Channels int           // of one peer, open to us at the same time
+	// MaxCover is how much more than its limit a peer may owe while its channels
+	// to us hold that much which no voucher promises. Such money is the payer's
+	// until it signs, so this is what a payer that will not sign can cost.
+	MaxCover uint64
 
 	GasFactor  uint64        // redeem when it brings so many times its gas
 	CoinPrice  uint64        // what one whole native coin costs, to price gas
@@ -61,7 +65,7 @@ func Default() Config {
 		Account: acc,
 		TopUpAt: 250, Delay: 24 * time.Hour,
 		MinDelay: 6 * time.Hour, MaxDelay: 7 * 24 * time.Hour,
-		Patience: 10 * time.Minute, NoWork: time.Minute, Channels: 4,
+		Patience: 10 * time.Minute, NoWork: time.Minute, Channels: 4, MaxCover: 5_000_000,
 		GasFactor: 50, CoinPrice: 300_000, Batch: MaxBatch,
 		StateAge: 15 * time.Second, FreshAge: 5 * time.Second, TermsAge: 10 * time.Minute,
 		Poll: time.Second, Reconcile: 15 * time.Second, AtOnce: 8, OpenWithin: 10 * time.Minute,
@@ -79,7 +83,7 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case c.Deposit > payments.MaxValue || c.MaxLocked > payments.MaxValue || c.CoinPrice > payments.MaxValue:
+	case c.Deposit > payments.MaxValue || c.MaxLocked > payments.MaxValue || c.CoinPrice > payments.MaxValue || c.MaxCover > payments.MaxValue:
 		return fmt.Errorf("%w: amount above %d", ErrConfig, payments.MaxValue)
 	case c.Deposit > c.MaxLocked:
 		return fmt.Errorf("%w: a deposit of %d where %d may be locked", ErrConfig, c.Deposit, c.MaxLocked)

@@ -17,7 +17,7 @@
 //	          closing   the delay of the contract runs
 //	          closed    what was left has come back; terminal
 //	          failed    the deposit never got onto the chain; terminal
-//	payee     open      a voucher was accepted
+//	payee     open      it was introduced, or a voucher was accepted
 //	          closing   a close was seen: no new work, redeem at once
 //	          closed    the contract holds nothing more of it; terminal
 //
@@ -25,9 +25,27 @@
 //
 // All travel on the stream of the pay protocol and are signed by the nodes:
 //
-//	PayTermsAsk -> PayTerms      the address, contract, credit and totals of the payee
+//	PayTermsAsk -> PayTerms      the address, contract, credit and totals of the payee;
+//	                             with a channel: it is introduced, or Error
 //	Voucher     -> Countersign   accepted; or Error with one of the codes below
 //	Release     -> Voucher       "close/0x…": the payee signs the close at its last voucher
+//
+// # What a channel counts for
+//
+// A payee lets a peer owe its limit, which begins small, and beside it what lies
+// in open channels of that peer to it and no voucher promises, up to
+// Config.MaxCover. For that the payer introduces the channel as soon as its
+// deposit is final, with a proof by the channel's signer that names both nodes;
+// the payee looks the deposit up at a finalised block, and again before it takes
+// work. At every acceptance
+//
+//	owed + expected <= limit + min(MaxCover, deposits - vouchers)
+//
+// holds for a peer, however many payments stand in "expected". What is covered
+// is no promise: a payer that will not sign has it back after the delay, so
+// limit and MaxCover together are what a payee can lose to one peer. A close that
+// was seen, even in a block that is not final, ends the cover at once; work that
+// was accepted before can still be paid.
 //
 // # What a payee asks of a voucher
 //

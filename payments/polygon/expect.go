@@ -54,6 +54,9 @@ func (r *Rail) willing(ctx context.Context, peer identity.PubKey) error {
 	if err := r.fresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", payments.ErrOverLimit, err)
 	}
+	if err := r.lookAgain(ctx, peer); err != nil {
+		return fmt.Errorf("%w: its channel: %w", payments.ErrOverLimit, err)
+	}
 	closing, err := r.closingFrom(peer)
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ type funded struct {
 
 // Fund implements payments.Funder: it opens a channel to p.Peer where there is
 // none with room for p and for all that is owed or funded already, or tops it
-// up. Where the credit the payee gives covers p it does not wait for the chain.
+// up, and has the payee know of it. Where the credit the payee gives is enough for
+// p it does not wait for the chain.
 func (r *Rail) Fund(ctx context.Context, p payments.Payment) error {
 	if err := p.Validate(r.Unit()); err != nil {
 		return payments.Fail(p.Ref, payments.NotCharged, err)
@@ -57,7 +58,7 @@ func (r *Rail) fund(ctx context.Context, p payments.Payment) error {
 	}
 	t, err := r.termsOf(ctx, p.Peer)
 	if err == nil {
-		err = r.makeRoom(ctx, p.Peer, t, p.Amount.Value)
+		err = r.makeRoom(ctx, p.Peer, t)
 	}
 	if err != nil {
 		return errors.Join(err, r.Release(ctx, p.Ref, "not funded"))
@@ -120,22 +121,29 @@ func (r *Rail) forget() error {
 	})
 }
 
-// makeRoom makes the channel to peer large enough, and waits until it is unless
-// the payee's credit covers amount on top of what is owed.
-func (r *Rail) makeRoom(ctx context.Context, peer identity.PubKey, t payeeTerms, amount uint64) error {
+// makeRoom makes the channel to peer large enough, and waits until the payee
+// counts on it, unless its credit is enough for all that is needed.
+func (r *Rail) makeRoom(ctx context.Context, peer identity.PubKey, t payeeTerms) error {
 	tick := time.NewTicker(r.cfg.Poll)
 	defer tick.Stop()
 	for {
-		enough, err := r.stepRoom(ctx, peer, t)
-		if err != nil || enough {
-			return err
-		}
-		d, err := r.acct.Owing(ctx, peer)
+		need, err := r.needed(ctx, peer)
 		if err != nil {
 			return err
 		}
-		if owed := d.Total - min(d.Settled, d.Total); owed <= t.Limit && amount <= t.Limit-owed {
-			return nil // on credit, while the deposit is on its way
+		onCredit := need <= t.Limit
+		if !onCredit && need-t.Limit > t.MaxCover {
+			return fmt.Errorf("%s lets no more than %s be owed, %s is needed: %w",
+				peer.Short(), r.amount(t.Limit+t.MaxCover).Human(), r.amount(need).Human(), payments.ErrOverLimit)
+		}
+		enough, err := r.stepRoom(ctx, peer, t)
+		if err != nil || onCredit {
+			return err // a deposit may be on its way
+		}
+		if enough {
+			if counted, err := r.introduceTo(ctx, peer); err != nil || counted {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -71,6 +71,7 @@ var (
 	_ payments.Funder     = (*Rail)(nil)
 	_ payments.Reconciler = (*Rail)(nil)
 	_ account.Settler     = (*Rail)(nil)
+	_ account.Coverer     = (*Rail)(nil)
 )
 
 // New returns the rail. It starts nothing and asks nobody; it returns what

@@ -109,7 +109,7 @@ func (r *Rail) tendLoop(ctx context.Context) error {
 // pass looks at every channel and debt once and does what is to be done. What
 // fails is tried again at the next pass, so one failure keeps nothing else.
 func (r *Rail) pass(ctx context.Context) error {
-	err := errors.Join(r.tend(ctx), r.redeem(ctx, false), r.report(ctx), r.forget())
+	err := errors.Join(r.tend(ctx), r.introduceAll(ctx), r.redeem(ctx, false), r.report(ctx), r.forget())
 	owing, _, derr := r.acct.Debts(ctx)
 	if derr != nil {
 		return errors.Join(err, derr)

@@ -21,7 +21,11 @@ type payeeTerms struct {
 	Account common.Address `json:"account"`
 	Limit   uint64         `json:"limit"` // how much we may owe it
 	Delay   uint64         `json:"delay"` // seconds, of channels that pay it
-	At      time.Time      `json:"at"`
+	// Cover is how much more we may owe it now, since channels to it hold that;
+	// MaxCover the most that it ever lets that be.
+	Cover    uint64    `json:"cover,omitempty"`
+	MaxCover uint64    `json:"maxCover,omitempty"`
+	At       time.Time `json:"at"`
 }
 
 // termsOf returns how peer is paid: from memory, or by asking.
@@ -34,7 +38,13 @@ func (r *Rail) termsOf(ctx context.Context, peer identity.PubKey) (t payeeTerms,
 	if err != nil || known && r.clock().Sub(t.At) < r.cfg.TermsAge {
 		return t, err
 	}
-	ask, err := wire.Seal(r.key, wire.PayTermsAsk{Rail: Name}, r.clock())
+	return r.askTerms(ctx, peer, wire.PayTermsAsk{Rail: Name})
+}
+
+// askTerms asks peer how it is paid and keeps the answer; a refusal that peer
+// signed is returned as one.
+func (r *Rail) askTerms(ctx context.Context, peer identity.PubKey, q wire.PayTermsAsk) (t payeeTerms, err error) {
+	ask, err := wire.Seal(r.key, q, r.clock())
 	if err != nil {
 		return t, err
 	}
@@ -44,6 +54,9 @@ func (r *Rail) termsOf(ctx context.Context, peer identity.PubKey) (t payeeTerms,
 	}
 	if len(answers) == 0 {
 		return t, errors.New("ask for terms: no answer")
+	}
+	if no, err := wire.Decode[wire.Error](answers[0]); err == nil && no.Ref == ask.ID {
+		return t, fmt.Errorf("%w: %w", ErrTerms, refuse(no.Code, "%s", no.Text))
 	}
 	m, err := wire.Decode[wire.PayTerms](answers[0])
 	if err != nil {
@@ -71,12 +84,29 @@ func (r *Rail) readTerms(m wire.PayTerms, ask wire.ID) (t payeeTerms, err error)
 	case m.Delay > uint64(r.cfg.MaxDelay/time.Second):
 		return t, fmt.Errorf("%w: it asks for a delay of %d s, at most %s is given", ErrTerms, m.Delay, r.cfg.MaxDelay)
 	}
-	return payeeTerms{Account: common.HexToAddress(m.Account), Limit: m.Limit, Delay: m.Delay, At: r.now()}, nil
+	return payeeTerms{
+		Account: common.HexToAddress(m.Account), Limit: m.Limit, Delay: m.Delay,
+		Cover: m.Cover, MaxCover: m.MaxCover, At: r.now(),
+	}, nil
 }
 
-// serveTerms says how we are paid.
-func (r *Rail) serveTerms(peer identity.PubKey, e wire.Event) (wire.Event, error) {
+// serveTerms says how we are paid, and what a channel that was introduced with
+// the question counts for.
+func (r *Rail) serveTerms(ctx context.Context, peer identity.PubKey, e wire.Event, m wire.PayTermsAsk) (wire.Event, error) {
+	if m.Channel != "" {
+		if err := r.meet(ctx, peer, m); err != nil {
+			return r.refusalFor(peer, e, err)
+		}
+	}
 	t, err := r.acct.Terms(peer, e.ID)
+	if err != nil {
+		return wire.Event{}, err
+	}
+	t.MaxCover = r.cfg.MaxCover
+	err = r.s.View(func(tx store.Reader) error {
+		t.Cover, err = r.Cover(tx, peer)
+		return err
+	})
 	if err != nil {
 		return wire.Event{}, err
 	}
@@ -97,7 +127,7 @@ func (r *Rail) Serve(ctx context.Context, peer identity.PubKey, e wire.Event) ([
 			a, err = r.refusal(e, &refusal{CodeForeign, "this is rail " + Name})
 			break
 		}
-		a, err = r.serveTerms(peer, e)
+		a, err = r.serveTerms(ctx, peer, e, m)
 	case wire.KindVoucher:
 		a, err = r.takeVoucher(ctx, peer, e)
 	case wire.KindRelease:

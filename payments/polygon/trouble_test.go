@@ -436,13 +436,14 @@ func TestCloseRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b, m := w.add(testConfig()), w.add(testConfig()), w.add(testConfig())
-	a.ready(b, "j/0/0", 300)
+	a.fund(b, "j/0/0", 300)
 	a.work(b, "j/0/0", 300)
 	id := a.channel(payments.Out).ID
 	ask := wire.Release{Rail: Name, Ref: closeWord + id.Hex(), Hold: wire.ID(id)}
 	if got := w.show(b, a, ask); got != CodeNoChannel {
-		t.Fatalf("before any voucher: %q", got)
+		t.Fatalf("before any introduction: %q", got)
 	}
+	a.ready(b, "j/0/0", 300)
 	a.settle(b)
 	if got := w.show(b, m, ask); got != CodeNoChannel {
 		t.Fatalf("for somebody else: %q", got)
