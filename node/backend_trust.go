@@ -35,7 +35,11 @@ func (b trustBackend) Estimate(ctx context.Context, req api.SubmitRequest) (api.
 	if err != nil {
 		return api.Estimate{}, submitError(err)
 	}
-	return showEstimate(spec, e), nil
+	out := showEstimate(spec, e)
+	if err := b.n.payable(ctx, spec.Payment); err != nil {
+		out.Notes = append(out.Notes, "this node could not pay for it now: "+err.Error())
+	}
+	return out, nil
 }
 
 func showEstimate(spec job.Spec, e aggregator.Estimate) api.Estimate {
@@ -47,6 +51,7 @@ func showEstimate(spec job.Spec, e aggregator.Estimate) api.Estimate {
 		},
 		TimeMS:   api.TimeRange{Expected: e.Time.Expected.Milliseconds(), High: e.Time.High.Milliseconds()},
 		Overhead: e.Overhead, Notes: append([]string{}, e.Notes...), Dropped: leftOut(e.Dropped),
+		Reason: e.Reason.Text, Hint: e.Reason.Hint,
 		Slip: api.Slip{Shard: e.Slip.Shard, Any: e.Slip.Job, Cheaters: e.Slip.Cheaters, Cheats: e.Slip.Cheat},
 	}
 	if wrong := e.Slip.Cheaters * e.Slip.Cheat; wrong > 0 {

@@ -34,6 +34,11 @@ nothing is reserved: prices can change until the job is submitted. FILE "-" read
 			if err := a.emit(e, func() { a.showEstimate(e) }); err != nil || e.Candidates > 0 {
 				return err
 			}
+			if e.Reason != "" {
+				a.sayf("infernet: nobody does it for that: %s", words(e.Reason))
+				a.sayf("hint: %s", wholeWords(e.Hint))
+				return told{exitNoProvider}
+			}
 			a.sayf("infernet: nobody could do it now")
 			a.sayf("hint: infernet provider list shows who is there; what is said of each above tells what to change")
 			return told{exitNoProvider}

@@ -23,6 +23,7 @@ type Estimate struct {
 	Slip       EstimatedSlip
 	Verify     job.Verify
 	Dropped    []job.Dropped
+	Reason     job.Reason // why nobody could do it, where that is its ceiling
 	Notes      []string // what the numbers rest on, for people
 }
 
@@ -84,6 +85,9 @@ func (d *Driver) Estimate(ctx context.Context, req Request) (Estimate, error) {
 	}
 	out := estimate(j, found.Candidates, usual)
 	out.Verify, out.Dropped = verify, found.Dropped
+	if dear, ok := j.Dear(found.Dropped); ok && out.Candidates == 0 {
+		out.Reason = dear.Reason(j.Spec.Payment)
+	}
 	if known < want {
 		out.note("%d of %d known answers are at hand for canaries: %.0f%% of the shards would be sampled instead, and known to the next job",
 			known, want, float64(j.Spec.Verify.Rate)/audit.All*100)
@@ -216,7 +220,7 @@ func (e *Estimate) price(j job.Job, cs, judges []job.Candidate, p audit.Predicti
 	e.Cost.Expected.Value = whole(max(mid, low))
 	e.Cost.High.Value = whole(max(mid, high))
 	if e.Cost.Low.Value > j.Budget.Value {
-		e.note("payment.max of %s does not pay for it", j.Budget.Human())
+		e.note("payment.max of %s does not pay for it: raise it to at least %s", j.Budget.Human(), e.Cost.Low.Human())
 	} else if e.Cost.High.Value > j.Budget.Value {
 		e.note("payment.max of %s may not pay for all audits; the job would wait or end there, never spend more", j.Budget.Human())
 	}

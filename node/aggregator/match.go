@@ -147,7 +147,7 @@ func (d *Driver) askAll(ctx context.Context, j job.Job, found []dht.Found) ([]ma
 			var refused *Refused
 			switch {
 			case errors.As(err, &refused):
-				c.Refused = refused.Text
+				c.Refused, c.Busy = refused.Text, refused.Code == codeBusy
 			case err != nil:
 				c.Refused = "no quote: " + err.Error()
 			default:

@@ -62,7 +62,9 @@ type Estimate struct {
 	Overhead   float64     `json:"overhead"` // expected executions beyond one for each shard: 0.25 is a quarter more
 	Slip       Slip        `json:"slip"`
 	Dropped    []Candidate `json:"dropped"`
-	Notes      []string    `json:"notes"` // what a person should know, a sentence each
+	Notes      []string    `json:"notes"`            // what a person should know, a sentence each
+	Reason     string      `json:"reason,omitempty"` // why nobody could do it, where that is its ceiling
+	Hint       string      `json:"hint,omitempty"`
 }
 
 // CostRange is money in one unit. Low is when nothing is computed twice,

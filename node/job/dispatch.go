@@ -8,7 +8,7 @@ func (m *machine) dispatch() {
 	if m.j.Ending != "" {
 		return
 	}
-	if m.j.Started.IsZero() && m.tooDear() {
+	if m.j.Started.IsZero() && (m.tooDear() || m.allTooDear()) {
 		return
 	}
 	var w waits

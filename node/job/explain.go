@@ -241,6 +241,10 @@ func (m *machine) noProvider() Reason {
 		r.Text = fmt.Sprintf("none of %d providers matches; the first: %s", n, first.Predicate)
 		r.Hint = first.Hint
 	}
+	if dear, ok := m.j.Dear(m.j.Dropped); ok {
+		said := dear.Reason(m.j.Spec.Payment)
+		r.Text, r.Hint = said.Text, said.Hint
+	}
 	if n := len(m.j.Candidates); n > 0 {
 		r.Text = fmt.Sprintf("%d providers match and %s; a shard needs %d independent ones of one hardware class",
 			n, m.stuck(), m.needed(&Shard{Wanted: m.j.Spec.Verify.Replicas}))

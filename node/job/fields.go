@@ -48,7 +48,7 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 			"image": d.text(&s.Verify.Image), "validators": d.npubs(&s.Verify.Validators),
 		}),
 		"payment": d.sub(map[string]field{
-			"rail": d.text(&s.Payment.Rail), "max": d.amount(&s.Payment.Max),
+			"rail": d.text(&s.Payment.Rail), "max": d.amount(&s.Payment.Max), "wait": d.flag(&s.Payment.Wait),
 		}),
 		"timeouts": d.sub(map[string]field{
 			"shard": d.duration(&s.Timeouts.Shard),
@@ -227,6 +227,15 @@ func (d *decoder) npubs(to *[]identity.PubKey) field {
 			if d.npub(&p)(item, c); !p.IsZero() {
 				*to = append(*to, p)
 			}
+		}
+	}
+}
+
+// flag is true or false.
+func (d *decoder) flag(to *bool) field {
+	return func(key string, n *yaml.Node) {
+		if n.Kind != yaml.ScalarNode || n.Decode(to) != nil {
+			d.wrong(n, key, "true or false")
 		}
 	}
 }

@@ -218,6 +218,8 @@ type Dropped struct {
 	Have      string          `json:"have,omitempty"`
 	Want      string          `json:"want,omitempty"`
 	Hint      string          `json:"hint,omitempty"`
+	Rate      payments.Rate   `json:"rate,omitzero"`  // that it quoted, where that is what does not match
+	Busy      bool            `json:"busy,omitempty"` // it said that it has no room now
 }
 
 // Standing is what a provider did within one job, right and wrong.

@@ -26,6 +26,8 @@ func TestPayment(t *testing.T) {
 		"payment: {rail: polygon, max: 5 sat}":   {says: "cannot be paid on the polygon rail"},
 		"payment: {rail: gold, max: 5}":          {says: `"gold" is not possible`},
 		"payment: {max: 5 gold}":                 {says: "no amount"},
+		"payment: {max: 7, wait: true}":          {RailCredit, payments.Amount{Value: 7, Unit: payments.Credits}, ""},
+		"payment: {max: 7, wait: soon}":          {says: "true or false"},
 		"payment: {max: -5}":                     {says: "no whole number"},
 		"payment: {max: 0.0000001 USDC}":         {says: "no amount"},
 	} {
@@ -36,7 +38,7 @@ func TestPayment(t *testing.T) {
 			if !errors.As(err, &bad) || !strings.Contains(err.Error(), want.says) {
 				t.Errorf("%s: %v, want %q", in, err, want.says)
 			}
-		case err != nil || s.Payment.Rail != want.rail || s.Payment.Max != want.max:
+		case err != nil || s.Payment.Rail != want.rail || s.Payment.Max != want.max || s.Payment.Wait != strings.Contains(in, "wait"):
 			t.Errorf("%s: %+v, %v", in, s.Payment, err)
 		}
 	}

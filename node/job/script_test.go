@@ -42,6 +42,7 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) {
 		d.MaybeScanArgs(t, "agree", &agree)
 		d.MaybeScanArgs(t, "budget", &budget)
 		spec := testSpec(uint32(replicas), uint32(agree), uint64(budget))
+		spec.Payment.Wait = d.HasArg("wait")
 		if d.HasArg("mode") {
 			var mode string
 			d.ScanArgs(t, "mode", &mode)

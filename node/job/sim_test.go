@@ -208,6 +208,16 @@ func (s *sim) quotes() Matched {
 			e.Dropped = append(e.Dropped, Dropped{Provider: a.key, Predicate: "offer", Have: "no answer", Want: "a signed offer", Hint: "it must be reachable"})
 			continue
 		}
+		if a.behaviour == "busy" {
+			e.Dropped = append(e.Dropped, Dropped{Provider: a.key, Predicate: "quote", Have: "busy", Want: "a quote", Busy: true})
+			continue
+		}
+		if s.dear(a) {
+			e.Dropped = append(e.Dropped, Dropped{
+				Provider: a.key, Predicate: "price", Rate: payments.Rate{PerUnit: a.price, Unit: payments.Credits},
+			})
+			continue
+		}
 		var busy uint32
 		for _, sh := range s.j.Shards {
 			for _, at := range sh.Attempts {
@@ -227,6 +237,16 @@ func (s *sim) quotes() Matched {
 		})
 	}
 	return e
+}
+
+// dear tells whether a provider asks more for some shard than the job may cost.
+func (s *sim) dear(a *actor) bool {
+	for _, sh := range s.j.Shards {
+		if a.price*sh.Input.Units > s.j.Budget.Value {
+			return true
+		}
+	}
+	return false
 }
 
 // rootOf is what a provider says the result of a shard is.

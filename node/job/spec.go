@@ -114,6 +114,7 @@ type Verify struct {
 type Payment struct {
 	Rail string          `json:"rail"`
 	Max  payments.Amount `json:"max"`
+	Wait bool            `json:"wait,omitempty"` // for somebody cheaper, where all who quoted ask for more than Max
 }
 
 // Timeouts bound a job. Shard is the run of one attempt, Fetch the time a

@@ -42,6 +42,7 @@ type Candidate struct {
 	Offer    *wire.ProviderOffer
 	Quote    *wire.Quote
 	QuoteID  wire.ID
+	Busy     bool    // Refused for want of room, which may come free
 	Refused  string  // the provider's refusal, or why there is no quote; from a stranger
 	Score    float64 // reputation, 0 to 1
 	New      bool    // no history with it
@@ -74,4 +75,6 @@ type Dropped struct {
 	Have      string
 	Want      string
 	Hint      string
+	Rate      payments.Rate // that it quoted, where it is its price that does not match
+	Busy      bool          // it said that it has no room now
 }

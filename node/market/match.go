@@ -47,8 +47,11 @@ func Match(need Need, cands []Candidate, policy Policy) (ok []Ranked, dropped []
 
 // priceOf is what the candidate's quote comes to for the biggest shard.
 func priceOf(need Need, c Candidate) (payments.Amount, error) {
-	r := payments.Rate{Base: c.Quote.Price.Base, PerUnit: c.Quote.Price.PerUnit, Unit: payments.Unit(c.Quote.Unit)}
-	return payments.Price(r, max(need.Units, 1))
+	return payments.Price(rateOf(c), max(need.Units, 1))
+}
+
+func rateOf(c Candidate) payments.Rate {
+	return payments.Rate{Base: c.Quote.Price.Base, PerUnit: c.Quote.Price.PerUnit, Unit: payments.Unit(c.Quote.Unit)}
 }
 
 func rank(need Need, c Candidate, price payments.Amount) float64 {

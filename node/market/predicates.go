@@ -232,7 +232,9 @@ func rail(n Need, c Candidate, _ Policy) *Dropped {
 
 func noQuote(n Need, c Candidate, _ Policy) *Dropped {
 	if c.Quote == nil {
-		return miss(quoted(c.Refused), "a quote", "it declined or did not answer in time; it is asked again")
+		d := miss(quoted(c.Refused), "a quote", "it declined or did not answer in time; it is asked again")
+		d.Busy = c.Busy
+		return d
 	}
 	if n.Rail != "" && c.Quote.Rail != n.Rail {
 		return miss(quoted(c.Quote.Rail), n.Rail, "it quoted for another rail")
@@ -263,7 +265,9 @@ func price(n Need, c Candidate, _ Policy) *Dropped {
 	if have.Value <= n.MaxPrice {
 		return nil
 	}
-	return miss(have.Human(), "at most "+most, fmt.Sprintf("raise payment.max so that %s can be paid for a shard", have.Human()))
+	d := miss(have.Human(), "at most "+most, fmt.Sprintf("raise payment.max so that %s can be paid for a shard", have.Human()))
+	d.Rate = rateOf(c)
+	return d
 }
 
 func slots(n Need, c Candidate, _ Policy) *Dropped {

@@ -43,7 +43,9 @@ func (p *Provider) ServeQuote(ctx context.Context, s *p2p.Stream, ev wire.Event)
 	return wire.WriteEvent(s, signed)
 }
 
-// quote decides whether and for how much this node does the work.
+// quote decides whether and for how much this node does the work. That it costs
+// more than the offer allows is for the client to see: it learns what to raise
+// its ceiling to.
 func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, o wire.JobOffer) (wire.Quote, error) {
 	if err := p.fits(o); err != nil {
 		return wire.Quote{}, err
@@ -55,9 +57,6 @@ func (p *Provider) quote(ctx context.Context, from identity.PubKey, id wire.ID, 
 	price, err := payments.Price(rate, o.UnitsPerShard)
 	if err != nil {
 		return wire.Quote{}, refuse(CodeRefused, "price of %d units: %v", o.UnitsPerShard, err)
-	}
-	if price.Value > o.MaxPrice {
-		return wire.Quote{}, refuse(CodeRefused, "price: a shard costs %s here, the offer allows %s", price.Human(), payments.Amount{Value: o.MaxPrice, Unit: rate.Unit}.Human())
 	}
 	room, err := p.Rail.RoomFor(ctx, from, rate.Unit)
 	if err != nil {
