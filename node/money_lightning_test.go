@@ -113,6 +113,49 @@ func TestE2ELightningJob(t *testing.T) {
 	for _, m := range append(providers, client, liar) {
 		reconciled(t, m)
 	}
+	closes(t, r, client)
+}
+
+// closes has a member close its Lightning channels, the first by force and the
+// others together with their other sides, until its coins are on chain.
+func closes(t *testing.T, r *rig.Rig, m *nodetest.Member) {
+	t.Helper()
+	list := func() []api.MoneyChannel {
+		t.Helper()
+		all, err := m.API().Channels(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all, had := list(), wallet(t, m, "lightning")
+	if len(all) != len(r.Nodes)-1 {
+		t.Fatalf("%+v", all)
+	}
+	for i, ch := range all {
+		ch, err := m.API().Close(t.Context(), api.CloseRequest{Channel: ch.ID, Force: i == 0})
+		if err != nil || ch.State != "closing" {
+			t.Fatalf("%+v, %v", ch, err)
+		}
+	}
+	nodetest.Predicate(t, 30*time.Second, "all are closing, one by force", func() bool {
+		states := map[string]int{}
+		for _, ch := range list() {
+			states[ch.State]++
+		}
+		return states["force closing"] == 1 && states["closing"] == len(all)-1
+	})
+	nodetest.Predicate(t, 60*time.Second, "none is left", func() bool {
+		if err := r.Mine(t.Context(), 6); err != nil {
+			t.Fatal(err)
+		}
+		return len(list()) == 0
+	})
+	const fees = 50_000_000 // msat, of the chain
+	now := wallet(t, m, "lightning")
+	if now.Spendable.Amount != 0 || now.OnChain.Amount+fees < had.OnChain.Amount+had.Spendable.Amount {
+		t.Errorf("%+v\nthen %+v", had, now)
+	}
 }
 
 // balances are what the Lightning nodes have in their channels, in msat.

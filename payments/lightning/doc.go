@@ -66,10 +66,14 @@
 //	before the payer's window is written     nothing was promised to the node
 //	written, Pay not called or not answered  Track; not found: Pay again, the same invoice
 //	paid, not written                        Track says succeeded
+//	the node died before it sent             in flight for ever: ended after the invoice, once
+//	                                         the payee signed that it was not paid
 //	invoice made, not written                nobody has it; it lapses
 //	invoice paid, not written                Lookup says settled
 //	drawn, not paid                          released: the node was never asked
 //	hold paid, not written                   Track; Release after the deadline
+//	the node died before it sent             in flight for ever: ended after the invoice, for
+//	                                         nobody else has r
 //	r shown, no answer                       the same Release again, and Track
 //	r written, not settled                   Settle again; it is idempotent
 //	settled, not written                     Lookup says settled

@@ -50,6 +50,7 @@ func TestE2ELightning(t *testing.T) {
 		{"hold goes back", realBack},
 		{"ninth hold", realNinth},
 		{"silent payee", realSilent},
+		{"never sent", realUnsent},
 		{"killed at every step", realKills},
 		{"payee stays away", realAway}, // the channel is closed by it: last
 	} {
@@ -235,6 +236,37 @@ func realSilent(t *testing.T, l lnds) {
 	list, err := l.alice.Channels(t.Context())
 	if err != nil || len(list) != 1 || list[0].State != ln.ChannelOpen {
 		t.Fatalf("%+v %v", list, err)
+	}
+}
+
+// lnd dies when it has chosen a way for a hold and not sent it; it never ends
+// such a payment. The rail does, soon after the invoice is over.
+func realUnsent(t *testing.T, l lnds) {
+	w, a, b := l.rails(t, 0)
+	a.cfg.FundFor = 5 * time.Second
+	a.restart(nil)
+	l.moves(t, a, b, 0, func() {
+		l.alice.Kill()
+		if err := l.alice.StartWith(t.Context(), "--channel-commit-interval=10m"); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.alice.Active(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.now().Fund(t.Context(), pay(b, "job/0/0", shard)); err == nil {
+			t.Fatal("funded by what was not sent")
+		}
+		l.alice.Kill()
+		l.revive(t, l.alice)
+		a.reconcile(t)
+		if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s.Terminal() {
+			t.Fatalf("the hold is %s", s)
+		}
+		w.sleep(3 * time.Minute)
+		settled(t, a, b)
+	})
+	if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s != payments.StateReleased || a.spent(t) != 0 {
+		t.Fatalf("the hold is %s, the ceiling counts %d", s, a.spent(t))
 	}
 }
 

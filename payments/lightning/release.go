@@ -167,6 +167,11 @@ func (r *Rail) track(ctx context.Context, peer identity.PubKey, h hold, why stri
 		}
 		return p.State, r.holdBack(peer, h, "given back: "+why)
 	}
+	if p.Unsent && !h.shown() && r.clock().After(h.Expires.Add(grace)) {
+		// Nobody but us knows the preimage: whatever the node believes, nothing was
+		// or will be taken.
+		return ln.Failed, r.holdBack(peer, h, "the node died before it sent the payment, and holds nothing for it")
+	}
 	return ln.InFlight, nil
 }
 

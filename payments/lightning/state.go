@@ -77,6 +77,9 @@ type hold struct {
 	Told    bool         `json:"told,omitempty"`
 }
 
+// shown reports whether the payer has given its preimage away, or is about to.
+func (h hold) shown() bool { return h.Phase == revealed || h.Phase == charged || h.Phase == unsigned }
+
 // promise is a ref that Fund found room for on credit and that is not paid yet.
 type promise struct {
 	Amount uint64    `json:"amount"`

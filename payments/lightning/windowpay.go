@@ -156,7 +156,24 @@ func (r *Rail) resume(ctx context.Context, peer identity.PubKey, w window) error
 	case err != nil:
 		return r.windowUnknown(peer, w, err)
 	}
+	if p.State == ln.InFlight && p.Unsent && r.clock().After(w.Expires.Add(grace)) {
+		return r.windowUnsent(ctx, peer, w)
+	}
 	return r.windowIs(peer, w, p)
+}
+
+// windowUnsent ends a window whose invoice is over and for which our node holds
+// nothing, although it says that it pays it, once the payee has signed that it
+// was not paid: then it can be paid no more, and another may be asked for.
+func (r *Rail) windowUnsent(ctx context.Context, peer identity.PubKey, w window) error {
+	t, err := r.terms(ctx, peer, true)
+	switch {
+	case err != nil:
+		return r.windowUnknown(peer, w, fmt.Errorf("%w; nothing is on its way, and the payee does not say whether it was paid: %w", ln.ErrInFlight, err))
+	case t.Settled > w.From:
+		return r.windowUnknown(peer, w, fmt.Errorf("%w; nothing is on its way, and the payee has signed that it was paid", ln.ErrInFlight))
+	}
+	return r.windowFailed(peer, w, "the node died before it sent the payment; the payee signed that it was not paid")
 }
 
 // payWindow tells the node to pay, and enters what came of it.

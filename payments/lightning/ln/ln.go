@@ -209,6 +209,12 @@ type Payment struct {
 	// ExpiryHeight is the block at which the last of the HTLCs in flight is ours
 	// again whatever others do; 0 where none is or the driver cannot tell.
 	ExpiryHeight uint32
+	// Unsent: in flight by the node's own word, while no channel of its holds an
+	// HTLC for it and those that it chose are in use. It is so for a moment with
+	// every payment, and for ever with one whose node died between choosing a way
+	// and taking it: lnd neither sends such a payment again nor ends it (its issue
+	// 9340). False where the driver cannot tell.
+	Unsent bool
 }
 
 // Reason says why a payment failed, in a word or two.

@@ -1,6 +1,7 @@
 package lnd
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -46,6 +47,10 @@ func (n *Node) Pay(ctx context.Context, spec ln.PaySpec) (ln.Payment, error) {
 	return n.judge(ctx, inv.Hash, p, err)
 }
 
+// mostParts is into how many HTLCs a payment may be split that no single channel
+// can carry; lnd's own choice where nothing is said depends on its version.
+const mostParts = 16
+
 // request checks an invoice before lnd sees it.
 func request(spec ln.PaySpec) (bolt11.Invoice, *routerrpc.SendPaymentRequest, error) {
 	inv, err := bolt11.Payable(spec, time.Now())
@@ -55,6 +60,7 @@ func request(spec ln.PaySpec) (bolt11.Invoice, *routerrpc.SendPaymentRequest, er
 	req := &routerrpc.SendPaymentRequest{
 		PaymentRequest: spec.Bolt11, FeeLimitMsat: int64(spec.FeeLimitMsat),
 		TimeoutSeconds: int32(spec.Timeout / time.Second), CltvLimit: int32(min(spec.CLTVLimit, math.MaxInt32)),
+		MaxParts: mostParts,
 	}
 	if spec.Hold {
 		req.MaxParts = 1
@@ -156,7 +162,36 @@ func (n *Node) Track(ctx context.Context, hash ln.Hash) (ln.Payment, error) {
 		return ln.Payment{}, n.explain(ctx, method, err)
 	}
 	p, _, err := payment(hash, r)
+	if err == nil && p.State == ln.InFlight {
+		p.Unsent = n.unsent(inner, hash, r)
+	}
 	return p, err
+}
+
+// unsent reports whether no channel holds an HTLC for a payment in flight, and
+// each way that lnd says it takes begins with a channel that is in use: what lnd
+// has sent is on such a channel, whatever becomes of it.
+func (n *Node) unsent(ctx context.Context, hash ln.Hash, r *lnrpc.Payment) bool {
+	all, err := n.lnd.ListChannels(ctx, &lnrpc.ListChannelsRequest{})
+	if err != nil {
+		return false
+	}
+	used := map[uint64]bool{}
+	for _, c := range all.Channels {
+		used[c.ChanId] = c.Active
+		for _, h := range c.PendingHtlcs {
+			if bytes.Equal(h.HashLock, hash[:]) {
+				return false
+			}
+		}
+	}
+	for _, h := range r.Htlcs {
+		hops := h.Route.GetHops()
+		if h.Status == lnrpc.HTLCAttempt_IN_FLIGHT && (len(hops) == 0 || !used[hops[0].ChanId]) {
+			return false
+		}
+	}
+	return true
 }
 
 var reasons = map[lnrpc.PaymentFailureReason]ln.Reason{

@@ -17,6 +17,7 @@ type Node struct {
 	key  *btcec.PrivateKey
 
 	up, stuck bool
+	sunk      bool // payments are chosen a way for and never sent
 	can       ln.Ability
 	hook      Hook
 	onChain   uint64 // msat
@@ -58,6 +59,10 @@ func (v *Node) Start() { v.change(func() { v.up = true }) }
 
 // Stick makes a node take HTLCs in and do nothing with them, or ends that.
 func (v *Node) Stick(on bool) { v.change(func() { v.stuck = on }) }
+
+// Sink makes the node do with payments what lnd does that is killed before it has
+// sent them: they are in flight for ever and nowhere. Or it ends that, for others.
+func (v *Node) Sink(on bool) { v.change(func() { v.sunk = on }) }
 
 func (v *Node) change(f func()) {
 	v.net.mu.Lock()

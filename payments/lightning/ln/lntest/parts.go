@@ -90,8 +90,8 @@ func (s *suite) settled(t *testing.T) {
 		if least := info.Height + 40; !s.Wallet && (got.ExpiryHeight < least || got.ExpiryHeight > least+10) {
 			t.Errorf("the HTLC expires at block %d; want some after %d", got.ExpiryHeight, least)
 		}
-		if sent, err := s.Payer.Track(s.ctx(t), inv.Hash); err != nil || sent.State != ln.InFlight {
-			t.Errorf("Track = %+v, %v; want in flight", sent, err)
+		if sent, err := s.Payer.Track(s.ctx(t), inv.Hash); err != nil || sent.State != ln.InFlight || sent.Unsent {
+			t.Errorf("Track = %+v, %v; want in flight, and sent", sent, err)
 		}
 		for range 2 { // twice is once
 			if err := s.Payee.Settle(s.ctx(t), p); err != nil {

@@ -27,6 +27,7 @@ type payment struct {
 	route    []*htlc
 	at       int // the last hop that is locked
 	arrived  bool
+	unsent   bool
 	outcome  outcome
 	preimage ln.Preimage
 	reason   ln.Reason
@@ -57,7 +58,7 @@ func (p *payment) tell() ln.Payment {
 	case ln.Succeeded:
 		out.Preimage, out.FeeMsat, out.Reason = p.preimage, p.route[0].amount-p.amount, ""
 	case ln.InFlight:
-		out.ExpiryHeight, out.Reason = p.route[0].expiry, ""
+		out.ExpiryHeight, out.Reason, out.Unsent = p.route[0].expiry, "", p.unsent
 	}
 	return out
 }
@@ -109,6 +110,9 @@ func (v *Node) send(spec ln.PaySpec, inv bolt11.Invoice) error {
 		return nil
 	}
 	p.state, p.reason, p.route = ln.InFlight, "", way.hops
+	if p.unsent = v.sunk; p.unsent {
+		return nil
+	}
 	p.route[0].lock()
 	v.net.payments = append(v.net.payments, p)
 	v.net.sweep()

@@ -66,8 +66,11 @@ func (n *Node) Kill() { n.program.kill() }
 
 // Start brings the node up, again or at first, and returns when it serves and has
 // all blocks.
-func (n *Node) Start(ctx context.Context) error {
-	if err := n.program.start(); err != nil {
+func (n *Node) Start(ctx context.Context) error { return n.StartWith(ctx) }
+
+// StartWith is Start with more arguments for lnd, this time.
+func (n *Node) StartWith(ctx context.Context, args ...string) error {
+	if err := n.program.start(args...); err != nil {
 		return err
 	}
 	return n.program.await(ctx, "lnd "+n.Name, func(ctx context.Context) error {

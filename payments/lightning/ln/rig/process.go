@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,8 @@ type process struct {
 	err  error
 }
 
-// start runs the program. Its words go to a file beside its data.
-func (p *program) start() error {
+// start runs the program, with more arguments. Its words go to a file beside its data.
+func (p *program) start(more ...string) error {
 	if p.up() {
 		return fmt.Errorf("rig: %s runs already", p.name)
 	}
@@ -40,7 +41,7 @@ func (p *program) start() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(p.path, p.args...)
+	cmd := exec.Command(p.path, slices.Concat(p.args, more)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	cmd.Env = []string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = attributes()
