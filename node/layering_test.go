@@ -31,10 +31,9 @@ var mayImport = map[string][]string{
 // onlyImport are packages held tighter than their folder: all that they may
 // import of this module.
 var onlyImport = map[string][]string{
-	"p2p/identity":         {"p2p/identity/schnorr"},
-	"p2p/identity/schnorr": {},
-	"p2p/wire":             {"p2p/identity"},
-	"node/job":             {"node/audit", "payments", "p2p/identity", "p2p/wire"},
+	"p2p/identity": {},
+	"p2p/wire":     {"p2p/identity"},
+	"node/job":     {"node/audit", "payments", "p2p/identity", "p2p/wire"},
 
 	"gossip":            {"gossip/negentropy", "p2p", "p2p/identity", "p2p/wire"},
 	"gossip/negentropy": {},
@@ -94,7 +93,7 @@ var onlyImport = map[string][]string{
 }
 
 // pure packages touch nothing outside the process.
-var pure = []string{"p2p/identity/schnorr", "reputation/flow", "node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
+var pure = []string{"reputation/flow", "node/sim/plot", "node/job", "node/market", "node/compare", "node/audit", "node/infer/choose", "node/infer/meter", "store/blob/swarm", "exec/engine/chat", "gossip/negentropy"}
 
 // standard packages import nothing beyond the standard library and this module:
 // the engine's own module takes them in.

@@ -9,8 +9,6 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
-
-	fast "infernet.tech/infernet/p2p/identity/schnorr"
 )
 
 // Key is a node's secret key. Its public point always has even Y. It is safe
@@ -79,5 +77,13 @@ func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.pub.String()) }
 // Verify reports whether sig is the BIP-340 signature of digest by p. A p that
 // is not on the curve verifies nothing.
 func Verify(p PubKey, digest [32]byte, sig [64]byte) bool {
-	return fast.Verify((*[32]byte)(&p), &digest, &sig)
+	pub, err := schnorr.ParsePubKey(p[:])
+	if err != nil {
+		return false
+	}
+	s, err := schnorr.ParseSignature(sig[:])
+	if err != nil {
+		return false
+	}
+	return s.Verify(digest[:], pub)
 }

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/btcutil/bech32"
-
-	"infernet.tech/infernet/p2p/identity/schnorr"
 )
 
 // PubKey is an x-only secp256k1 public key (BIP-340), 32 bytes big-endian. It
@@ -80,7 +79,7 @@ func parseHex(s string) (PubKey, error) {
 
 // onCurve is also what refuses the zero key: x = 0 has no y.
 func onCurve(p PubKey) (PubKey, error) {
-	if !schnorr.OnCurve((*[32]byte)(&p)) {
+	if _, err := schnorr.ParsePubKey(p[:]); err != nil {
 		return PubKey{}, fmt.Errorf("%w: not a point of the curve", ErrBadPubKey)
 	}
 	return p, nil
