@@ -51,14 +51,19 @@ func verifyPair(c wire.Countersigned) (Verified, error) {
 
 // verifyBy is verifyPair where the receipt itself was verified before.
 func verifyBy(c wire.Countersigned) (Verified, error) {
+	if err := c.By.Verify(); err != nil {
+		return Verified{}, fmt.Errorf("%w: countersignature: %w", ErrReceipt, err)
+	}
+	return fit(c)
+}
+
+// fit is verifyPair where both documents were verified before.
+func fit(c wire.Countersigned) (Verified, error) {
 	v, err := read(c.Doc)
 	if err != nil {
 		return Verified{}, err
 	}
 	other := v.otherParty()
-	if err := c.By.Verify(); err != nil {
-		return Verified{}, fmt.Errorf("%w: countersignature: %w", ErrReceipt, err)
-	}
 	if err := c.Fits(other); err != nil {
 		return Verified{}, fmt.Errorf("%w: %w", ErrReceipt, err)
 	}

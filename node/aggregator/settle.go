@@ -163,7 +163,7 @@ func (d *Driver) exchangeReceipt(ctx context.Context, j job.Job, e job.Settle, v
 	for try := range receiptTries {
 		by, err := d.countersign(ctx, e.Provider, verdict, receipt)
 		if err == nil {
-			_, err := d.Ledger.AddReceipt(wire.Countersigned{Doc: receipt, By: by})
+			_, err := d.Ledger.AddRead(wire.Countersigned{Doc: receipt, By: by})
 			return err
 		}
 		if ctx.Err() != nil {

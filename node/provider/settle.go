@@ -50,7 +50,7 @@ func (p *Provider) serveVerdict(ctx context.Context, s *p2p.Stream, ev wire.Even
 	}
 	// The signature is written down: the payer need not wait for our ledger.
 	told := wire.WriteEvent(s, signed)
-	if _, err := p.Ledger.AddReceipt(wire.Countersigned{Doc: rev, By: signed}); err != nil {
+	if _, err := p.Ledger.AddRead(wire.Countersigned{Doc: rev, By: signed}); err != nil {
 		p.Log.Error("store a receipt", "err", err)
 	}
 	return told
