@@ -2,7 +2,8 @@ package bench
 
 import (
 	"encoding/binary"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
@@ -11,30 +12,65 @@ import (
 	"infernet.tech/infernet/reputation"
 )
 
-// perform carries one effect out: the documents are signed, read, checked and
-// kept, as a Driver does; the streams between are left out.
-func (in *instant) perform(e job.Effect) (job.Event, error) {
-	switch e := e.(type) {
-	case job.Match:
-		return in.match()
-	case job.Dispatch:
-		return in.dispatch(e)
-	case job.RequestReveal:
-		return in.reveal(e)
-	case job.Fetch:
-		return job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: e.Size, Now: in.now}, nil
-	case job.Compare:
-		return job.Compared{Shard: e.Shard, Groups: [][]uint32{e.Attempts}, Now: in.now}, nil
-	case job.Audit:
-		return job.Audited{Shard: e.Shard, Attempt: e.Attempt, Try: e.Try, Answer: job.AnswerMatch, Now: in.now}, nil
-	case job.Settle:
-		return in.settle(e)
-	case job.Merge:
-		return job.Merged{CID: benchCID, Size: 1, Now: in.now}, nil
-	case job.Abort, job.Finish:
-		return job.Acked{Key: e.Key(), Now: in.now}, nil
+// perform carries out what a step asks for: the documents are signed, read,
+// checked and kept, as a Driver does; the streams between are left out. As in a
+// Driver, what is in flight is done at once, so that the store writes together
+// what comes together; each part of it ends before the next begins, so that it
+// can be measured.
+func (in *instant) perform(effects []job.Effect) error {
+	var dispatches []job.Dispatch
+	var reveals []job.RequestReveal
+	var settles []job.Settle
+	for _, e := range effects {
+		var ev job.Event
+		switch e := e.(type) {
+		case job.Match:
+			var err error
+			if ev, err = in.match(); err != nil {
+				return err
+			}
+		case job.Dispatch:
+			dispatches = append(dispatches, e)
+		case job.RequestReveal:
+			reveals = append(reveals, e)
+		case job.Fetch:
+			ev = job.Fetched{Shard: e.Shard, Attempt: e.Attempt, Root: e.Root, Size: e.Size, Now: in.now}
+		case job.Compare:
+			ev = job.Compared{Shard: e.Shard, Groups: [][]uint32{e.Attempts}, Now: in.now}
+		case job.Audit:
+			ev = job.Audited{Shard: e.Shard, Attempt: e.Attempt, Try: e.Try, Answer: job.AnswerMatch, Now: in.now}
+		case job.Settle:
+			settles = append(settles, e)
+		case job.Merge:
+			ev = job.Merged{CID: benchCID, Size: 1, Now: in.now}
+		case job.Abort, job.Finish:
+			ev = job.Acked{Key: e.Key(), Now: in.now}
+		}
+		if ev != nil {
+			in.events = append(in.events, ev)
+		}
 	}
-	return nil, nil
+	if err := in.dispatch(dispatches); err != nil {
+		return err
+	}
+	if err := in.reveal(reveals); err != nil {
+		return err
+	}
+	return in.settle(settles)
+}
+
+// together does n things at once and adds their processor time to one of the sums.
+func (in *instant) together(what, n int, do func(i int) error) error {
+	if n == 0 {
+		return nil
+	}
+	return in.timed(what, func() error {
+		var g errgroup.Group
+		for i := range n {
+			g.Go(func() error { return do(i) })
+		}
+		return g.Wait()
+	})
 }
 
 func (in *instant) match() (job.Event, error) {
@@ -55,25 +91,46 @@ func (in *instant) match() (job.Event, error) {
 	return ev, nil
 }
 
-// send signs a document of the aggregator's and writes it out.
-func (in *instant) send(m wire.Message) (wire.Event, error) {
-	var e wire.Event
-	err := in.timed(onDocuments, func() (err error) {
-		if e, err = wire.Seal(in.key, m, in.now); err == nil {
-			_ = e.Bytes()
+// send signs documents of the aggregator's and writes them out.
+func (in *instant) send(n int, message func(i int) wire.Message) ([]wire.Event, error) {
+	out := make([]wire.Event, n)
+	return out, in.together(onDocuments, n, func(i int) (err error) {
+		if out[i], err = wire.Seal(in.key, message(i), in.now); err == nil {
+			_ = out[i].Bytes()
 		}
 		return err
 	})
-	return e, err
 }
 
-// take reads and checks a document of a provider's, and keeps it.
-func (in *instant) take(raw []byte, shard, attempt uint32, name string) (e wire.Event, err error) {
-	if err = in.timed(onDocuments, func() error { e, err = wire.Parse(raw); return err }); err != nil || name == "" {
-		return e, err
+// answers has each provider sign what it answers, which is not counted.
+func (in *instant) answers(n int, answer func(i int) (*identity.Key, []wire.Message)) ([][][]byte, error) {
+	since := cpuTime()
+	defer func() { in.theirs += cpuTime() - since }()
+	out := make([][][]byte, n)
+	for i := range out {
+		k, all := answer(i)
+		for _, m := range all {
+			e, err := wire.Seal(k, m, in.now)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = append(out[i], e.Bytes())
+		}
 	}
-	err = in.timed(onStore, func() error { _, err := in.journal.Keep(in.j.ID, shard, attempt, name, e); return err })
-	return e, err
+	return out, nil
+}
+
+// take reads and checks what the providers answered, and returns the last of each.
+func (in *instant) take(raw [][][]byte) ([]wire.Event, error) {
+	out := make([]wire.Event, len(raw))
+	return out, in.together(onDocuments, len(raw), func(i int) (err error) {
+		for _, b := range raw[i] {
+			if out[i], err = wire.Parse(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func nonceOf(p identity.PubKey, shard, attempt uint32) wire.ID {
@@ -84,100 +141,147 @@ func nonceOf(p identity.PubKey, shard, attempt uint32) wire.ID {
 	return id
 }
 
-func (in *instant) dispatch(e job.Dispatch) (job.Event, error) {
-	in.runs++
-	_, err := in.send(&wire.Accept{
-		Quote: e.Quote, Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Image: benchDigest, InputCID: e.Input.CID, InputBytes: e.Input.Bytes,
-		Units: e.Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
-		CPUMillis: 1000, MemoryBytes: 1 << 29, DiskBytes: 1 << 28, PIDs: 32, TimeoutMS: 60_000, Deadline: in.j.Deadline.Unix(),
+func (in *instant) dispatch(all []job.Dispatch) error {
+	in.runs += len(all)
+	_, err := in.send(len(all), func(i int) wire.Message {
+		e := all[i]
+		return &wire.Accept{
+			Quote: e.Quote, Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Image: benchDigest, InputCID: e.Input.CID, InputBytes: e.Input.Bytes,
+			Units: e.Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
+			CPUMillis: 1000, MemoryBytes: 1 << 29, DiskBytes: 1 << 28, PIDs: 32, TimeoutMS: 60_000, Deadline: in.j.Deadline.Unix(),
+		}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, state := range []string{wire.StateFetching, wire.StateRunning} {
-		raw, err := in.byProvider(e.Provider, &wire.Progress{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, State: state})
-		if err != nil {
-			return nil, err
+	raw, err := in.answers(len(all), func(i int) (*identity.Key, []wire.Message) {
+		e := all[i]
+		progress := func(state string) wire.Message {
+			return &wire.Progress{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, State: state}
 		}
-		if _, err := in.take(raw, e.Shard, e.Attempt, ""); err != nil {
-			return nil, err
-		}
-		in.events = append(in.events, job.Progressed{Shard: e.Shard, Attempt: e.Attempt, State: state, Now: in.now})
-	}
-	nonce := nonceOf(e.Provider, e.Shard, e.Attempt)
-	raw, err := in.byProvider(e.Provider, &wire.Commit{
-		Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Size: 4096, Units: e.Input.Units, StartedMS: 1, EndedMS: 2,
-		C: wire.CommitHash(in.j.ID, e.Shard, e.Wire, e.Provider, benchCID, 4096, nonce),
+		return in.byKey[e.Provider], []wire.Message{progress(wire.StateFetching), progress(wire.StateRunning), &wire.Commit{
+			Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Size: 4096, Units: e.Input.Units, StartedMS: 1, EndedMS: 2, Aggregator: in.key.PubKey(),
+			C: wire.CommitHash(in.j.ID, e.Shard, e.Wire, e.Provider, benchCID, 4096, nonceOf(e.Provider, e.Shard, e.Attempt)),
+		}}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	doc, err := in.take(raw, e.Shard, e.Attempt, "commit")
+	docs, err := in.take(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m, err := wire.Decode[wire.Commit](doc)
-	return job.Committed{Shard: e.Shard, Attempt: e.Attempt, Event: doc.ID, C: m.C, Size: m.Size, Units: m.Units, Now: in.now}, err
+	commits := make([]wire.Commit, len(all))
+	err = in.together(onStore, len(all), func(i int) (err error) {
+		if docs[i], err = in.journal.Keep(in.j.ID, all[i].Shard, all[i].Attempt, "commit", docs[i]); err == nil {
+			commits[i], err = wire.Decode[wire.Commit](docs[i])
+		}
+		return err
+	})
+	for i, e := range all {
+		for _, state := range []string{wire.StateFetching, wire.StateRunning} {
+			in.events = append(in.events, job.Progressed{Shard: e.Shard, Attempt: e.Attempt, State: state, Now: in.now})
+		}
+		m := commits[i]
+		in.events = append(in.events, job.Committed{Shard: e.Shard, Attempt: e.Attempt, Event: docs[i].ID, C: m.C, Size: m.Size, Units: m.Units, Now: in.now})
+	}
+	return err
 }
 
-func (in *instant) reveal(e job.RequestReveal) (job.Event, error) {
-	if _, err := in.send(&wire.RevealRequest{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Commits: e.Commits}); err != nil {
-		return nil, err
-	}
-	at := in.j.Shards[e.Shard].Attempts[e.Attempt]
-	raw, err := in.byProvider(e.Provider, &wire.Reveal{
-		Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Commit: at.Commit.Event, Root: benchCID, Size: 4096,
-		Nonce: nonceOf(e.Provider, e.Shard, e.Attempt),
+func (in *instant) reveal(all []job.RequestReveal) error {
+	_, err := in.send(len(all), func(i int) wire.Message {
+		return &wire.RevealRequest{Job: in.j.ID, Shard: all[i].Shard, Attempt: all[i].Wire, Commits: all[i].Commits}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	doc, err := in.take(raw, e.Shard, e.Attempt, "reveal")
+	raw, err := in.answers(len(all), func(i int) (*identity.Key, []wire.Message) {
+		e := all[i]
+		return in.byKey[e.Provider], []wire.Message{&wire.Reveal{
+			Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Commit: in.j.Shards[e.Shard].Attempts[e.Attempt].Commit.Event,
+			Root: benchCID, Size: 4096, Nonce: nonceOf(e.Provider, e.Shard, e.Attempt),
+		}}
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m, err := wire.Decode[wire.Reveal](doc)
-	return job.Revealed{Shard: e.Shard, Attempt: e.Attempt, Event: doc.ID, Root: m.Root, Size: m.Size, Nonce: m.Nonce, Now: in.now}, err
+	docs, err := in.take(raw)
+	if err != nil {
+		return err
+	}
+	reveals := make([]wire.Reveal, len(all))
+	err = in.together(onStore, len(all), func(i int) (err error) {
+		if docs[i], err = in.journal.Keep(in.j.ID, all[i].Shard, all[i].Attempt, "reveal", docs[i]); err == nil {
+			reveals[i], err = wire.Decode[wire.Reveal](docs[i])
+		}
+		return err
+	})
+	for i, e := range all {
+		m := reveals[i]
+		in.events = append(in.events, job.Revealed{Shard: e.Shard, Attempt: e.Attempt, Event: docs[i].ID, Root: m.Root, Size: m.Size, Nonce: m.Nonce, Now: in.now})
+	}
+	return err
 }
 
 // settle signs the verdict and the receipt and takes the countersignature; the
 // rail, which is measured elsewhere, pays at once.
-func (in *instant) settle(e job.Settle) (job.Event, error) {
-	at := in.j.Shards[e.Shard].Attempts[e.Attempt]
-	label := e.Label
-	if label == "" {
-		label = job.LabelClaimed
+func (in *instant) settle(all []job.Settle) error {
+	labels, comparators := make([]string, len(all)), make([]string, len(all))
+	for i, e := range all {
+		if labels[i] = e.Label; labels[i] == "" {
+			labels[i] = job.LabelClaimed
+		}
+		if labels[i] != job.LabelClaimed {
+			comparators[i] = in.j.Spec.Verify.Compare
+		}
 	}
-	comparator := ""
-	if label != job.LabelClaimed {
-		comparator = in.j.Spec.Verify.Compare
-	}
-	verdict, err := in.send(&wire.Verdict{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider, Verdict: e.Verdict, Label: label, Comparator: comparator})
+	verdicts, err := in.send(len(all), func(i int) wire.Message {
+		e := all[i]
+		return &wire.Verdict{Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider, Verdict: e.Verdict, Label: labels[i], Comparator: comparators[i]}
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := in.timed(onStore, func() error { _, err := in.journal.Keep(in.j.ID, e.Shard, e.Attempt, "verdict", verdict); return err }); err != nil {
-		return nil, err
+	err = in.together(onStore, len(all), func(i int) error {
+		_, err := in.journal.Keep(in.j.ID, all[i].Shard, all[i].Attempt, "verdict", verdicts[i])
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	var doc wire.Event
-	err = in.timed(onScoring, func() (err error) {
-		doc, err = in.book.Ledger().Issue(in.key, wire.Receipt{
+	pairs := make([]wire.Countersigned, len(all))
+	err = in.together(onScoring, len(all), func(i int) (err error) {
+		e, sh := all[i], in.j.Shards[all[i].Shard]
+		at := sh.Attempts[e.Attempt]
+		pairs[i].Doc, err = in.book.Ledger().Issue(in.key, wire.Receipt{
 			Job: in.j.ID, Shard: e.Shard, Attempt: e.Wire, Provider: e.Provider, Payer: in.key.PubKey(), Image: benchDigest,
-			Units: in.j.Shards[e.Shard].Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
-			Verdict: e.Verdict, Label: label, Comparator: comparator, Class: e.Class, Audits: e.Audits, RatePPM: e.RatePPM, Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event,
-			VerdictID: verdict.ID, PayRef: e.Key(), StartedMS: 1, EndedMS: 2,
+			Units: sh.Input.Units, Amount: e.Amount.Value, Unit: string(e.Amount.Unit), Rail: job.RailCredit,
+			Verdict: e.Verdict, Label: labels[i], Comparator: comparators[i], Class: e.Class, Audits: e.Audits, RatePPM: e.RatePPM,
+			Root: at.Reveal.Root, Commit: at.Commit.Event, Reveal: at.Reveal.Event,
+			VerdictID: verdicts[i].ID, PayRef: e.Key(), StartedMS: 1, EndedMS: 2,
 		}, in.now)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	since := cpuTime()
-	both, err := wire.SignBeside(in.byKey[e.Provider], doc, wire.RoleProvider, in.now.Add(time.Second))
-	in.theirs += cpuTime() - since
+	raw, err := in.answers(len(all), func(i int) (*identity.Key, []wire.Message) {
+		return in.byKey[all[i].Provider], []wire.Message{&wire.Countersign{Of: pairs[i].Doc.ID, Role: wire.RoleProvider}}
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = in.timed(onScoring, func() error { _, err := in.book.Ledger().AddReceipt(both); return err })
-	return job.Settled{Shard: e.Shard, Attempt: e.Attempt, PayRef: e.Key(), Receipt: doc.ID, Now: in.now}, err
+	by, err := in.take(raw)
+	if err != nil {
+		return err
+	}
+	err = in.together(onScoring, len(all), func(i int) error {
+		pairs[i].By = by[i]
+		_, err := in.book.Ledger().AddRead(pairs[i])
+		return err
+	})
+	for i, e := range all {
+		in.events = append(in.events, job.Settled{Shard: e.Shard, Attempt: e.Attempt, PayRef: e.Key(), Receipt: pairs[i].Doc.ID, Now: in.now})
+	}
+	return err
 }

@@ -24,7 +24,7 @@ func verifyModes() []string {
 }
 
 // instant carries the effects of a job out for providers that answer at once:
-// what a Driver does beside the network, in one goroutine.
+// what a Driver does beside the network.
 type instant struct {
 	key       *identity.Key
 	providers []*identity.Key
@@ -141,14 +141,6 @@ func (in *instant) timed(what int, do func() error) error {
 	return err
 }
 
-// byProvider makes a document of a provider, which is not counted.
-func (in *instant) byProvider(p identity.PubKey, m wire.Message) (raw []byte, err error) {
-	since := cpuTime()
-	e, err := wire.Seal(in.byKey[p], m, in.now)
-	in.theirs += cpuTime() - since
-	return e.Bytes(), err
-}
-
 func (in *instant) submit(mode string, shards int) error {
 	s := job.Spec{Name: "bench", Task: job.Task{Image: "bench"}, Inputs: []job.SpecInput{{Path: "in"}}}
 	s.Verify.Mode = mode
@@ -185,14 +177,5 @@ func (in *instant) turn() error {
 	if err := in.timed(onStore, func() error { _, err := in.journal.Write(in.j); return err }); err != nil {
 		return err
 	}
-	for _, e := range effects {
-		ev, err := in.perform(e)
-		if err != nil {
-			return err
-		}
-		if ev != nil {
-			in.events = append(in.events, ev)
-		}
-	}
-	return nil
+	return in.perform(effects)
 }
