@@ -81,6 +81,9 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 	asking, cancel := context.WithTimeout(ctx, walletPatience)
 	defer cancel()
 	old, back := k.has()
+	if err := n.leaves(old, conf); err != nil {
+		return err
+	}
 	if back != nil && conf.same(old) {
 		return n.reallow(asking, k, kept, conf)
 	}
@@ -159,11 +162,13 @@ func polygonOf(req api.ConnectRequest) (polygonWallet, error) {
 		Network: req.Network, RPC: req.RPC, Key: req.Key, Password: req.Password, Clef: req.Clef, Address: req.Address,
 		Contract: req.Contract, Token: req.Token, GasPerDay: defaultGasPerDay,
 	}
-	var errs [2]error
+	var errs [3]error
 	w.PerDay, errs[0] = ceilingOf("per-day", req.PerDay, payments.MicroUSDC)
 	w.Deposit, errs[1] = ceilingOf("deposit", req.Deposit, payments.MicroUSDC)
+	w.CoinPrice, errs[2] = ceilingOf("coin-price", req.CoinPrice, payments.MicroUSDC)
 	if req.Contract == "" {
-		return w, api.Errorf(api.CodeBadRequest, "name the address of the channels' contract: --contract 0x…", "there is no contract of channels that everybody uses on %s yet", req.Network)
+		return w, api.Errorf(api.CodeBadRequest, "name the one that your peers use: --contract 0x…; where there is none, infernet wallet deploy --network "+req.Network+" puts one there, once for all",
+			"there is no contract of channels that everybody uses on %s yet", req.Network)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return w, badRequest(err)

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,15 +89,16 @@ func TestPolygonJob(t *testing.T) {
 	if got := channels(t, liar); got.promised != 0 {
 		t.Errorf("the cheater is promised %d", got.promised)
 	}
-	// What left the client is in the contract, or redeemed by a provider.
-	held := chain.Balance(chain.Contract.Address)
-	for i := range 5 {
-		held += chain.Balance(chain.Address(i))
-	}
-	left, locked := chain.Balance(chain.Address(0)), channels(t, client).capacity
-	if held != 5*1_000_000_000_000 || left+locked != 1_000_000_000_000 || locked == 0 {
-		t.Errorf("%d altogether; %d left and %d in channels", held, left, locked)
-	}
+	// What left the client is in the contract, or redeemed by a provider. A deposit
+	// that is on its way counts in the books before it does on the chain.
+	nodetest.Predicate(t, 20*time.Second, "all money is where the books say", func() bool {
+		held := chain.Balance(chain.Contract.Address)
+		for i := range 5 {
+			held += chain.Balance(chain.Address(i))
+		}
+		left, locked := chain.Balance(chain.Address(0)), channels(t, client).capacity
+		return held == 5*1_000_000_000_000 && left+locked == 1_000_000_000_000 && locked > 0
+	})
 	reconciled(t, client)
 	for _, p := range providers {
 		reconciled(t, p)
@@ -134,18 +136,19 @@ func wallet(t *testing.T, m *nodetest.Member, rail string) api.Wallet {
 	return api.Wallet{}
 }
 
-// reconciled fails unless journal, rails and receipts agree.
+// reconciled waits until journal, rails and receipts agree: what is under way
+// when a job ends is a difference until it is not.
 func reconciled(t *testing.T, m *nodetest.Member) {
 	t.Helper()
-	all, err := m.API().Reconcile(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range all {
-		if r.Error != "" || len(r.Differences) > 0 {
-			t.Errorf("%s of %s: %+v", r.Rail, m.NPub()[:12], r)
+	nodetest.NoError(t, 20*time.Second, func() error {
+		all, err := m.API().Reconcile(t.Context())
+		for _, r := range all {
+			if r.Error != "" || len(r.Differences) > 0 {
+				return fmt.Errorf("%s of %s: %+v", r.Rail, m.NPub()[:12], r)
+			}
 		}
-	}
+		return err
+	})
 }
 
 // The node's own key opens no money: who steals it can spend nothing, and its
@@ -176,5 +179,75 @@ func TestNodeKeyIsNoMoney(t *testing.T) {
 	all, err := m.API().Wallets(t.Context())
 	if err != nil || len(all) != 1 || all[0].Rail != "credit" {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// A wallet cannot be exchanged for another while channels need its key, nor the
+// contract for another; the refusal names them, and closing them is the way out.
+func TestWalletHoldsChannels(t *testing.T) {
+	t.Parallel()
+	chain := chaintest.Start(t)
+	chain.Instant(200 * time.Millisecond)
+	c := nodetest.New(t)
+	p := c.Add("provider", node.RoleProvider, usdc(100))
+	onPolygon(t, p, chain, 1, "")
+	client := c.Add("client", node.RoleClient)
+	onPolygon(t, client, chain, 0, "10 USDC")
+	var ch api.MoneyChannel
+	nodetest.NoError(t, 20*time.Second, func() (err error) {
+		ch, err = client.API().Open(t.Context(), api.OpenRequest{Rail: "polygon", Peer: p.NPub(), Amount: "1 USDC"})
+		return err
+	})
+	connect := func(i int, contract string) error {
+		key := filepath.Join(t.TempDir(), "usdc.key")
+		if err := os.WriteFile(key, []byte(hex.EncodeToString(crypto.FromECDSA(chain.Key(i)))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := client.API().Connect(t.Context(), api.ConnectRequest{
+			Rail: "polygon", Network: "local", RPC: []string{chain.URL()}, Key: key, PerDay: "10 USDC", Deposit: "1 USDC",
+			Contract: contract, Token: chain.Token.Address.Hex(),
+		})
+		return err
+	}
+	ours, other := chain.Contract.Address.Hex(), chain.Address(7).Hex()
+	refused := func(what string, err error) {
+		t.Helper()
+		var coded *api.Error
+		if !errors.As(err, &coded) || coded.Code != api.CodeConflict || !strings.Contains(coded.Message, ch.ID) || !strings.Contains(coded.Hint, "wallet close "+ch.ID) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	refused("another key", connect(2, ours))
+	refused("another contract", connect(0, other))
+	if w := wallet(t, client, "polygon"); w.Account != chain.Address(0).Hex() {
+		t.Errorf("%+v", w)
+	}
+	nodetest.NoError(t, 30*time.Second, func() error {
+		_, err := client.API().Close(t.Context(), api.CloseRequest{Channel: ch.ID})
+		return err
+	})
+	nodetest.Predicate(t, 60*time.Second, "the channel is closed", func() bool {
+		all, err := client.API().Channels(t.Context())
+		return err == nil && len(all) == 1 && all[0].State == "closed"
+	})
+	var coded *api.Error
+	if err := connect(2, ours); !errors.As(err, &coded) || !strings.Contains(coded.Message, "was kept") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A network without a contract that everybody knows says what to do.
+func TestNoContract(t *testing.T) {
+	t.Parallel()
+	m := nodetest.New(t).Add("client", node.RoleClient)
+	for _, network := range []string{"polygon", "amoy", "local"} {
+		_, err := m.API().Connect(t.Context(), api.ConnectRequest{
+			Rail: "polygon", Network: network, RPC: []string{"http://127.0.0.1:1"}, Key: "k", PerDay: "1 USDC", Deposit: "1 USDC",
+		})
+		var coded *api.Error
+		if !errors.As(err, &coded) || !strings.Contains(coded.Message, network) ||
+			!strings.Contains(coded.Hint, "--contract") || !strings.Contains(coded.Hint, "wallet deploy --network "+network) {
+			t.Errorf("%s: %v", network, err)
+		}
 	}
 }

@@ -78,6 +78,9 @@ func (w polygonWallet) again() string {
 	if w.Token != "" {
 		c += " --token " + w.Token
 	}
+	if w.CoinPrice > 0 {
+		c += " --coin-price " + shellWord(payments.Amount{Value: w.CoinPrice, Unit: payments.MicroUSDC}.Human())
+	}
 	return c + perDayFlag(w.PerDay, payments.MicroUSDC)
 }
 
@@ -115,6 +118,11 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 	if b.signer, err = n.polygonSigner(ctx, w); err != nil {
 		return nil, err
 	}
+	own := store.Prefix(n.db, w.books())
+	if err := keyHolds(own, b.signer.Address()); err != nil {
+		b.shut()
+		return nil, err
+	}
 	vouchers, err := n.voucherKey()
 	if err != nil {
 		return nil, err
@@ -122,10 +130,7 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 	if b.client, err = chain.Dial(ctx, chain.Config{Profile: profile, RPCs: w.RPC, Log: log}); err != nil {
 		return nil, err
 	}
-	// Each network and contract has books of its own: what was owed on a test
-	// network is never paid with money, nor trusted for it.
-	place := fmt.Sprintf("polygon/rail/%s/%x/", profile.Name, common.HexToAddress(w.Contract))
-	gasStore, own := store.Prefix(n.db, "polygon/tx/"), store.Prefix(n.db, place)
+	gasStore := store.Prefix(n.db, "polygon/tx/")
 	gas := ceiling.New(gasStore, gasUnit, w.GasPerDay, time.Now)
 	if b.sender, err = chain.NewSender(chain.SenderConfig{}, b.client, b.signer, gasStore, gas, time.Now, log); err != nil {
 		return nil, err
@@ -138,6 +143,9 @@ func (n *Node) openPolygon(ctx context.Context, w polygonWallet) (*polygonBack, 
 	}
 	if profile.ChainID == chain.Local().ChainID { // a chain of one's own has no day to wait
 		conf.Delay, conf.Poll, conf.Reconcile = 10*time.Second, 200*time.Millisecond, time.Second
+	}
+	if conf.CoinPrice = profile.CoinPrice; w.CoinPrice > 0 {
+		conf.CoinPrice = w.CoinPrice
 	}
 	limits := w.limits()
 	conf.Deposit, conf.DayLocked, conf.MaxLocked = limits.Deposit, limits.DayLocked, limits.MaxLocked
@@ -201,7 +209,9 @@ func (b *polygonBack) allow(ctx context.Context, conf walletConf) error {
 }
 
 func (b *polygonBack) shut() {
-	b.client.Close()
+	if b.client != nil {
+		b.client.Close()
+	}
 	if c, ok := b.signer.(interface{ Close() }); ok {
 		c.Close()
 	}
@@ -213,10 +223,15 @@ func (b *polygonBack) view(ctx context.Context) (api.Wallet, error) {
 	v.Network, v.Account = w.Network, b.signer.Address().Hex()
 	v.Spendable, v.Receivable, v.Locked = amountView(w.Locked), amountView(w.Due), amountView(w.Promised)
 	v.PerDay, v.LeftToday = amountView(b.perDay.PerDay()), amountView(w.Left)
+	risk, rerr := b.rail.AtRisk()
+	v.Note = riskNote(risk)
 	if gone := firstGone(b.conf.Load().Key); gone != "" {
 		v.Note = gone
 	}
-	if err == nil {
+	if !risk.Until.IsZero() {
+		v.SafeUntilMS = risk.Until.UnixMilli()
+	}
+	if err = errors.Join(err, rerr); err == nil {
 		v.OnChain = amountView(w.Held)
 	}
 	return v, err
@@ -250,6 +265,9 @@ func polygonChannelView(c polygon.Channel) api.MoneyChannel {
 	if c.Doing != "" {
 		v.State += ", " + c.Doing
 	}
+	if !c.Safe.IsZero() {
+		v.SafeUntilMS = c.Safe.UnixMilli()
+	}
 	return v
 }
 
@@ -273,9 +291,21 @@ func (b *polygonBack) topUp(ctx context.Context, channel string, amount payments
 	return b.channel(ctx, id)
 }
 
-// close closes a channel; the payee is asked to agree unless force is set.
+// close closes a channel; the payee is asked to agree unless force is set. Of one
+// that pays this node, which its payer alone can close, it takes out what is
+// promised.
 func (b *polygonBack) close(ctx context.Context, channel string, force bool) (api.MoneyChannel, error) {
 	id := common.HexToHash(channel)
+	v, err := b.channel(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if v.Role == "payee" {
+		if err := b.rail.Redeem(ctx); err != nil {
+			return api.MoneyChannel{}, err
+		}
+		return b.channel(ctx, id)
+	}
 	shut := b.rail.Close
 	if force {
 		shut = b.rail.ForceClose

@@ -63,10 +63,11 @@ type polygonWallet struct {
 	Clef      string   `json:"clef,omitempty"`
 	Address   string   `json:"address,omitempty"`
 	Contract  string   `json:"contract"`
-	Token     string   `json:"token,omitempty"` // where the network has none of its own
-	GasPerDay uint64   `json:"gas_per_day"`     // 10^-9 of the coin
-	Deposit   uint64   `json:"deposit"`         // uusdc put into a channel that a job needs
-	PerDay    uint64   `json:"per_day"`         // uusdc; 0: only receive
+	Token     string   `json:"token,omitempty"`      // where the network has none of its own
+	GasPerDay uint64   `json:"gas_per_day"`          // 10^-9 of the coin
+	CoinPrice uint64   `json:"coin_price,omitempty"` // uusdc for a whole coin; 0: the network's default
+	Deposit   uint64   `json:"deposit"`              // uusdc put into a channel that a job needs
+	PerDay    uint64   `json:"per_day"`              // uusdc; 0: only receive
 }
 
 const walletFileName = "wallet.json"

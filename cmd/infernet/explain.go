@@ -22,6 +22,7 @@ import (
 	"infernet.tech/infernet/node/sim"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/polygon/deploy"
 	"infernet.tech/infernet/store"
 	"infernet.tech/infernet/store/blob"
 )
@@ -173,6 +174,9 @@ var sentinels = []struct {
 	{payments.ErrUnknown, exitMoney, "whether it was charged is unknown: do not pay again; the node asks the other side until it knows"},
 	{payments.ErrOverLimit, exitRefused, "not charged; infernet balance shows the limits"},
 	{payments.ErrRefused, exitRefused, "not charged"},
+	{deploy.ErrConfig, exitUsage, "nothing was sent; infernet wallet deploy -h tells what is needed"},
+	{deploy.ErrFunds, exitRefused, "nothing was sent; put some of the chain's coin on that account"},
+	{deploy.ErrFailed, exitRefused, "look the transaction up on the chain before you try again"},
 	{syscall.EADDRINUSE, exitPort, "stop the program that listens there, or choose another address with --listen or --api"},
 	{os.ErrPermission, exitNoRights, "use a home folder of your own: INFERNET_HOME=DIR"},
 	{devnet.ErrNode, exitNotRunning, "node.log in the node's home tells more"},

@@ -12,7 +12,7 @@ import (
 
 func walletCmd(a *app) *cobra.Command {
 	return group("wallet", "this node's money: wallets, channels, what moved",
-		walletConnectCmd(a), walletBalanceCmd(a), walletChannelsCmd(a),
+		walletConnectCmd(a), walletDeployCmd(a), walletBalanceCmd(a), walletChannelsCmd(a),
 		walletOpenCmd(a), walletTopUpCmd(a), walletCloseCmd(a), walletHistoryCmd(a))
 }
 
@@ -229,7 +229,8 @@ func walletCloseCmd(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "close CHANNEL", Short: "close a channel and take out what is left",
 		Long: `Close a channel. The other side is asked to agree, and then what is left comes back at
-once. With --force it is closed without asking: on polygon what is left comes back after the
+once. Of a polygon channel that pays this node, what its vouchers promise is taken out: its
+payer alone can close it. With --force it is closed without asking: on polygon what is left comes back after the
 channel's delay, in which the other side can take what it was promised; on lightning after
 some hours or days, as the network's rules say.`,
 		Example: "  infernet wallet close 0x12ab…",

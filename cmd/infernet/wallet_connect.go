@@ -59,7 +59,13 @@ signed vouchers, which cost no gas.
 The key is of an account that holds USDC and a little POL for gas. It is never the node's own
 key; --clef names a remote signer to be asked instead. Two or three --rpc that agree are safer
 than one. Nothing is spent without a ceiling: --per-day bounds what is put into channels and
-signed away in any 24 hours. To change it, or --deposit, connect the same wallet again.`,
+signed away in any 24 hours. To change it, or --deposit, connect the same wallet again.
+
+--contract is the contract that your peers use, too. Where nobody has put one on the network
+yet, "infernet wallet deploy" does it, once for all. --coin-price is what a whole POL is taken
+to cost: nobody is asked for it, and it decides nothing but how much a provider lets vouchers
+add up before it redeems them (50 times the gas; a tenth of it at a shutdown; regardless of it
+when a quarter of a channel's delay has passed, or its close was begun).`,
 		Example: "  infernet wallet connect polygon --network amoy --rpc https://… --key usdc.key --contract 0x… --per-day '5 USDC'",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,6 +89,7 @@ signed away in any 24 hours. To change it, or --deposit, connect the same wallet
 	f.StringVar(&req.Address, "address", "", "the remote signer's account")
 	f.StringVar(&req.Contract, "contract", "", "address of the channels' contract")
 	f.StringVar(&req.Token, "token", "", "address of the token, on a local chain")
+	f.StringVar(&req.CoinPrice, "coin-price", "", "what a whole coin of the chain costs, to price gas (default '0.3 USDC')")
 	f.StringVar(&req.Deposit, "deposit", "2 USDC", "what a channel is opened with when a job needs one")
 	perDay(c, &req.PerDay, "USDC")
 	return c

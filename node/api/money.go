@@ -119,6 +119,10 @@ type Wallet struct {
 	Hint    string `json:"hint,omitempty"`     // and what to do
 	NextMS  int64  `json:"next_ms,omitempty"`  // when it is tried again
 
+	// SafeUntilMS is until when what is promised on a chain and not fetched yet
+	// cannot be lost although this node stands still.
+	SafeUntilMS int64 `json:"safe_until_ms,omitempty"`
+
 	Spendable  Amount `json:"spendable"`  // could be paid at once
 	Receivable Amount `json:"receivable"` // could come in at once; zero where that has no bound
 	Locked     Amount `json:"locked"`     // in channels or holds, not free
@@ -152,6 +156,9 @@ type ConnectRequest struct {
 	Token    string   `json:"token,omitempty"`    // USDC, where the network has none of its own
 	Deposit  string   `json:"deposit,omitempty"`  // of a channel opened by itself, such as "2 USDC"
 	Password string   `json:"password,omitempty"` // of an encrypted key
+	// CoinPrice is what a whole coin of the chain costs, such as "0.3 USDC": it
+	// prices gas beside what is redeemed; "": the network's default.
+	CoinPrice string `json:"coin_price,omitempty"`
 }
 
 // MoneyChannel is a channel that money is paid through.
@@ -166,7 +173,10 @@ type MoneyChannel struct {
 	Left     Amount `json:"left"`     // what we could still pay, or take out
 	CloseMS  int64  `json:"close_ms"` // when a close that was begun may be finished; 0: none
 	Redeemed Amount `json:"redeemed"` // taken out by the payee already
-	Detail   string `json:"detail,omitempty"`
+	// SafeUntilMS is until when what is promised to us and not taken out cannot be
+	// lost although this node stands still; 0: nothing is.
+	SafeUntilMS int64  `json:"safe_until_ms,omitempty"`
+	Detail      string `json:"detail,omitempty"`
 }
 
 // OpenRequest opens a channel to a peer or a node of the rail.

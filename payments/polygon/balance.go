@@ -20,6 +20,7 @@ type Channel struct {
 	Direction payments.Direction `json:"direction"` // Out: we pay through it
 	State     State              `json:"state"`
 	Account   common.Address     `json:"account"`  // the other side's
+	Wallet    common.Address     `json:"wallet"`   // ours, whose key it takes
 	Deposit   uint64             `json:"deposit"`  // in the contract, or on its way
 	Final     uint64             `json:"final"`    // of it, in a final block
 	Promised  uint64             `json:"promised"` // by the last voucher
@@ -28,6 +29,7 @@ type Channel struct {
 	Lost      uint64             `json:"lost"`     // of it, never to be paid out
 	Delay     time.Duration      `json:"delay"`    // nanoseconds from a close to its end
 	CloseAt   time.Time          `json:"close_at,omitzero"`
+	Safe      time.Time          `json:"safe,omitzero"`    // until when what we did not redeem cannot be lost
 	Doing     string             `json:"doing,omitempty"`  // on the chain
 	Reason    string             `json:"reason,omitempty"` // why it is in this state
 	Created   time.Time          `json:"created,omitzero"`
@@ -59,7 +61,7 @@ func (r *Rail) Channels(context.Context) ([]Channel, error) {
 
 func (c outgoing) show() Channel {
 	s := Channel{
-		ID: c.ID, Peer: c.Peer, Direction: payments.Out, State: c.State, Account: c.Terms.Payee,
+		ID: c.ID, Peer: c.Peer, Direction: payments.Out, State: c.State, Account: c.Terms.Payee, Wallet: c.Terms.Payer,
 		Deposit: c.Deposit, Final: c.Balance, Promised: c.Last.Cum, Answered: !c.unsettled(), Redeemed: c.Claimed,
 		Delay: time.Duration(c.Terms.Delay) * time.Second, CloseAt: c.CloseAt, Reason: c.Reason, Created: c.Created,
 	}
@@ -71,7 +73,7 @@ func (c outgoing) show() Channel {
 
 func (c incoming) show() Channel {
 	s := Channel{
-		ID: c.ID, Peer: c.Peer, Direction: payments.In, State: c.State, Account: c.Terms.Payer,
+		ID: c.ID, Peer: c.Peer, Direction: payments.In, State: c.State, Account: c.Terms.Payer, Wallet: c.Terms.Payee, Safe: c.safe(),
 		Deposit: c.Balance, Final: c.Balance, Promised: c.Last.Cum, Answered: true, Redeemed: c.Claimed, Lost: c.Lost,
 		Delay: time.Duration(c.Terms.Delay) * time.Second, CloseAt: c.CloseAt,
 	}

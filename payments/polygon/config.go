@@ -43,8 +43,13 @@ type Config struct {
 	// until it signs, so this is what a payer that will not sign can cost.
 	MaxCover uint64
 
-	GasFactor  uint64        // redeem when it brings so many times its gas
-	CoinPrice  uint64        // what one whole native coin costs, to price gas
+	GasFactor  uint64 // redeem when it brings so many times its gas
+	LastFactor uint64 // the same when Run ends, since nobody knows for how long
+	// CoinPrice is what one whole native coin is taken to cost. It prices the gas
+	// of redeeming and nothing else: where it is wrong money is fetched too early
+	// or too late, never lost, because age and a close count without it, and gas
+	// has a ceiling in the coin itself. 0: gas counts for nothing.
+	CoinPrice  uint64
 	Batch      int           // channels in one redeeming transaction
 	StateAge   time.Duration // how old the known state of a channel may be
 	FreshAge   time.Duration // for how long a look at the endpoints holds
@@ -66,7 +71,7 @@ func Default() Config {
 		TopUpAt: 250, Delay: 24 * time.Hour,
 		MinDelay: 6 * time.Hour, MaxDelay: 7 * 24 * time.Hour,
 		Patience: 10 * time.Minute, NoWork: time.Minute, Channels: 4, MaxCover: 5_000_000,
-		GasFactor: 50, CoinPrice: 300_000, Batch: MaxBatch,
+		GasFactor: 50, LastFactor: 10, CoinPrice: 300_000, Batch: MaxBatch,
 		StateAge: 15 * time.Second, FreshAge: 5 * time.Second, TermsAge: 10 * time.Minute,
 		Poll: time.Second, Reconcile: 15 * time.Second, AtOnce: 8, OpenWithin: 10 * time.Minute,
 	}

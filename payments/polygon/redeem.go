@@ -18,12 +18,25 @@ import (
 )
 
 // Redeem fetches now what vouchers promise, however little it is worth beside
-// its gas: before a shutdown, or because a person asks.
-func (r *Rail) Redeem(ctx context.Context) error { return r.redeem(ctx, true) }
+// its gas, because a person asks.
+func (r *Rail) Redeem(ctx context.Context) error {
+	return r.redeem(ctx, func(incoming, uint64) bool { return true })
+}
+
+// redeemLast begins to redeem before the node stands still: what is left could
+// be gone when it comes back. It ends when the transactions are sent; they go on
+// alone, and the next start looks what became of them.
+func (r *Rail) redeemLast(ctx context.Context) error {
+	err := r.redeem(ctx, func(c incoming, cost uint64) bool {
+		return r.worth(c, cost) || c.unclaimed()/max(cost, 1) >= r.cfg.LastFactor
+	})
+	return errors.Join(err, r.l.step(ctx))
+}
 
 // redeem looks after every channel that pays us: takes over what the chain says
-// of those under way, and begins to redeem where that is due.
-func (r *Rail) redeem(ctx context.Context, now bool) error {
+// of those under way, and begins to redeem where that is due at the cost of
+// redeeming one.
+func (r *Rail) redeem(ctx context.Context, due func(c incoming, cost uint64) bool) error {
 	unlock, err := r.redeeming.lock(ctx, struct{}{})
 	if err != nil {
 		return err
@@ -50,17 +63,17 @@ func (r *Rail) redeem(ctx context.Context, now bool) error {
 	// The dearest first: gas has a ceiling of its own, and small change of many
 	// strangers must not use it up.
 	slices.SortStableFunc(list, func(a, b incoming) int { return cmp.Compare(b.unclaimed(), a.unclaimed()) })
-	var due []claim
+	var rows []claim
 	for _, c := range list {
-		if now || r.worth(c, cost) {
-			due = append(due, claim{ID: c.ID, Terms: c.Terms, Voucher: c.Last})
+		if due(c, cost) {
+			rows = append(rows, claim{ID: c.ID, Terms: c.Terms, Voucher: c.Last})
 		}
 	}
 	var bad []error
-	for len(due) > 0 {
-		n := min(len(due), r.cfg.Batch)
-		bad = append(bad, r.redeemBatch(ctx, due[:n]))
-		due = due[n:]
+	for len(rows) > 0 {
+		n := min(len(rows), r.cfg.Batch)
+		bad = append(bad, r.redeemBatch(ctx, rows[:n]))
+		rows = rows[n:]
 	}
 	return errors.Join(bad...)
 }
@@ -192,6 +205,10 @@ func (r *Rail) enterIn(tx store.Txn, c *incoming, on onChain) error {
 	}
 	before := c.Claimed
 	c.enter(on)
+	if c.Lost > 0 {
+		r.log.Error("polygon: a channel ended before its last voucher was redeemed; the rest went back to the payer",
+			"peer", c.Peer.Short(), "channel", c.ID, "lost", r.amount(c.Lost).Human())
+	}
 	if c.Claimed > before {
 		_, err := r.acct.Journal().Put(tx, payments.Entry{
 			Direction: payments.In, Ref: chainRef(opRedeem, c.ID, c.Claimed), Peer: c.Peer,

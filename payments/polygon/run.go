@@ -12,10 +12,26 @@ import (
 	"infernet.tech/infernet/payments/account"
 )
 
+// lastly is how long Run may take to redeem once ctx has ended.
+const lastly = 8 * time.Second
+
 // Run implements payments.Rail: it settles notes, follows the chain, tops up,
-// redeems and closes until ctx ends. It also runs Deps.Client and Deps.Sender,
-// which nobody else may.
+// redeems and closes until ctx ends, and then redeems once more. It also runs
+// Deps.Client and Deps.Sender, which nobody else may.
 func (r *Rail) Run(ctx context.Context) error {
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastly)
+	defer cancel()
+	if err := r.redeemLast(ctx); err != nil {
+		a, aerr := r.AtRisk()
+		r.log.Warn("polygon: not redeemed before the end", "due", r.amount(a.Due).Human(), "until", a.Until, "err", errors.Join(err, aerr))
+	}
+	return nil
+}
+
+func (r *Rail) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"chain": r.l.run, "notes": r.acct.Run,
@@ -109,7 +125,7 @@ func (r *Rail) tendLoop(ctx context.Context) error {
 // pass looks at every channel and debt once and does what is to be done. What
 // fails is tried again at the next pass, so one failure keeps nothing else.
 func (r *Rail) pass(ctx context.Context) error {
-	err := errors.Join(r.tend(ctx), r.introduceAll(ctx), r.redeem(ctx, false), r.report(ctx), r.forget())
+	err := errors.Join(r.tend(ctx), r.introduceAll(ctx), r.redeem(ctx, r.worth), r.report(ctx), r.forget())
 	owing, _, derr := r.acct.Debts(ctx)
 	if derr != nil {
 		return errors.Join(err, derr)

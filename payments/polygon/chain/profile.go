@@ -25,6 +25,9 @@ type Profile struct {
 	MinTip uint64
 	// MaxFee is the default ceiling of the whole fee, in wei a gas.
 	MaxFee uint64
+	// CoinPrice is what one whole coin is taken to cost where its owner says
+	// nothing else, in millionths of the token. Nobody is asked for it.
+	CoinPrice uint64
 	// MaxLag is the age of the newest block from which on an endpoint is stale;
 	// 0 asks for none (a chain that makes blocks only when there is work).
 	MaxLag time.Duration
@@ -42,7 +45,7 @@ func Polygon() Profile {
 	return Profile{
 		Name: "polygon", ChainID: 137,
 		Token:  common.HexToAddress("0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359"),
-		MinTip: 25 * Gwei, MaxFee: 500 * Gwei, MaxLag: time.Minute,
+		MinTip: 25 * Gwei, MaxFee: 500 * Gwei, CoinPrice: 300_000, MaxLag: time.Minute,
 		MinDelay: 6 * time.Hour, Poll: 4 * time.Second, MaxLogs: 500,
 	}
 }
@@ -60,7 +63,7 @@ func Amoy() Profile {
 func Local() Profile {
 	return Profile{
 		Name: "local", ChainID: 1337, Depth: 2,
-		MinTip: 1, MaxFee: 500 * Gwei,
+		MinTip: 1, MaxFee: 500 * Gwei, CoinPrice: 300_000,
 		MinDelay: time.Second, Poll: 500 * time.Millisecond, MaxLogs: 500,
 	}
 }
