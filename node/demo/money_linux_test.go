@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,17 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/devnet"
 	"infernet.tech/infernet/node/devnet/devnettest"
 	"infernet.tech/infernet/payments/lightning/ln/rig"
-	"infernet.tech/infernet/payments/polygon/chaintest"
-	"infernet.tech/infernet/payments/polygon/chaintest/evm"
 )
 
 // moneynet is a network of real nodes, one of which cheats, whose work costs so
@@ -199,95 +192,5 @@ func TestE2EMoneyLightning(t *testing.T) {
 		w := n.wallet("client", "lightning")
 		return w.Owing.Amount == 0 && w.LeftToday.Amount == 20_000_000-j.Cost.Amount
 	})
-	n.agreed()
-}
-
-// closeAll closes the client's channels. One that the payee knows nothing of ends
-// only after its delay, in the chain's own time.
-func (n *testnet) closeAll() {
-	n.t.Helper()
-	c := n.client("client")
-	var all []api.MoneyChannel
-	states := func(want ...string) bool {
-		var err error
-		if all, err = c.Channels(n.t.Context()); err != nil {
-			n.t.Fatal(err)
-		}
-		return !slices.ContainsFunc(all, func(ch api.MoneyChannel) bool { return !slices.Contains(want, ch.State) })
-	}
-	n.await("every channel is closing", func() bool {
-		done := states("closing", "closed")
-		for _, ch := range all {
-			if ch.State != "open" {
-				continue
-			}
-			if _, err := c.Close(n.t.Context(), api.CloseRequest{Channel: ch.ID}); err != nil {
-				n.t.Log(err)
-			}
-		}
-		return done
-	})
-	n.await("every channel is closed, or in its delay", func() bool { return states("closing", "closed") })
-	// A busy chain of a block for each transaction is ahead of the clock.
-	for range 3 {
-		for _, ch := range all {
-			wait := min(time.Until(time.UnixMilli(ch.CloseMS)), time.Minute)
-			if ch.State == "closing" && wait > 0 {
-				<-time.After(wait)
-			}
-		}
-	}
-	n.await("the delay is over", func() bool { return states("closed") })
-	if len(all) == 0 {
-		n.t.Error("there was no channel")
-	}
-}
-
-// TestE2EMoneyPolygon: the demo's job through channels on a chain in a process
-// of its own, which is killed in the middle.
-func TestE2EMoneyPolygon(t *testing.T) {
-	chain := chaintest.StartProcess(t, 2*time.Second)
-	n := moneynet(t, "0.0002 USDC")
-	for i, name := range append([]string{"client"}, sellers...) {
-		key := filepath.Join(t.TempDir(), "usdc.key")
-		if err := os.WriteFile(key, []byte(hex.EncodeToString(crypto.FromECDSA(evm.Key(i)))), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		req := api.ConnectRequest{
-			Rail: "polygon", Network: "local", RPC: []string{chain.URL}, Key: key, Deposit: "1 USDC",
-			Contract: chain.Contract.Address.Hex(), Token: chain.Token.Address.Hex(),
-		}
-		if name == "client" {
-			req.PerDay = "10 USDC"
-		}
-		n.connect(name, req)
-	}
-	balance := func(of common.Address) uint64 {
-		v, err := chain.Token.Balance(t.Context(), chain.Client, of, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	has := func(i int) uint64 { return balance(evm.Address(i)) }
-	const start = 1_000_000_000_000
-	id := n.paidIn("0.1 USDC")
-	n.waitUntil(id, 2)
-	chain.Kill()
-	chain.Restart()
-	j := n.finish(id)
-	n.caught(j)
-	if j.Cost.Unit != "uusdc" || j.Cost.Amount != 24*600 {
-		t.Errorf("it cost %+v", j.Cost)
-	}
-	// Closed by agreement, the channels pay out what was promised and give the
-	// rest back.
-	n.closeAll()
-	n.await("all that left the client arrived", func() bool {
-		return has(0) == start-j.Cost.Amount && has(1)+has(2) == 2*start+j.Cost.Amount
-	})
-	if has(3) != start || balance(chain.Contract.Address) != 0 {
-		t.Errorf("the cheater has %d, the contract %d", has(3), balance(chain.Contract.Address))
-	}
 	n.agreed()
 }
