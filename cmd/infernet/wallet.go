@@ -230,9 +230,9 @@ func walletCloseCmd(a *app) *cobra.Command {
 		Use: "close CHANNEL", Short: "close a channel and take out what is left",
 		Long: `Close a channel. The other side is asked to agree, and then what is left comes back at
 once. Of a polygon channel that pays this node, what its vouchers promise is taken out: its
-payer alone can close it. With --force it is closed without asking: on polygon what is left comes back after the
-channel's delay, in which the other side can take what it was promised; on lightning after
-some hours or days, as the network's rules say.`,
+payer alone can close it. With --force a channel is closed without asking: on polygon what
+is left comes back after the channel's delay, in which the other side can take what it was
+promised; on lightning after some hours or days, as the network's rules say.`,
 		Example: "  infernet wallet close 0x12ab…",
 		Args:    args(1, 1, "one CHANNEL"),
 		RunE: func(cmd *cobra.Command, given []string) error {
