@@ -142,8 +142,9 @@ func searched(t *testing.T, client, cheap, costly *nodetest.Member) {
 		who    []string
 		reason string
 	}{
-		"too dear": {api.ProviderQuery{Model: "demo", MaxPriceOut: 2_000_000}, []string{cheap.NPub()}, "more than the limit"},
-		"no cards": {api.ProviderQuery{Model: "demo", GPU: "vram>=24"}, nil, "gpu"},
+		"too dear":          {api.ProviderQuery{Model: "demo", MaxPriceOut: "2000000"}, []string{cheap.NPub()}, "more than the limit"},
+		"too dear in words": {api.ProviderQuery{Model: "demo", MaxPriceOut: "2000000 credits"}, []string{cheap.NPub()}, "3000000 credits per million completion tokens, at most 2000000 credits"},
+		"no cards":          {api.ProviderQuery{Model: "demo", GPU: "vram>=24"}, nil, "gpu"},
 	} {
 		list, err := client.API().Providers(t.Context(), c.query)
 		if err != nil {

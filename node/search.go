@@ -8,6 +8,7 @@ import (
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // search finds who serves a model now, each with its own quote. Without a model
@@ -32,7 +33,7 @@ func (b marketBackend) search(ctx context.Context, q api.ProviderQuery) (api.Pro
 	s := served{out: &out, at: map[identity.PubKey]int{}}
 	for _, model := range models {
 		found, dropped, err := b.n.router.Candidates(ctx, infer.Query{
-			Model: model, MaxIn: q.MaxPriceIn, MaxOut: q.MaxPriceOut, MinReputation: q.MinReputation,
+			Model: model, MaxIn: limit(q.MaxPriceIn), MaxOut: limit(q.MaxPriceOut), MinReputation: q.MinReputation,
 		})
 		if err != nil {
 			return out, err
@@ -49,6 +50,12 @@ func (b marketBackend) search(ctx context.Context, q api.ProviderQuery) (api.Pro
 		}
 	}
 	return out, nil
+}
+
+// limit is a price that the API has read already; "" is none.
+func limit(text string) payments.Amount {
+	a, _ := payments.ParsePrice(text)
+	return a
 }
 
 // devices are cards as their provider tells them.

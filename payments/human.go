@@ -48,6 +48,15 @@ func ParseHuman(s string) (Amount, error) {
 	return Amount{}, bad
 }
 
+// ParsePrice reads an amount as ParseHuman does, or digits alone, which are
+// credits.
+func ParsePrice(s string) (Amount, error) {
+	if isDigits(s) {
+		s += " " + string(Credits)
+	}
+	return ParseHuman(s)
+}
+
 // fixed reads a decimal number times ten to the digits, exactly.
 func fixed(s string, digits int) (uint64, error) {
 	whole, frac, point := strings.Cut(s, ".")

@@ -50,8 +50,8 @@ Who reads it: ` + whoReads + `.`,
 	f.IntVar(&q.MaxTokens, "max-tokens", 0, "longest answer (0: the engine's limit)")
 	f.Float64Var(&temperature, "temperature", 0, "0 always gives the likeliest words (default: the engine's)")
 	f.Int64Var(&seed, "seed", 0, "makes an answer repeatable where the engine can")
-	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most per million tokens of questions, "+payUnit+" (0: the node's default)")
-	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most per million tokens of answers, "+payUnit+" (0: the node's default)")
+	mostPrice(f, &q.MaxPriceIn, "max-price-in", "most per million tokens of questions, "+payUnit+" (default: the node's)")
+	mostPrice(f, &q.MaxPriceOut, "max-price-out", "most per million tokens of answers, "+payUnit+" (default: the node's)")
 	return c
 }
 

@@ -29,3 +29,35 @@ func TestPrices(t *testing.T) {
 		}
 	}
 }
+
+// Limits are written as prices are; what is no price is told of with what is.
+func TestPriceFlags(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		"900": true, "0.5 sat": true, "0.0002 USDC": true, "7 credits": true,
+		"": false, "-5": false, "0.5": false, "5 gold": false, "0.0001 sat": false, "0.0000001 USDC": false, "1e3": false, "5sat": false,
+	} {
+		var to string
+		err := priceFlag{&to}.Set(text)
+		if ok != (err == nil) || ok && to != text {
+			t.Errorf("%q: %q, %v", text, to, err)
+		}
+	}
+	var credits uint64
+	for text, want := range map[string]uint64{"5": 5, "6 credits": 6, "0": 0} {
+		if err := (creditsFlag{&credits}).Set(text); err != nil || credits != want {
+			t.Errorf("%q: %d, %v", text, credits, err)
+		}
+	}
+	if err := (creditsFlag{&credits}).Set("5 sat"); err == nil {
+		t.Error("content is paid in sat")
+	}
+	for _, c := range []struct{ a, b, want string }{{"", "5", "5"}, {"5", "", "5"}, {"5", "7", "5"}, {"0.5 sat", "400 msat", "400 msat"}} {
+		if got, err := lower(c.a, c.b); err != nil || got != c.want {
+			t.Errorf("of %q and %q: %q, %v", c.a, c.b, got, err)
+		}
+	}
+	if _, err := lower("5", "1 sat"); err == nil {
+		t.Error("credits and sat are compared")
+	}
+}

@@ -54,7 +54,7 @@ func leastReputation(f *pflag.FlagSet, into *float64) {
 // providerSearch finds who answers prompts to a model now.
 func (a *app) providerSearch() *cobra.Command {
 	var q api.ProviderQuery
-	var most uint64
+	var most string
 	c := &cobra.Command{
 		Use: "search", Short: "find who serves a model, at which price, how fast and how trusted",
 		Long: `Find providers that keep a model ready, with the price and speed that each quotes now and
@@ -66,8 +66,12 @@ read it, nobody else can.`,
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q.Quotes = true
-			if most > 0 {
-				q.MaxPriceIn, q.MaxPriceOut = lower(q.MaxPriceIn, most), lower(q.MaxPriceOut, most)
+			for _, price := range []*string{&q.MaxPriceIn, &q.MaxPriceOut} {
+				lowest, err := lower(*price, most)
+				if err != nil {
+					return err
+				}
+				*price = lowest
 			}
 			found, err := a.look(cmd.Context(), q)
 			if err != nil {
@@ -79,20 +83,35 @@ read it, nobody else can.`,
 	f := c.Flags()
 	f.StringVarP(&q.Model, "model", "m", "", "only who serves this model: a name or a CID (default: any)")
 	f.StringVar(&q.GPU, "gpu", "", "only with such graphics cards, e.g. 'vram>=24' (GB), name~h100, count>=2")
-	f.Uint64Var(&most, "max-price", 0, "most per million tokens, of prompt and answer alike, "+payUnit)
-	f.Uint64Var(&q.MaxPriceIn, "max-price-in", 0, "most per million tokens of the prompt, "+payUnit)
-	f.Uint64Var(&q.MaxPriceOut, "max-price-out", 0, "most per million tokens of the answer, "+payUnit)
+	mostPrice(f, &most, "max-price", "most per million tokens, of prompt and answer alike, "+payUnit)
+	mostPrice(f, &q.MaxPriceIn, "max-price-in", "most per million tokens of the prompt, "+payUnit)
+	mostPrice(f, &q.MaxPriceOut, "max-price-out", "most per million tokens of the answer, "+payUnit)
 	f.IntVar(&q.Max, "max", 0, "look at no more than so many providers (0: the node's choice)")
 	leastReputation(f, &q.MinReputation)
 	return c
 }
 
-// lower is the smaller limit, where 0 is none.
-func lower(a, b uint64) uint64 {
-	if a == 0 {
-		return b
+// lower is the smaller of two prices, where "" is none.
+func lower(a, b string) (string, error) {
+	if a == "" || b == "" {
+		return a + b, nil
 	}
-	return min(a, b)
+	x, err := priceOf("max-price-in", a)
+	if err != nil {
+		return "", err
+	}
+	y, err := priceOf("max-price", b)
+	if err != nil {
+		return "", err
+	}
+	c, err := x.Cmp(y)
+	switch {
+	case err != nil:
+		return "", usagef("%s and %s are limits in two units", x.Human(), y.Human())
+	case c < 0:
+		return a, nil
+	}
+	return b, nil
 }
 
 func (a *app) showServing(found api.ProviderList) {

@@ -69,7 +69,7 @@ func (t *transferFlags) register(c *cobra.Command, when string) {
 	f := c.Flags()
 	f.StringArrayVar(&t.from, "from", nil, when+"npub of a node to ask, and nobody else (repeatable; default: whoever has it)")
 	f.Var((*sizeFlag)(&t.most), "max-bytes", when+"refuse more than this, e.g. 20GiB (default: the node's limit)")
-	f.Uint64Var(&t.maxPrice, "max-price", 0, when+"most credits to pay per GiB, 0 for what is free (default: the node's max-content-price)")
+	f.Var(creditsFlag{&t.maxPrice}, "max-price", when+"most credits to pay per GiB, 0 for what is free (default: the node's max-content-price)")
 }
 
 // given tells the first of these flags that is set; "" when none is.

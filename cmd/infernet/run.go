@@ -42,10 +42,10 @@ Who reads it: ` + whoReads + `.`,
 	}
 	f := c.Flags()
 	f.IntVar(&set.prompt.MaxTokens, "max-tokens", 0, "longest answer (0: the engine's limit)")
-	f.Uint64Var(&set.ask.MaxPriceIn, "max-price-in", 0, "most per million tokens of the prompt, "+payUnit+" (0: the node's default)")
-	f.Uint64Var(&set.ask.MaxPriceOut, "max-price-out", 0, "most per million tokens of the answer, "+payUnit+" (0: the node's default)")
+	mostPrice(f, &set.ask.MaxPriceIn, "max-price-in", "most per million tokens of the prompt, "+payUnit+" (default: the node's)")
+	mostPrice(f, &set.ask.MaxPriceOut, "max-price-out", "most per million tokens of the answer, "+payUnit+" (default: the node's)")
 	f.BoolVar(&set.job, "job", false, "run as a job, which brings the model along")
-	f.Uint64Var(&set.prompt.MaxPrice, "max-price", 0, "most credits to spend on a job (0: 1000)")
+	mostPrice(f, &set.prompt.MaxPrice, "max-price", "most to spend on a job: 900 (credits), '50 sat', '0.02 USDC'; its unit says how it is paid (default: 1000 credits)")
 	f.IntVar(&set.prompt.Replicas, "replicas", 1, "providers that must agree on the answer; more than 1: as a job")
 	f.StringVar(&set.prompt.Image, "image", "", "engine image of a job (default infernet/llm)")
 	return c
@@ -54,7 +54,7 @@ Who reads it: ` + whoReads + `.`,
 // runPrompt asks who serves the model, or runs a job.
 func (a *app) runPrompt(ctx context.Context, set runFlags) error {
 	p := set.prompt
-	asJob := set.job || p.Replicas > 1 || p.Image != "" || p.MaxPrice > 0
+	asJob := set.job || p.Replicas > 1 || p.Image != "" || p.MaxPrice != ""
 	if _, err := os.Stat(p.Model); err == nil {
 		asJob = true
 		if p.Model, err = absolute(p.Model); err != nil {

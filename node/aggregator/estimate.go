@@ -24,7 +24,7 @@ type Estimate struct {
 	Verify     job.Verify
 	Dropped    []job.Dropped
 	Reason     job.Reason // why nobody could do it, where that is its ceiling
-	Notes      []string // what the numbers rest on, for people
+	Notes      []string   // what the numbers rest on, for people
 }
 
 // EstimatedCost is of the whole job: Low with the cheapest provider and nothing

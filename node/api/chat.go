@@ -23,8 +23,8 @@ type Chat struct {
 	MaxTokens   int      // 0: as the engine does
 	Temperature *float64 // nil: as the engine does
 	Seed        *int64
-	MaxPriceIn  uint64 // most credits per million input tokens; 0: the node's default
-	MaxPriceOut uint64 // most credits per million output tokens; 0: the node's default
+	MaxPriceIn  string // most per million input tokens, as payments.ParsePrice reads it; "": the node's default
+	MaxPriceOut string // most per million output tokens; "": the node's default
 	TokenIDs    bool   // ask for the numbers of the answer's tokens
 	Session     string // keeps a conversation at one provider; "" as the node sees fit
 }
@@ -103,9 +103,9 @@ func (c *Client) openai(ctx context.Context, body []byte, q Chat) (*http.Respons
 	if q.Session != "" {
 		req.Header.Set("X-Infernet-Session", q.Session)
 	}
-	for name, n := range map[string]uint64{"X-Infernet-Max-Price-In": q.MaxPriceIn, "X-Infernet-Max-Price-Out": q.MaxPriceOut} {
-		if n > 0 {
-			req.Header.Set(name, fmt.Sprint(n))
+	for name, price := range map[string]string{"X-Infernet-Max-Price-In": q.MaxPriceIn, "X-Infernet-Max-Price-Out": q.MaxPriceOut} {
+		if price != "" {
+			req.Header.Set(name, price)
 		}
 	}
 	return c.send(ctx, req)

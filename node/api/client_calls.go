@@ -158,18 +158,13 @@ func (c *Client) Providers(ctx context.Context, q ProviderQuery) (out ProviderLi
 	if q.Max > 0 {
 		v.Set("max", strconv.Itoa(q.Max))
 	}
-	for name, text := range map[string]string{"model": q.Model, "gpu": q.GPU} {
+	for name, text := range map[string]string{"model": q.Model, "gpu": q.GPU, "max_price_in": q.MaxPriceIn, "max_price_out": q.MaxPriceOut} {
 		if text != "" {
 			v.Set(name, text)
 		}
 	}
 	if q.MinReputation > 0 {
 		v.Set("min_reputation", strconv.FormatFloat(q.MinReputation, 'g', -1, 64))
-	}
-	for name, n := range map[string]uint64{"max_price_in": q.MaxPriceIn, "max_price_out": q.MaxPriceOut} {
-		if n > 0 {
-			v.Set(name, strconv.FormatUint(n, 10))
-		}
 	}
 	return out, c.get(ctx, "/api/providers?"+v.Encode(), &out)
 }

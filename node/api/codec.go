@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+
+	"infernet.tech/infernet/payments"
 )
 
 // maxBody bounds a JSON body; job descriptions are the largest ones.
@@ -148,16 +150,13 @@ func providerQuery(v url.Values) (ProviderQuery, error) {
 		}
 		q.MinReputation = least
 	}
-	for name, into := range map[string]*uint64{"max_price_in": &q.MaxPriceIn, "max_price_out": &q.MaxPriceOut} {
-		text := v.Get(name)
-		if text == "" {
+	for name, into := range map[string]*string{"max_price_in": &q.MaxPriceIn, "max_price_out": &q.MaxPriceOut} {
+		if *into = v.Get(name); *into == "" {
 			continue
 		}
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return q, Errorf(CodeBadRequest, "", "%s: %q is not a number of credits", name, cut(text))
+		if _, err := payments.ParsePrice(*into); err != nil {
+			return q, Errorf(CodeBadRequest, "write 900 for credits, or 0.5 sat, or 0.0002 USDC", "%s: %q is no price", name, cut(*into))
 		}
-		*into = n
 	}
 	return q, nil
 }

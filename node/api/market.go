@@ -10,8 +10,8 @@ type ProviderQuery struct {
 
 	Model       string // only who serves this model now: a name or a CID; "" any
 	GPU         string // an attribute of graphics cards, e.g. "vram>=24", "name~h100"; "" any
-	MaxPriceIn  uint64 // most credits per million input tokens; 0: any
-	MaxPriceOut uint64 // most credits per million output tokens; 0: any
+	MaxPriceIn  string // most per million input tokens, as payments.ParsePrice reads it; "": any
+	MaxPriceOut string // most per million output tokens; "": any
 
 	MinReputation float64 // least score, 0 to 1; who is below it is told in Dropped
 }

@@ -19,7 +19,7 @@ type Prompt struct {
 	Text      string
 	Image     string // engine image; "" is infernet/llm
 	MaxTokens int    // 0: the engine's own limit
-	MaxPrice  uint64 // credits for the whole of it; 0 is 1000
+	MaxPrice  string // for the whole of it, as payment.max has it; "" is 1000 credits
 	Replicas  int    // providers that must agree; 0 or 1 believes one
 }
 
@@ -57,8 +57,11 @@ func (p Prompt) spec(input string) (string, error) {
 	if image == "" {
 		image = "infernet/llm"
 	}
-	if price == 0 {
-		price = 1000
+	var most any = 1000
+	if n, err := strconv.ParseUint(price, 10, 64); err == nil {
+		most = n
+	} else if price != "" {
+		most = price
 	}
 	args := []string{"--stream"}
 	if p.MaxTokens > 0 {
@@ -75,7 +78,7 @@ func (p Prompt) spec(input string) (string, error) {
 		"inputs": []any{map[string]any{"cid": input}},
 		"split":  map[string]any{"by": "lines", "size": 1}, "merge": map[string]any{"by": "concat"},
 		"verify":   verify,
-		"payment":  map[string]any{"rail": "credit", "max": price},
+		"payment":  map[string]any{"max": most},
 		"timeouts": map[string]any{"shard": "5m", "job": "10m"},
 	})
 	if err != nil {

@@ -231,7 +231,7 @@ func TestProviderQueryArrives(t *testing.T) {
 	t.Parallel()
 	b := &backend{}
 	c, _ := serve(t, b)
-	q := ProviderQuery{Keys: []string{"cpu"}, Quotes: true, Max: 3, Model: "demo", GPU: "vram>=24", MaxPriceIn: 5, MaxPriceOut: 6}
+	q := ProviderQuery{Keys: []string{"cpu"}, Quotes: true, Max: 3, Model: "demo", GPU: "vram>=24", MaxPriceIn: "5", MaxPriceOut: "0.5 sat"}
 	if _, err := c.Providers(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}

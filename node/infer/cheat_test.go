@@ -15,6 +15,7 @@ import (
 
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/infer/infertest"
+	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
 )
 
@@ -215,7 +216,7 @@ func TestCheaperQuote(t *testing.T) {
 		b.do(chat("two", 5, true)) // renews the quotes
 		<-time.After(time.Second)
 		req := chat("three", 5, true)
-		req.MaxPriceOut = 2500
+		req.MaxPriceOut = payments.Amount{Value: 2500, Unit: payments.Credits}
 		_, res := b.do(req)
 		if res.PriceOut != 2000 {
 			t.Errorf("charged %d with a limit of 2500", res.PriceOut)

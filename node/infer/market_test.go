@@ -12,6 +12,7 @@ import (
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/infer/infertest"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 func TestNameOfSeveralModels(t *testing.T) {
@@ -113,7 +114,7 @@ func TestCandidates(t *testing.T) {
 		b.p[2].GPUs, b.p[2].Out = b.p[0].GPUs, 9000
 		b.start()
 		defer b.end()
-		got, dropped, err := b.r.Candidates(t.Context(), infer.Query{Model: "demo", VRAMBytes: 16 << 30, GPU: "rtx", MaxOut: 5000})
+		got, dropped, err := b.r.Candidates(t.Context(), infer.Query{Model: "demo", VRAMBytes: 16 << 30, GPU: "rtx", MaxOut: payments.Amount{Value: 5000, Unit: payments.Credits}})
 		if err != nil || len(got) != 1 || got[0].Peer != b.p[0].ID() || got[0].Probability < 0.999 {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/node/infer/infertest"
+	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/paymentstest"
 )
 
@@ -170,7 +171,8 @@ func TestRefusalsOfMoney(t *testing.T) {
 		{"no quote", func(b *bed) { b.p[0].NoQuotes = true }, nil, 503, infer.CodeNoProvider},
 		{"silent", func(b *bed) { b.p[0].SlowQuotes = true }, nil, 503, infer.CodeNoProvider},
 		{"away", func(b *bed) { b.p[0].SetAway(true) }, nil, 503, infer.CodeNoProvider},
-		{"too dear", nil, func(r *infer.Request) { r.MaxPriceOut = 2999 }, 402, infer.CodeTooDear},
+		{"too dear", nil, func(r *infer.Request) { r.MaxPriceOut = payments.Amount{Value: 2999, Unit: payments.Credits} }, 402, infer.CodeTooDear},
+		{"a limit in what is not paid in", nil, func(r *infer.Request) { r.MaxPriceOut = payments.Amount{Value: 9_000_000, Unit: payments.MilliSat} }, 400, ""},
 		{"too dear for the node", func(b *bed) { b.cfg.MaxPriceIn = 999 }, nil, 402, infer.CodeTooDear},
 		{"credit", func(b *bed) { b.p[0].Credit = 0 }, nil, 402, infer.CodeCredit},
 		{"provider's credit", func(b *bed) { b.p[0].Script = script(infertest.Script{Status: 402, Code: "credit"}) }, nil, 402, infer.CodeCredit},

@@ -42,8 +42,11 @@ func (r *Router) prepare(req Request) (*query, error) {
 		q.session = ask.Opening
 	}
 	q.session = sessionKey(req.Model, q.session)
+	if q.need, err = r.ceilings(req.MaxPriceIn, req.MaxPriceOut); err != nil {
+		return nil, err
+	}
 	q.need = choose.Need{
-		MaxIn: limit(req.MaxPriceIn, r.cfg.MaxPriceIn), MaxOut: limit(req.MaxPriceOut, r.cfg.MaxPriceOut),
+		Human: r.human, MaxIn: limit(q.need.MaxIn, r.cfg.MaxPriceIn), MaxOut: limit(q.need.MaxOut, r.cfg.MaxPriceOut),
 		ExpectIn: uint64(q.bytes/4 + ask.IDs + 1), ExpectOut: uint64(min(q.maxOut(), 512)),
 		Budget: r.cfg.Budget,
 		// No text worth asking has fewer tokens than this: the longest that
@@ -64,6 +67,19 @@ func sessionKey(model, session string) string {
 		return ""
 	}
 	return modelKey(model) + "\x00" + session
+}
+
+// ceilings are the most to pay per million tokens, which make sense in the unit
+// alone that this node pays in.
+func (r *Router) ceilings(in, out payments.Amount) (choose.Need, error) {
+	n, unit := choose.Need{MaxIn: in.Value, MaxOut: out.Value}, r.d.Rail.Unit()
+	for _, a := range []payments.Amount{in, out} {
+		if a.Value > 0 && a.Unit != unit {
+			like := payments.Amount{Value: 500_000, Unit: unit}
+			return n, openai.BadRequest("", "a price of %s: this node pays on rail %s, so write it as %q", a.Human(), r.d.Rail.Name(), like.Human())
+		}
+	}
+	return n, nil
 }
 
 func limit(own, usual uint64) uint64 {

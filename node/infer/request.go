@@ -7,6 +7,7 @@ import (
 
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // Request is one request of an OpenAI client, already checked.
@@ -19,9 +20,9 @@ type Request struct {
 	// Deterministic requests (temperature 0, or seeded) may go on elsewhere in
 	// mid-stream.
 	Deterministic bool
-	// MaxPriceIn and MaxPriceOut bound the price per million tokens; 0 is the
-	// configuration's bound.
-	MaxPriceIn, MaxPriceOut uint64
+	// MaxPriceIn and MaxPriceOut bound the price per million tokens, in the unit
+	// that this node pays in; none is the configuration's bound.
+	MaxPriceIn, MaxPriceOut payments.Amount
 }
 
 // Response is the answer of a provider. Body must be closed; it ends with an
@@ -54,10 +55,10 @@ type ModelInfo struct {
 
 // Query asks for the providers of a model.
 type Query struct {
-	Model               string // a name or a CID
-	MaxIn, MaxOut       uint64 // per million tokens; 0: no limit
-	VRAMBytes           uint64 // of one card, at least
-	GPU                 string // part of a card's name, any case
+	Model               string          // a name or a CID
+	MaxIn, MaxOut       payments.Amount // per million tokens; none: no limit
+	VRAMBytes           uint64          // of one card, at least
+	GPU                 string          // part of a card's name, any case
 	MinReputation       float64
 	MinTPSMilli         uint64
 	MaxTTFTMS           uint64

@@ -93,10 +93,14 @@ func (r *Router) Candidates(ctx context.Context, q Query) ([]Candidate, []Droppe
 	})
 	quotes, dropped := r.quotes(ctx, v.spots)
 	v.quotes, v.dropped, v.reputation = quotes, append(v.dropped, dropped...), r.reputations(v.spots)
+	need, err := r.ceilings(q.MaxIn, q.MaxOut)
+	if err != nil {
+		return nil, nil, err
+	}
 	k := r.rank(&query{
 		session: sessionKey(q.Model, q.SessionOf), ask: meter.Ask{Choices: 1, Tried: 1},
 		need: choose.Need{
-			MaxIn: q.MaxIn, MaxOut: q.MaxOut, MinReputation: q.MinReputation, MinTPSMilli: q.MinTPSMilli,
+			Human: r.human, MaxIn: need.MaxIn, MaxOut: need.MaxOut, MinReputation: q.MinReputation, MinTPSMilli: q.MinTPSMilli,
 			MaxTTFTMS: q.MaxTTFTMS, ExpectIn: q.ExpectIn, ExpectOut: q.ExpectOut,
 		},
 	}, v)
@@ -200,7 +204,9 @@ func served(found []dht.Found, self identity.PubKey, now time.Time) []ModelInfo 
 			m := &list[i]
 			m.Providers++
 			m.Context = max(m.Context, int(s.Context))
-			m.MinIn, m.MinOut = min(m.MinIn, s.In), min(m.MinOut, s.Out)
+			if m.Unit == s.Unit {
+				m.MinIn, m.MinOut = min(m.MinIn, s.In), min(m.MinOut, s.Out)
+			}
 		}
 	}
 	return list

@@ -12,6 +12,7 @@ import (
 	oai "infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/payments"
 )
 
 // begin takes one of the places for requests; its done gives it back.
@@ -65,16 +66,16 @@ func prefer(req *infer.Request, h http.Header) error {
 		}
 		req.Session = s
 	}
-	for name, into := range map[string]*uint64{HeaderMaxPriceIn: &req.MaxPriceIn, HeaderMaxPriceOut: &req.MaxPriceOut} {
+	for name, into := range map[string]*payments.Amount{HeaderMaxPriceIn: &req.MaxPriceIn, HeaderMaxPriceOut: &req.MaxPriceOut} {
 		text := h.Get(name)
 		if text == "" {
 			continue
 		}
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil || n == 0 {
-			return oai.BadRequest("", "%s: %.40q is not a number of credits per million tokens", name, text)
+		most, err := payments.ParsePrice(text)
+		if err != nil || most.IsZero() {
+			return oai.BadRequest("", "%s: %.40q is no price per million tokens: write 900 for credits, or 0.5 sat, or 0.0002 USDC", name, text)
 		}
-		*into = n
+		*into = most
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 // Headers that clients may send, and that answers carry.
 const (
 	HeaderSession     = "X-Infernet-Session"       // groups the requests of one conversation
-	HeaderMaxPriceIn  = "X-Infernet-Max-Price-In"  // most credits per million input tokens
-	HeaderMaxPriceOut = "X-Infernet-Max-Price-Out" // most credits per million output tokens
+	HeaderMaxPriceIn  = "X-Infernet-Max-Price-In"  // most per million input tokens: 900 (credits), 0.5 sat, 0.0002 USDC
+	HeaderMaxPriceOut = "X-Infernet-Max-Price-Out" // most per million output tokens
 	HeaderProvider    = "X-Infernet-Provider"      // npub of who answers, this node's own when it serves the model itself
 	HeaderLease       = "X-Infernet-Lease"         // under which it is paid; absent when free
 	HeaderPrice       = "X-Infernet-Price"         // in=N, out=N, per=1000000, unit=U; absent when free

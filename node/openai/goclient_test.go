@@ -55,7 +55,7 @@ func TestGoClientChat(t *testing.T) {
 		h.Get("X-Infernet-Lease") != openaitest.Lease.String() || h.Get("X-Infernet-Price") != "in=1000, out=3000, per=1000000, unit=credits" {
 		t.Errorf("headers %v", h)
 	}
-	if last := s.engine.Last(); last.Session != "s1" || last.MaxPriceOut != 900 || !last.Deterministic || last.Stream {
+	if last := s.engine.Last(); last.Session != "s1" || last.MaxPriceOut.Human() != "900 credits" || !last.Deterministic || last.Stream {
 		t.Errorf("request %+v", last)
 	}
 }

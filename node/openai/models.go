@@ -8,6 +8,7 @@ import (
 
 	oai "infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/infer"
+	"infernet.tech/infernet/payments"
 )
 
 // owner is who OpenAI's clients are told that a model belongs to.
@@ -39,7 +40,15 @@ func (f *Face) model(ctx context.Context, name string) (infer.ModelInfo, error) 
 }
 
 func entry(m infer.ModelInfo) oai.Model {
-	return oai.Model{ID: id(m), Object: oai.ObjectModel, Created: m.Seen.Unix(), OwnedBy: owner, MaxModelLen: m.Context}
+	e := oai.Model{ID: id(m), Object: oai.ObjectModel, Created: m.Seen.Unix(), OwnedBy: owner, MaxModelLen: m.Context}
+	if unit := payments.Unit(m.Unit); unit.Validate() == nil {
+		human := func(v uint64) string { return payments.Amount{Value: v, Unit: unit}.Human() }
+		e.Pricing = &oai.Pricing{
+			In: m.MinIn, Out: m.MinOut, Unit: m.Unit, Tokens: payments.Million,
+			Text: human(m.MinIn) + " in, " + human(m.MinOut) + " out",
+		}
+	}
+	return e
 }
 
 func (f *Face) listModels(w http.ResponseWriter, r *http.Request) {

@@ -97,15 +97,16 @@ func (s *Server) fits(o wire.InferOffer) (Model, error) {
 	m := srv.measured()
 	s.mu.Unlock()
 	now, rate := s.Now(), m.rate(payments.Unit(o.Unit))
+	of := func(v uint64) string { return payments.Amount{Value: v, Unit: rate.Unit}.Human() }
 	switch {
 	case !s.Rail.Takes(o.Rail, payments.Unit(o.Unit)):
 		return m, refuse(CodeRefused, "rail: %q in %q is not taken here now", o.Rail, o.Unit)
 	case rate.Unit == "":
 		return m, refuse(CodeRefused, "price: this model has none in %q here", o.Unit)
 	case o.MaxIn > 0 && rate.In > o.MaxIn:
-		return m, refuse(CodeRefused, "price: %d per million prompt tokens here, the offer allows %d", rate.In, o.MaxIn)
+		return m, refuse(CodeRefused, "price: %s per million prompt tokens here, the offer allows %s", of(rate.In), of(o.MaxIn))
 	case o.MaxOut > 0 && rate.Out > o.MaxOut:
-		return m, refuse(CodeRefused, "price: %d per million completion tokens here, the offer allows %d", rate.Out, o.MaxOut)
+		return m, refuse(CodeRefused, "price: %s per million completion tokens here, the offer allows %s", of(rate.Out), of(o.MaxOut))
 	case o.Deadline <= now.Unix():
 		return m, refuse(CodeStale, "deadline: already past")
 	case o.Deadline > now.Add(s.cfg.LeaseFor).Unix():

@@ -158,6 +158,17 @@ type Model struct {
 	Created     int64  `json:"created"`
 	OwnedBy     string `json:"owned_by"`
 	MaxModelLen int    `json:"max_model_len,omitempty"` // vLLM's: the context in tokens
+
+	Pricing *Pricing `json:"pricing,omitempty"` // of the cheapest provider; no part of OpenAI's API
+}
+
+// Pricing is what so many tokens cost, in whole steps of the unit.
+type Pricing struct {
+	In     uint64 `json:"in"`
+	Out    uint64 `json:"out"`
+	Unit   string `json:"unit"`
+	Tokens uint64 `json:"tokens"`
+	Text   string `json:"text"` // the same for people: "1000 credits in, 3000 credits out"
 }
 
 // ModelList is the answer to GET /v1/models.

@@ -42,6 +42,8 @@ type Need struct {
 	MinTPSMilli         uint64
 	MaxTTFTMS           uint64
 	Budget              uint64 // the most that the request may cost; 0: no limit
+
+	Human func(uint64) string // writes a sum for reasons; nil: as a number
 }
 
 // Ranked is a candidate's place in a choice.

@@ -3,6 +3,7 @@ package choose
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Reasons why a candidate is not eligible, wrapped with its numbers.
@@ -22,15 +23,15 @@ var (
 func (c Candidate) Eligible(n Need) error {
 	switch {
 	case n.MaxIn > 0 && c.In > n.MaxIn:
-		return fmt.Errorf("%w: %d per million prompt tokens, at most %d", ErrTooDear, c.In, n.MaxIn)
+		return fmt.Errorf("%w: %s per million prompt tokens, at most %s", ErrTooDear, n.human(c.In), n.human(n.MaxIn))
 	case n.MaxOut > 0 && c.Out > n.MaxOut:
-		return fmt.Errorf("%w: %d per million completion tokens, at most %d", ErrTooDear, c.Out, n.MaxOut)
+		return fmt.Errorf("%w: %s per million completion tokens, at most %s", ErrTooDear, n.human(c.Out), n.human(n.MaxOut))
 	case n.Budget > 0 && c.Owing > n.Budget:
-		return fmt.Errorf("%w: %d, at most %d", ErrBudget, c.Owing, n.Budget)
+		return fmt.Errorf("%w: %s, at most %s", ErrBudget, n.human(c.Owing), n.human(n.Budget))
 	case c.Slots == 0:
 		return ErrNoSlots
 	case c.Owing > 0 && c.Credit < c.Owing:
-		return fmt.Errorf("%w: %d left, the request may cost %d", ErrNoCredit, c.Credit, c.Owing)
+		return fmt.Errorf("%w: %s left, the request may cost %s", ErrNoCredit, n.human(c.Credit), n.human(c.Owing))
 	case n.Context > 0 && c.Context > 0 && uint64(c.Context) < n.Context:
 		return fmt.Errorf("%w: %d tokens, it needs %d", ErrContext, c.Context, n.Context)
 	case c.Reputation < n.MinReputation:
@@ -41,4 +42,11 @@ func (c Candidate) Eligible(n Need) error {
 		return fmt.Errorf("%w: first token after %d ms (0: not measured), at most %d", ErrSlow, c.TTFTMS, n.MaxTTFTMS)
 	}
 	return nil
+}
+
+func (n Need) human(v uint64) string {
+	if n.Human == nil {
+		return strconv.FormatUint(v, 10)
+	}
+	return n.Human(v)
 }
