@@ -144,9 +144,14 @@ func (b moneyBackend) Payment(_ context.Context, ref, npub string) (api.PaymentD
 		return api.PaymentDetail{}, api.Errorf(api.CodeNotFound, "infernet payments list shows all", "no payment %.80q", ref)
 	}
 	e := all[0]
+	rail, _ := b.n.rails.Named(e.Rail)
+	doc, answer, err := rail.Journal().EvidenceOf(e)
+	if err != nil {
+		return api.PaymentDetail{}, err
+	}
 	d := api.PaymentDetail{
 		Payment: paymentView(e), Reason: e.Reason, Tries: e.Tries, Created: e.Created.UnixMilli(),
-		Doc: evidenceView(e.Doc), Answer: evidenceView(e.Answer), Steps: []api.PaymentStep{},
+		Doc: evidenceView(doc), Answer: evidenceView(answer), Steps: []api.PaymentStep{},
 	}
 	d.Memo = e.Memo
 	for _, s := range e.Steps {

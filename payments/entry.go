@@ -43,6 +43,7 @@ type Entry struct {
 	Updated   time.Time       `json:"updated"`
 	Doc       []byte          `json:"doc,omitempty"`    // the promise, as signed
 	Answer    []byte          `json:"answer,omitempty"` // the other side's answer, as signed
+	Shared    string          `json:"shared,omitempty"` // id in hex of a promise for several payments: see Evidence
 	Steps     []Step          `json:"steps,omitempty"`  // how it came there, the last being State
 
 	name string // under which it is stored

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,14 +14,21 @@ import (
 // a version byte, then fixed and length-prefixed fields in the order of encode.
 // What is in the key is not repeated. Entries that were written as JSON, which
 // begins with a brace, are read too.
-const entryVersion = 1
+const (
+	entryVersion  = 1
+	sharedVersion = 2 // of those with Shared, which is 32 bytes after the version
+)
 
 // codes are the states in an entry, by number; the order is for ever.
 var codes = [...]State{1: StateQuoted, 2: StateHeld, 3: StateCaptured, 4: StateReleased, 5: StateUnknown}
 
 func (e Entry) encode() []byte {
 	b := make([]byte, 0, 192+len(e.Doc)+len(e.Answer)+len(e.Memo))
-	b = append(b, entryVersion)
+	if id, err := hex.DecodeString(e.Shared); err == nil && len(id) == sharedSize {
+		b = append(append(b, sharedVersion), id...)
+	} else {
+		b = append(b, entryVersion)
+	}
 	b = append(b, e.Peer[:]...)
 	b = binary.AppendUvarint(b, e.Amount.Value)
 	b = appendText(b, string(e.Amount.Unit))
@@ -49,7 +57,11 @@ func (e *Entry) decode(raw []byte) error {
 		return e.decodeJSON(raw)
 	}
 	d := decoder{b: raw}
-	if v := d.bytes(1); d.err == nil && v[0] != entryVersion {
+	switch v := d.bytes(1); {
+	case d.err != nil:
+	case v[0] == sharedVersion:
+		e.Shared = hex.EncodeToString(d.bytes(sharedSize))
+	case v[0] != entryVersion:
 		d.fail("version %d", v[0])
 	}
 	copy(e.Peer[:], d.bytes(len(e.Peer)))

@@ -86,21 +86,52 @@ func (j *Journal) named(r store.Reader, d Direction, name string) (Entry, error)
 // states. Created, Updated and Tries are the journal's to set; peer and amount
 // may change only when a released payment is begun anew.
 func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
+	all := []Entry{e}
+	err := j.PutAll(tx, all)
+	return all[0], err
+}
+
+// PutAll is Put of each, all or none, for the price of one set of sums. It
+// completes the entries where they are.
+func (j *Journal) PutAll(tx store.Txn, all []Entry) error {
+	if err := j.begin(tx); err != nil {
+		return err
+	}
+	sums := sheet{j: j, tx: tx}
+	for i := range all {
+		old, err := j.complete(tx, &all[i])
+		if err == nil {
+			err = errors.Join(sums.move(old, all[i]), j.write(tx, old, all[i]))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return sums.save()
+}
+
+// complete checks an entry against what is there, which it returns, and sets what
+// is the journal's to set.
+func (j *Journal) complete(tx store.Txn, e *Entry) (old Entry, err error) {
 	if err := e.Payment().check(e.Amount.Unit); err != nil {
 		return Entry{}, err
 	}
-	old, err := j.Get(tx, e.Direction, e.Peer, e.Ref)
+	if _, err := sharedID(e.Shared); err != nil {
+		return Entry{}, err
+	}
+	old, err = j.Get(tx, e.Direction, e.Peer, e.Ref)
 	if err != nil && !errors.Is(err, ErrNoEntry) {
 		return Entry{}, err
 	}
 	if err := old.State.Step(e.State); err != nil {
 		return Entry{}, fmt.Errorf("%s: %w", e.Ref, err)
 	}
-	same := e.Payment().checkPeer
 	if old.State != "" && old.State != StateReleased {
-		same = func() error { return old.Same(e.Payment()) } // and so is its peer, which was checked
+		err = old.Same(e.Payment()) // and so is its peer, which was checked
+	} else {
+		err = e.Payment().checkPeer()
 	}
-	if err := same(); err != nil {
+	if err != nil {
 		return Entry{}, err
 	}
 	now := j.clock().UTC().Truncate(time.Millisecond)
@@ -114,10 +145,7 @@ func (j *Journal) Put(tx store.Txn, e Entry) (Entry, error) {
 	}
 	e.Reason = e.Reason[:min(len(e.Reason), maxReason)]
 	e.Steps = stepped(old.Steps, Step{State: e.State, At: now, Times: 1, Reason: e.Reason})
-	if err := errors.Join(j.begin(tx), j.move(tx, old, e)); err != nil {
-		return Entry{}, err
-	}
-	return e, j.write(tx, old, e)
+	return old, nil
 }
 
 // Amend writes over an entry what is no part of its state: Reason, Memo, Doc,

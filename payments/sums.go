@@ -1,11 +1,13 @@
 package payments
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +35,11 @@ func (s Sums) add(p Position, amount uint64, undo bool) error {
 	if undo {
 		n = -n
 	}
-	for a, d := range map[Account]int64{p.Debit: n, p.Credit: -n} {
+	for _, x := range [...]struct {
+		a Account
+		d int64
+	}{{p.Debit, n}, {p.Credit, -n}} {
+		a, d := x.a, x.d
 		sum := s[a] + d
 		// Of two numbers below 2^63 with one sign the sum has another only by overflow.
 		if (s[a] > 0) == (d > 0) && (sum > 0) != (d > 0) && s[a] != 0 {
@@ -70,52 +76,94 @@ func (j *Journal) sums(r store.Reader, unit Unit, peer identity.PubKey) (Sums, e
 	return decodeSums(raw)
 }
 
+// decodeSums reads what saveSums writes, and the JSON, which begins with a
+// brace, that was written before.
 func decodeSums(raw []byte) (Sums, error) {
 	s := Sums{}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("%w: sums: %w", ErrCorrupt, err)
+	if len(raw) > 0 && raw[0] == '{' {
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return nil, fmt.Errorf("%w: sums: %w", ErrCorrupt, err)
+		}
+		return s, nil
+	}
+	d := decoder{b: raw}
+	if v := d.bytes(1); d.err == nil && v[0] != sumsVersion {
+		d.fail("version %d", v[0])
+	}
+	for d.err == nil && len(d.b) > 0 {
+		a := Account(d.text())
+		s[a] = d.int()
+	}
+	if d.err != nil {
+		return nil, fmt.Errorf("%w: sums: %w", ErrCorrupt, d.err)
 	}
 	return s, nil
 }
 
+const sumsVersion = 1
+
+// saveSums writes a version byte, then the accounts in their order.
 func (j *Journal) saveSums(tx store.Txn, unit Unit, peer identity.PubKey, s Sums) error {
-	raw, err := json.Marshal(s)
-	if err != nil {
-		return err
+	names := make([]Account, 0, len(s))
+	for a := range s {
+		names = append(names, a)
 	}
-	return tx.Set(j.sumKey(unit, peer), raw)
+	slices.Sort(names)
+	b := append(make([]byte, 0, 1+24*len(s)), sumsVersion)
+	for _, a := range names {
+		b = binary.AppendVarint(appendText(b, string(a)), s[a])
+	}
+	return tx.Set(j.sumKey(unit, peer), b)
+}
+
+// sheet is the sums that one change of the journal reads and writes, each once.
+type sheet struct {
+	j    *Journal
+	tx   store.Txn
+	sums map[book]Sums
 }
 
 // move posts the change from one entry to the next under the same ref.
-func (j *Journal) move(tx store.Txn, old, e Entry) error {
+func (s *sheet) move(old, e Entry) error {
 	var before Position
 	if old.State != "" {
-		before = j.rule(old)
+		before = s.j.rule(old)
 	}
-	after := j.rule(e)
+	after := s.j.rule(e)
 	if before == after && old.Peer == e.Peer && old.Amount == e.Amount {
 		return nil
 	}
-	if before != (Position{}) {
-		if err := j.post(tx, old.Peer, old.Amount, before, true); err != nil {
+	if err := s.post(old.Peer, old.Amount, before, true); err != nil {
+		return err
+	}
+	return s.post(e.Peer, e.Amount, after, false)
+}
+
+func (s *sheet) post(peer identity.PubKey, a Amount, p Position, undo bool) (err error) {
+	if p == (Position{}) {
+		return nil
+	}
+	b := book{a.Unit, peer}
+	have, ok := s.sums[b]
+	if !ok {
+		if have, err = s.j.sums(s.tx, a.Unit, peer); err != nil {
+			return err
+		}
+		if s.sums == nil {
+			s.sums = map[book]Sums{}
+		}
+		s.sums[b] = have
+	}
+	return have.add(p, a.Value, undo)
+}
+
+func (s *sheet) save() error {
+	for b, sums := range s.sums {
+		if err := s.j.saveSums(s.tx, b.unit, b.peer, sums); err != nil {
 			return err
 		}
 	}
-	if after == (Position{}) {
-		return nil
-	}
-	return j.post(tx, e.Peer, e.Amount, after, false)
-}
-
-func (j *Journal) post(tx store.Txn, peer identity.PubKey, a Amount, p Position, undo bool) error {
-	s, err := j.sums(tx, a.Unit, peer)
-	if err != nil {
-		return err
-	}
-	if err := s.add(p, a.Value, undo); err != nil {
-		return err
-	}
-	return j.saveSums(tx, a.Unit, peer, s)
+	return nil
 }
 
 // Post enters a posting, once for its ID; At is set. Another under the same ID
@@ -150,7 +198,8 @@ func (j *Journal) Post(tx store.Txn, p Posting) error {
 	if raw, err = json.Marshal(p); err != nil {
 		return err
 	}
-	if err := j.post(tx, p.Peer, p.Amount, Position{p.Debit, p.Credit}, false); err != nil {
+	sums := sheet{j: j, tx: tx}
+	if err := errors.Join(sums.post(p.Peer, p.Amount, Position{p.Debit, p.Credit}, false), sums.save()); err != nil {
 		return err
 	}
 	return tx.Set(j.postKey(p.ID), raw)

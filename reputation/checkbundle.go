@@ -261,17 +261,18 @@ func (c *check) payment() error {
 		return nil
 	}
 	m, err := wire.Decode[wire.CreditNote](*c.Payment)
+	amount, _, paid := m.Line(c.Receipt.PayRef)
 	switch {
 	case err != nil:
 		return stray("payment", "not a CreditNote")
 	case c.Payment.PubKey != c.Receipt.Payer || m.Payee != c.Receipt.Provider:
 		return stray("payment", "between others")
-	case m.Ref != c.Receipt.PayRef:
+	case !paid:
 		return stray("payment", "for something else")
-	case m.Amount != c.Receipt.Amount || m.Unit != c.Receipt.Unit:
-		c.fault(nil, "the receipt tells of %d %s, the payer's note of %d %s", c.Receipt.Amount, c.Receipt.Unit, m.Amount, m.Unit)
+	case amount != c.Receipt.Amount || m.Unit != c.Receipt.Unit:
+		c.fault(nil, "the receipt tells of %d %s, the payer's note of %d %s", c.Receipt.Amount, c.Receipt.Unit, amount, m.Unit)
 		return nil
 	}
-	c.certain("the payer signed that it owes %d %s for this", m.Amount, m.Unit)
+	c.certain("the payer signed that it owes %d %s for this", amount, m.Unit)
 	return nil
 }

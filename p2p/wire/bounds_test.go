@@ -14,35 +14,45 @@ var unbounded = map[string]bool{"Accept.Seed": true}
 // no honest peer sends and wants Validate to object each time.
 func TestEveryFieldBounded(t *testing.T) {
 	t.Parallel()
+	lists := map[string]bool{} // by path: whether a sample has it filled
 	for _, s := range samples(t) {
 		v := reflect.ValueOf(s.msg).Elem()
 		if err := s.msg.Validate(); err != nil {
 			t.Fatalf("%s: %v", s.msg.Kind(), err)
 		}
-		wreck(t, s.msg, v, s.msg.Kind().String())
+		wreck(t, s.msg, v, s.msg.Kind().String(), lists)
+	}
+	for path, filled := range lists {
+		if !filled {
+			t.Errorf("%s: no sample has it", path)
+		}
 	}
 }
 
-func wreck(t *testing.T, m Message, v reflect.Value, path string) {
+func wreck(t *testing.T, m Message, v reflect.Value, path string, lists map[string]bool) {
 	if unbounded[path] {
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			wreck(t, m, v.Field(i), path+"."+v.Type().Field(i).Name)
+			wreck(t, m, v.Field(i), path+"."+v.Type().Field(i).Name, lists)
 		}
 	case reflect.Slice:
+		lists[path] = lists[path] || v.Len() > 0
+		if v.Len() == 0 {
+			return
+		}
 		many := reflect.MakeSlice(v.Type(), 1000, 1000)
 		for i := range many.Len() {
 			many.Index(i).Set(v.Index(0))
 		}
 		try(t, m, v, many.Interface(), path)
-		wreck(t, m, v.Index(0), path+"[0]")
+		wreck(t, m, v.Index(0), path+"[0]", lists)
 	case reflect.Array:
 		if v.Type().Elem().Kind() != reflect.Uint8 { // not an ID or a key
 			for i := range v.Len() {
-				wreck(t, m, v.Index(i), path+"[]")
+				wreck(t, m, v.Index(i), path+"[]", lists)
 			}
 		}
 	case reflect.String:

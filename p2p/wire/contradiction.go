@@ -128,7 +128,7 @@ func twoNotes(a, b CreditNote) string {
 	switch {
 	case a.Payee != b.Payee || a.Channel != b.Channel || a.Unit != b.Unit:
 		return notApart
-	case a.Seq == b.Seq && a != b:
+	case a.Seq == b.Seq && !a.same(b):
 		return ""
 	}
 	return noConflict

@@ -19,6 +19,9 @@ const (
 type Countersign struct {
 	Of   ID     // id of the document
 	Role string // one of the Role constants
+	// Lines is how many payments its author takes in one CreditNote: 2 to
+	// MaxLines, or none for one. It is said beside the countersignature of a note.
+	Lines uint32
 }
 
 // Kind returns KindCountersign.
@@ -29,6 +32,7 @@ func (m Countersign) write(c codec) { m.walk(c) }
 func (m *Countersign) walk(c codec) {
 	c.id("e", &m.Of)
 	c.str("role", &m.Role)
+	c.opt().u32("lines", &m.Lines)
 }
 
 // Validate checks every field.
@@ -36,6 +40,8 @@ func (m Countersign) Validate() error {
 	var c checks
 	c.id("of", m.Of)
 	c.oneOf("role", m.Role, RoleProvider, RolePayee, RoleClient)
+	c.that(m.Lines == 0 || m.Lines > 1, "lines", "is one")
+	c.max("lines", uint64(m.Lines), MaxLines)
 	return c.err()
 }
 

@@ -33,18 +33,28 @@ type paid struct {
 	Pending *pending `json:"pending,omitempty"` // the one note in flight
 	Theirs  []byte   `json:"theirs,omitempty"`  // the payee's last note, when it differs
 	Dispute string   `json:"dispute,omitempty"`
+	Lines   uint32   `json:"lines,omitempty"` // how many payments the payee takes in a note
 }
 
 // pending is a note that was written down and has no answer yet.
 type pending struct {
-	Ref    payments.Ref `json:"ref"`
-	Seq    uint64       `json:"seq"`
-	Amount uint64       `json:"amount"`
+	Ref    payments.Ref   `json:"ref"`
+	Refs   []payments.Ref `json:"refs,omitempty"` // of all, where the note is for several
+	Seq    uint64         `json:"seq"`
+	Amount uint64         `json:"amount"`
 	// Note is what is sent, each time. It is kept as the entry's Doc; the first
 	// version kept it here too.
 	Note []byte `json:"note,omitempty"`
 
 	event *wire.Event // what Note spells, where it was signed just now
+}
+
+// refs are what the note pays for.
+func (p pending) refs() []payments.Ref {
+	if len(p.Refs) > 0 {
+		return p.Refs
+	}
+	return []payments.Ref{p.Ref}
 }
 
 // got is the payee's end of a channel.

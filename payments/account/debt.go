@@ -155,6 +155,25 @@ func (r *Rail) netted(a *account, before uint64) {
 	a.Paid.prune(now)
 }
 
+// Noted is what the channel's total is up to and with what e was paid for by a
+// note; ok is false where it was paid in another way.
+func (r *Rail) Noted(tx store.Reader, e payments.Entry) (total uint64, ok bool) {
+	doc, _, err := r.journal.Evidence(tx, e)
+	if err != nil {
+		return 0, false
+	}
+	ev, err := wire.Parse(doc)
+	if err != nil {
+		return 0, false
+	}
+	n, err := wire.Decode[wire.CreditNote](ev)
+	if err != nil {
+		return 0, false
+	}
+	_, total, ok = n.Line(string(e.Ref))
+	return total, ok
+}
+
 func (r *Rail) channel(payer, payee identity.PubKey) string {
 	return channelID(r.cfg.Name, r.cfg.Unit, payer, payee)
 }

@@ -87,7 +87,6 @@ func (r *Rail) checkNote(e wire.Event, payer, payee identity.PubKey) (wire.Credi
 	if err != nil {
 		return n, fmt.Errorf("%w: %w", ErrNote, err)
 	}
-	ref := payments.Ref(n.Ref)
 	switch {
 	case e.PubKey != payer:
 		return n, fmt.Errorf("%w: signed by %s", ErrNote, e.PubKey.Short())
@@ -99,8 +98,11 @@ func (r *Rail) checkNote(e wire.Event, payer, payee identity.PubKey) (wire.Credi
 		return n, fmt.Errorf("%w: %w", ErrNote, payments.ErrUnit)
 	case n.Amount == 0:
 		return n, fmt.Errorf("%w: %w", ErrNote, payments.ErrZero)
-	case ref.Validate() != nil:
-		return n, fmt.Errorf("%w: ref: %w", ErrNote, ref.Validate())
+	}
+	for _, l := range n.Each() {
+		if err := payments.Ref(l.Ref).Validate(); err != nil {
+			return n, fmt.Errorf("%w: ref: %w", ErrNote, err)
+		}
 	}
 	return n, nil
 }

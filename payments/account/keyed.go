@@ -16,6 +16,8 @@ type keyed struct {
 type slot struct {
 	token chan struct{}
 	users int // those who hold the lock or wait for it
+	// waiting are the payments that no note has been signed for.
+	waiting []*turn
 }
 
 // lock waits for the peer's lock and returns how to give it back, or ctx's

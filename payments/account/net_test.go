@@ -29,6 +29,7 @@ type world struct {
 	late   []func()
 	served sync.WaitGroup
 	bank   *paymentstest.Bank // where rails have money behind them
+	hold   chan struct{}      // where set, who dials waits until it is closed
 }
 
 // node is a rail that can be closed and opened again on the same store.
@@ -92,7 +93,17 @@ func (w *world) fault(f paymentstest.Fault) {
 }
 
 // dial opens a conn under the next fault; messages that are late arrive first.
-func (w *world) dial(_ context.Context, from, to identity.PubKey) (account.Conn, error) {
+func (w *world) dial(ctx context.Context, from, to identity.PubKey) (account.Conn, error) {
+	w.mu.Lock()
+	hold := w.hold
+	w.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	w.mu.Lock()
 	late := w.late
 	w.late = nil

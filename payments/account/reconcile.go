@@ -52,6 +52,7 @@ func (r *Rail) Sweep(ctx context.Context) (payments.Report, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	late := r.clock().Add(-r.cfg.ExpectFor)
+	flight := map[identity.PubKey]int64{} // payments of the one note in flight to a peer
 	for _, e := range open {
 		if e.Ref.Class() != "" || e.Secured != "" {
 			continue // the settler's to watch
@@ -69,13 +70,15 @@ func (r *Rail) Sweep(ctx context.Context) (payments.Report, error) {
 			}
 			continue
 		}
-		// At most one entry for each peer is in flight.
+		flight[e.Peer]++
+	}
+	for peer, n := range flight {
 		g.Go(func() error {
-			done, err := r.resend(gctx, e.Peer)
+			done, err := r.resend(gctx, peer)
 			if done {
-				settled.Add(1)
+				settled.Add(n)
 			} else {
-				left.Add(1)
+				left.Add(n)
 			}
 			return err
 		})
@@ -96,6 +99,6 @@ func (r *Rail) resend(ctx context.Context, peer identity.PubKey) (bool, error) {
 	if err != nil || p == nil {
 		return err == nil, err
 	}
-	err = r.settle(ctx, peer, *p, nil)
+	_, err = r.settle(ctx, peer, *p, nil)
 	return payments.OutcomeOf(err) != payments.OutcomeUnknown, nil
 }

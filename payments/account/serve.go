@@ -62,7 +62,7 @@ func (r *Rail) serve(ctx context.Context, peer identity.PubKey, conn Conn, e wir
 	d, err := r.take(peer, e, n)
 	if err != nil {
 		// Nothing was decided: the payer keeps the note and sends it again.
-		r.log.Error("note not decided", "peer", peer.Short(), "ref", n.Ref, "err", err)
+		r.log.Error("note not decided", "peer", peer.Short(), "ref", n.Each()[0].Ref, "err", err)
 		busy, serr := r.refusal(e.ID, CodeBusy, "not decided, send again")
 		if serr != nil {
 			return serr
@@ -117,32 +117,41 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 // old answers a note whose number was passed: as it was answered then, if it is
 // the one that was captured.
 func (r *Rail) old(tx store.Txn, peer identity.PubKey, a account, e wire.Event, n wire.CreditNote, d *decision) error {
-	entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
+	entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Each()[0].Ref))
 	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
 		return err
 	}
-	if entry.State == payments.StateCaptured && string(entry.Doc) == string(e.Bytes()) {
-		*d = decision{answer: entry.Answer}
-		return nil
+	if entry.State == payments.StateCaptured {
+		doc, answer, err := r.journal.Evidence(tx, entry)
+		if err != nil {
+			return err
+		}
+		if string(doc) == string(e.Bytes()) {
+			*d = decision{answer: answer}
+			return nil
+		}
 	}
 	*d, err = r.dispute(tx, peer, a, true, e, n)
 	return err
 }
 
-// decideNext decides on the note that continues the channel.
+// decideNext decides on the note that continues the channel: on all it pays for
+// together.
 func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known bool, e wire.Event, n wire.CreditNote) (decision, error) {
-	entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
-	if err != nil && !errors.Is(err, payments.ErrNoEntry) {
+	entries, err := r.expected(tx, peer, n)
+	if err != nil {
 		return decision{}, err
 	}
-	if entry.State == payments.StateCaptured {
-		// The payer pays twice for one ref: its book has lost something.
-		return r.dispute(tx, peer, a, known, e, n)
+	for _, entry := range entries {
+		if entry.State == payments.StateCaptured {
+			// The payer pays twice for one ref: its book has lost something.
+			return r.dispute(tx, peer, a, known, e, n)
+		}
 	}
-	code, text := r.judge(peer, a, entry, n)
+	code, text := r.judge(peer, a, entries, n)
 	var by wire.Event
 	if code == "" {
-		by, err = wire.Seal(r.key, wire.Countersign{Of: e.ID, Role: wire.RolePayee}, r.clock())
+		by, err = wire.Seal(r.key, wire.Countersign{Of: e.ID, Role: wire.RolePayee, Lines: wire.MaxLines}, r.clock())
 	} else {
 		by, err = r.refusal(e.ID, code, text)
 	}
@@ -155,34 +164,52 @@ func (r *Rail) decideNext(tx store.Txn, peer identity.PubKey, a account, known b
 	answer := by.Bytes()
 	if code != "" {
 		a.Got.Answer = answer
-	} else {
-		cancelled := a.cancelled()
-		a.Got.noted(a.Got.Total, e.ID, r.clock())
-		if !r.cfg.Net {
-			a.Got.remember(n.Seq, n.Cumulative)
-		}
-		a.Got.Total, a.Got.Last, a.Got.Note = n.Cumulative, entry.Ref, nil
-		r.netted(&a, cancelled)
-		a.forget(entry)
-		entry.State, entry.Reason = payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq)
-		entry.Doc, entry.Answer = e.Bytes(), answer
-		if _, err := r.journal.Put(tx, entry); err != nil {
-			return decision{}, err
-		}
+	} else if err := r.receive(tx, &a, entries, e, n, answer); err != nil {
+		return decision{}, err
 	}
 	return decision{answer: answer}, r.save(tx, peer, a, known)
 }
 
+// expected are the entries of what a note pays for; none is the zero Entry.
+func (r *Rail) expected(tx store.Reader, peer identity.PubKey, n wire.CreditNote) (out []payments.Entry, err error) {
+	for _, l := range n.Each() {
+		entry, err := r.journal.Get(tx, payments.In, peer, payments.Ref(l.Ref))
+		if err != nil && !errors.Is(err, payments.ErrNoEntry) {
+			return nil, err
+		}
+		out = append(out, entry)
+	}
+	return out, nil
+}
+
+// receive enters a note that is countersigned.
+func (r *Rail) receive(tx store.Txn, a *account, entries []payments.Entry, e wire.Event, n wire.CreditNote, answer []byte) error {
+	cancelled := a.cancelled()
+	a.Got.noted(a.Got.Total, e.ID, r.clock())
+	if !r.cfg.Net {
+		a.Got.remember(n.Seq, n.Cumulative)
+	}
+	a.Got.Total, a.Got.Last, a.Got.Note = n.Cumulative, entries[0].Ref, nil
+	r.netted(a, cancelled)
+	for _, entry := range entries {
+		a.forget(entry)
+	}
+	into(entries, payments.StateCaptured, fmt.Sprintf("note %d countersigned", n.Seq))
+	return r.enter(tx, entries, e.ID, e.Bytes(), answer)
+}
+
 // judge looks only at what may be so at one time and not at another; it
 // returns the code with which a note is refused, or none.
-func (r *Rail) judge(peer identity.PubKey, a account, entry payments.Entry, n wire.CreditNote) (code, text string) {
-	switch {
-	case entry.State == payments.StateReleased:
-		return CodeNotExpected, clip(entry.Reason)
-	case entry.State != payments.StateQuoted:
-		return CodeNotExpected, "no such payment is expected of you"
-	case entry.Amount.Value != n.Amount:
-		return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, n.Amount)
+func (r *Rail) judge(peer identity.PubKey, a account, entries []payments.Entry, n wire.CreditNote) (code, text string) {
+	for i, l := range n.Each() {
+		switch entry := entries[i]; {
+		case entry.State == payments.StateReleased:
+			return CodeNotExpected, clip(entry.Reason)
+		case entry.State != payments.StateQuoted:
+			return CodeNotExpected, "no such payment is expected of you"
+		case entry.Amount.Value != l.Amount:
+			return CodeWrongAmount, fmt.Sprintf("%d is expected, not %d", entry.Amount.Value, l.Amount)
+		}
 	}
 	if _, covers := r.settler.(Coverer); covers {
 		// It was under the window when the work was accepted. A cover that went
@@ -225,8 +252,12 @@ func (r *Rail) answered(tx store.Reader, peer identity.PubKey, a account, n wire
 	if a.Got.Answer != nil {
 		return a.Got.Answer, nil
 	}
-	e, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Ref))
-	return e.Answer, err
+	e, err := r.journal.Get(tx, payments.In, peer, payments.Ref(n.Each()[0].Ref))
+	if err != nil {
+		return nil, err
+	}
+	_, answer, err := r.journal.Evidence(tx, e)
+	return answer, err
 }
 
 // lastNote is the last note countersigned, or nothing.
@@ -235,5 +266,9 @@ func (r *Rail) lastNote(tx store.Reader, peer identity.PubKey, a account) ([]byt
 		return a.Got.Note, nil
 	}
 	e, err := r.journal.Get(tx, payments.In, peer, a.Got.Last)
-	return e.Doc, err
+	if err != nil {
+		return nil, err
+	}
+	doc, _, err := r.journal.Evidence(tx, e)
+	return doc, err
 }

@@ -14,32 +14,32 @@ import (
 )
 
 // settle sends the pending note over conn, or over a new one where conn is
-// nil, and enters what came of it. It returns nil when the note is captured.
-// The peer's lock is held by the caller.
-func (r *Rail) settle(ctx context.Context, peer identity.PubKey, p pending, conn Conn) error {
+// nil, and enters what came of it. It returns the countersignature when the note
+// is captured. The peer's lock is held by the caller.
+func (r *Rail) settle(ctx context.Context, peer identity.PubKey, p pending, conn Conn) ([]byte, error) {
 	note, err := p.parse()
 	if err != nil {
-		return payments.Fail(p.Ref, payments.OutcomeUnknown, fmt.Errorf("%w: %w", payments.ErrCorrupt, err))
+		return nil, payments.Fail(p.Ref, payments.OutcomeUnknown, fmt.Errorf("%w: %w", payments.ErrCorrupt, err))
 	}
 	if conn == nil {
 		if conn, err = r.dial(ctx, peer); err != nil {
-			return r.lost(peer, p, fmt.Errorf("%w: %w", payments.ErrUnreachable, err))
+			return nil, r.lost(peer, p, fmt.Errorf("%w: %w", payments.ErrUnreachable, err))
 		}
 	}
 	a, err := r.exchange(ctx, conn, note)
 	if err != nil {
-		return r.lost(peer, p, err)
+		return nil, r.lost(peer, p, err)
 	}
 	if a.event.PubKey != peer {
-		return r.lost(peer, p, errors.New("answer is signed by someone else"))
+		return nil, r.lost(peer, p, errors.New("answer is signed by someone else"))
 	}
 	switch a.event.Kind {
 	case wire.KindCountersign:
-		return r.captured(peer, p, note, a.event)
+		return a.event.Bytes(), r.captured(peer, p, note, a.event)
 	case wire.KindError:
-		return r.refused(peer, p, note, a)
+		return nil, r.refused(peer, p, note, a)
 	}
-	return r.lost(peer, p, fmt.Errorf("answered by a %s", a.event.Kind))
+	return nil, r.lost(peer, p, fmt.Errorf("answered by a %s", a.event.Kind))
 }
 
 // parse returns the note as an event. One that was signed just now is not
@@ -60,15 +60,14 @@ func (r *Rail) captured(peer identity.PubKey, p pending, note, by wire.Event) er
 	if c.Of != note.ID || c.Role != wire.RolePayee {
 		return r.lost(peer, p, errors.New("countersignature of something else"))
 	}
-	err = r.decide(peer, p, func(tx store.Txn, a *account, e payments.Entry) error {
+	err = r.decide(peer, p, func(tx store.Txn, a *account, entries []payments.Entry) error {
 		cancelled := a.cancelled()
 		a.Paid.noted(a.Paid.Total, note.ID, r.clock())
 		a.Paid.Total += p.Amount
 		r.netted(a, cancelled)
-		a.Paid.Theirs, a.Paid.Dispute = nil, ""
-		e.State, e.Reason, e.Answer = payments.StateCaptured, fmt.Sprintf("note %d countersigned", p.Seq), by.Bytes()
-		_, err := r.journal.Put(tx, e)
-		return err
+		a.Paid.Theirs, a.Paid.Dispute, a.Paid.Lines = nil, "", c.Lines
+		into(entries, payments.StateCaptured, fmt.Sprintf("note %d countersigned", p.Seq))
+		return r.enter(tx, entries, note.ID, p.Note, by.Bytes())
 	})
 	if err != nil {
 		// The payee has it; only our book lags behind, until the next attempt.
@@ -100,11 +99,10 @@ func (r *Rail) refused(peer identity.PubKey, p pending, note wire.Event, a answe
 	default:
 		return r.lost(peer, p, why)
 	}
-	err = r.decide(peer, p, func(tx store.Txn, acc *account, e payments.Entry) error {
+	err = r.decide(peer, p, func(tx store.Txn, acc *account, entries []payments.Entry) error {
 		acc.Paid.Theirs, acc.Paid.Dispute = nil, ""
-		e.State, e.Reason, e.Answer = payments.StateReleased, why.Error(), a.event.Bytes()
-		_, err := r.journal.Put(tx, e)
-		return err
+		into(entries, payments.StateReleased, why.Error())
+		return r.enter(tx, entries, note.ID, p.Note, a.event.Bytes())
 	})
 	if err != nil {
 		return payments.Fail(p.Ref, payments.OutcomeUnknown, err)
@@ -114,7 +112,7 @@ func (r *Rail) refused(peer identity.PubKey, p pending, note wire.Event, a answe
 
 // decide writes down that the payee has decided the pending note: its number is
 // used up and the channel is free. enter does what the decision means.
-func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *account, payments.Entry) error) error {
+func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *account, []payments.Entry) error) error {
 	return r.s.Update(func(tx store.Txn) error {
 		a, known, err := load(tx, peer)
 		if err != nil {
@@ -123,21 +121,40 @@ func (r *Rail) decide(peer identity.PubKey, p pending, enter func(store.Txn, *ac
 		if a.Paid.Pending == nil || a.Paid.Pending.Seq != p.Seq {
 			return fmt.Errorf("%w: note %d is not in flight", ErrBooks, p.Seq)
 		}
-		e, err := r.journal.Get(tx, payments.Out, peer, p.Ref)
+		entries, err := r.entries(tx, peer, p)
 		if err != nil {
 			return err
 		}
 		a.Paid.Seq, a.Paid.Pending = p.Seq, nil
-		if err := enter(tx, &a, e); err != nil {
+		if err := enter(tx, &a, entries); err != nil {
 			return err
 		}
 		return r.save(tx, peer, a, known)
 	})
 }
 
+// entries are those that a note of ours pays.
+func (r *Rail) entries(tx store.Reader, peer identity.PubKey, p pending) (out []payments.Entry, err error) {
+	for _, ref := range p.refs() {
+		e, err := r.journal.Get(tx, payments.Out, peer, ref)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// into gives all entries one state and the reason for it.
+func into(entries []payments.Entry, s payments.State, reason string) {
+	for i := range entries {
+		entries[i].State, entries[i].Reason = s, reason
+	}
+}
+
 // lost enters that no answer settles the note.
 func (r *Rail) lost(peer identity.PubKey, p pending, cause error) error {
-	err := r.s.Update(func(tx store.Txn) error { return r.unknown(tx, peer, p.Ref, cause) })
+	err := r.s.Update(func(tx store.Txn) error { return r.unknown(tx, peer, p, cause) })
 	r.log.Info("payment's outcome unknown", "peer", peer.Short(), "ref", p.Ref, "cause", cause)
 	return payments.Fail(p.Ref, payments.OutcomeUnknown, errors.Join(fmt.Errorf("%w: %w", payments.ErrUnknown, cause), err))
 }
@@ -151,7 +168,7 @@ func (r *Rail) diverged(peer identity.PubKey, p pending, a answer) error {
 			return err
 		}
 		acc.Paid.Theirs, acc.Paid.Dispute = theirs, why
-		if err := r.unknown(tx, peer, p.Ref, errors.New(why)); err != nil {
+		if err := r.unknown(tx, peer, p, errors.New(why)); err != nil {
 			return err
 		}
 		return r.save(tx, peer, acc, known)
@@ -174,14 +191,13 @@ func (r *Rail) compare(peer identity.PubKey, p pending, last *wire.Event) (strin
 	return fmt.Sprintf("%s, they are at note %d with a total of %d", ours, n.Seq, n.Cumulative), last.Bytes()
 }
 
-func (r *Rail) unknown(tx store.Txn, peer identity.PubKey, ref payments.Ref, cause error) error {
-	e, err := r.journal.Get(tx, payments.Out, peer, ref)
+func (r *Rail) unknown(tx store.Txn, peer identity.PubKey, p pending, cause error) error {
+	entries, err := r.entries(tx, peer, p)
 	if err != nil {
 		return err
 	}
-	e.State, e.Reason = payments.StateUnknown, clip(cause.Error())
-	_, err = r.journal.Put(tx, e)
-	return err
+	into(entries, payments.StateUnknown, clip(cause.Error()))
+	return r.journal.PutAll(tx, entries)
 }
 
 // clip cuts a text, which may be a stranger's, to one line that a document can

@@ -54,7 +54,7 @@ func (r *Rail) Pay(ctx context.Context, p payments.Payment) (payments.Proof, err
 // that it was taken.
 func (r *Rail) proofOf(ctx context.Context, p payments.Payment) (payments.Proof, error) {
 	e, err := r.entry(payments.Out, p)
-	if err != nil || e.State != payments.StateCaptured || e.Answer != nil {
+	if err != nil || e.State != payments.StateCaptured || e.Answer != nil || e.Shared != "" {
 		return r.acc.Pay(ctx, p)
 	}
 	if err := e.Same(p); err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/store"
 )
@@ -52,11 +51,7 @@ func (r *Rail) unpaidRefs(peer identity.PubKey, settled uint64) (refs []payments
 			if e.Ref.Class() != "" || e.Secured != "" || len(refs) == mostUnpaid {
 				return nil
 			}
-			doc, err := wire.Parse(e.Doc)
-			if err != nil {
-				return nil // not what makes it unpaid
-			}
-			if n, err := wire.Decode[wire.CreditNote](doc); err == nil && n.Cumulative > settled {
+			if total, ok := r.acc.Noted(tx, e); ok && total > settled {
 				refs = append(refs, e.Ref)
 			}
 			return nil

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
-	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/store"
 )
 
 // debtAge is since when what a peer has made good has not moved although it
@@ -150,14 +150,17 @@ func (r *Rail) unpaidRefs(peer identity.PubKey, settled uint64) (refs []payments
 	page, _, err := r.acct.Journal().Page(payments.Filter{
 		Direction: payments.In, Peer: peer, State: payments.StateCaptured, Work: true, Limit: mostUnpaid,
 	})
-	for _, e := range page {
-		doc, err := wire.Parse(e.Doc)
-		if err != nil {
-			continue // not what makes it unpaid
-		}
-		if n, err := wire.Decode[wire.CreditNote](doc); err == nil && n.Cumulative > settled {
-			refs = append(refs, e.Ref)
-		}
+	if err != nil {
+		return nil, err
 	}
+	err = r.s.View(func(tx store.Reader) error {
+		refs = nil
+		for _, e := range page {
+			if total, ok := r.acct.Noted(tx, e); ok && total > settled {
+				refs = append(refs, e.Ref)
+			}
+		}
+		return nil
+	})
 	return refs, err
 }
