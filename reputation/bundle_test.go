@@ -99,6 +99,13 @@ func TestVerifyBundle(t *testing.T) {
 			t.Errorf("nothing certain of %q in %q", want, c.Certain)
 		}
 	}
+	// A payment made in company is proven by its line.
+	s.note.Ref, s.note.Amount = "", 15
+	s.note.Lines = []wire.CreditLine{{Ref: "other", Amount: 5}, {Ref: s.receipt.PayRef, Amount: 10}}
+	c, err = check(t, s.tell(t))
+	if err != nil || len(c.Faults) != 0 || !slices.ContainsFunc(c.Certain, func(s string) bool { return strings.Contains(s, "owes 10 credits") }) {
+		t.Fatalf("%+v %v", c, err)
+	}
 	// Less is less certain, and no error.
 	b := s.tell(t)
 	b.Commit, b.Request, b.Reveal, b.Disclosure, b.Payment = nil, nil, nil, nil, nil
@@ -135,11 +142,14 @@ func TestBundleFindsFaults(t *testing.T) {
 		"below the promise": {func(s *story) {
 			s.disclosure.Rows[0].RatePPM, s.receipt.RatePPM = 10_000, 10_000
 		}, "below the promised 5%", wire.FaultFalseSecret},
-		"another promise":  {func(s *story) { s.disclosure.AuditMin = 1 }, "promised", wire.FaultFalseSecret},
-		"a false draw":     {func(s *story) { s.disclosure.Rows[0].Audited = !s.disclosure.Rows[0].Audited }, "the secret draws", wire.FaultFalseSecret},
-		"another rate":     {func(s *story) { s.receipt.RatePPM = 70_000 }, "a rate of 7%", ""},
-		"a false reveal":   {func(s *story) { s.reveal.Nonce = wire.ID{8} }, "another result than it had committed", wire.FaultFalseReveal},
-		"a false receipt":  {func(s *story) { s.receipt.Root = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku" }, "names another result", ""},
+		"another promise": {func(s *story) { s.disclosure.AuditMin = 1 }, "promised", wire.FaultFalseSecret},
+		"a false draw":    {func(s *story) { s.disclosure.Rows[0].Audited = !s.disclosure.Rows[0].Audited }, "the secret draws", wire.FaultFalseSecret},
+		"another rate":    {func(s *story) { s.receipt.RatePPM = 70_000 }, "a rate of 7%", ""},
+		"a false reveal":  {func(s *story) { s.reveal.Nonce = wire.ID{8} }, "another result than it had committed", wire.FaultFalseReveal},
+		"a false receipt": {func(s *story) { s.receipt.Root = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku" }, "names another result", ""},
+		"a smaller line": {func(s *story) {
+			s.note.Ref, s.note.Lines = "", []wire.CreditLine{{Ref: s.receipt.PayRef, Amount: 9}, {Ref: "other", Amount: 1}}
+		}, "payer's note of 9", ""},
 		"a smaller note":   {func(s *story) { s.note.Amount = 9 }, "payer's note of 9", ""},
 		"an audit not had": {func(s *story) { s.receipt.Label = wire.LabelClaimed }, "", ""},
 	} {
@@ -209,6 +219,10 @@ func TestBundleRefuses(t *testing.T) {
 			b.Commit = s.tell(t).Commit
 		},
 		"a reveal without its commit": func(_ *story, b *reputation.Bundle) { b.Commit = nil },
+		"a payment for several others": func(s *story, b *reputation.Bundle) {
+			s.note.Ref, s.note.Lines = "", []wire.CreditLine{{Ref: "else", Amount: 4}, {Ref: "other", Amount: 6}}
+			b.Payment = s.tell(t).Payment
+		},
 		"a payment for something else": func(s *story, b *reputation.Bundle) {
 			s.note.Ref = "else"
 			b.Payment = s.tell(t).Payment

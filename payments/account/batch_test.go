@@ -7,9 +7,11 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/account"
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/store"
 )
@@ -177,6 +179,78 @@ func TestRefusedInCompany(t *testing.T) {
 		}
 		agree(t, a, b)
 	})
+}
+
+// A note for several is decided once and whole: one line that is not expected, of
+// another amount or over the limit refuses all of them and uses the number up,
+// and the same note again has the same answer, then and after the next.
+func TestLinesAreOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.add(config(100), store.NewMem()), w.add(config(20), store.NewMem())
+	for _, ref := range []string{"j/0/0", "j/1/0"} {
+		b.expect(a, ref, 7)
+	}
+	seq, total := uint64(0), uint64(0)
+	channel, err := a.now().Owing(t.Context(), b.id())
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := func(lines ...wire.CreditLine) wire.Event {
+		seq++
+		n := wire.CreditNote{Payee: b.id(), Channel: channel.Channel, Seq: seq, Unit: "credits", Lines: lines}
+		for _, l := range lines {
+			n.Amount += l.Amount
+		}
+		n.Cumulative = total + n.Amount
+		e, err := wire.Seal(a.key, n, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	answered := func(e wire.Event, want string) {
+		t.Helper()
+		var first wire.ID
+		for range 2 {
+			answers, err := say(t, b, a.id(), e)
+			if err != nil || len(answers) == 0 || code(t, answers[0]) != want {
+				t.Fatalf("%v, %v; want %s", answers, err, want)
+			}
+			if first.IsZero() {
+				first = answers[0].ID
+			}
+			if answers[0].ID != first {
+				t.Fatal("answered differently")
+			}
+		}
+	}
+	line := func(i int, n uint64) wire.CreditLine {
+		return wire.CreditLine{Ref: fmt.Sprintf("j/%d/0", i), Amount: n}
+	}
+	answered(note(line(0, 7), line(2, 3)), account.CodeNotExpected)
+	answered(note(line(0, 7), line(1, 6)), account.CodeWrongAmount)
+	b.cfg.Limit = 13
+	b.restart()
+	answered(note(line(0, 7), line(1, 7)), account.CodeOverLimit)
+	if got := b.balance(a); got.Received != 0 || got.Expected != 14 {
+		t.Fatalf("%+v", got)
+	}
+	b.cfg.Limit = 20
+	b.restart()
+	good := note(line(1, 7), line(0, 7))
+	answered(good, "countersigned")
+	total = 14
+	b.expect(a, "j/3/0", 2)
+	b.expect(a, "j/4/0", 1)
+	answered(note(line(3, 2), line(4, 1)), "countersigned")
+	answered(good, "countersigned") // long decided
+	if got := b.balance(a); got.Received != 17 || got.Expected != 0 || got.Dispute != "" {
+		t.Fatalf("%+v", got)
+	}
+	if err := b.now().Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Who leads and is called off takes nobody along.

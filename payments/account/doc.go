@@ -18,11 +18,18 @@
 //	number decided, other note    diverged
 //	number not the next           diverged
 //	total not last + amount       diverged
-//	ref not expected, or waived   not_expected  (decides the number)
+//	a ref not expected, or waived not_expected  (decides the number)
 //	amount not the expected one   wrong_amount  (decides the number)
 //	balance over the limit        over_limit    (decides the number)
-//	ref captured by another note  diverged
+//	a ref captured by another     diverged
 //	none of these                 countersignature (decides the number)
+//
+// Calls of Pay that wait while a note is on its way are made by the next one
+// together: its lines are charged all or none, and where they were refused each
+// is tried in a note of its own. Nobody waits for company. Entries of one note
+// share its two documents (payments.Journal.Evidence), and the note with its
+// countersignature proves each line. Payees say in countersignatures that they
+// take such notes; without that each payment has its own.
 //
 // After diverged comes the last note the payee accepted, so that both last
 // notes can be laid side by side. The rail never repairs a divergence by itself:

@@ -83,6 +83,9 @@ func TestHostileNotes(t *testing.T) {
 	good := wire.CreditNote{
 		Payee: b.id(), Channel: channelOf(t, a, b), Seq: 2, Cumulative: 12, Amount: 7, Unit: "credits", Ref: "j/1/0",
 	}
+	lines := func(sum uint64, all ...wire.CreditLine) func(*wire.CreditNote) {
+		return func(n *wire.CreditNote) { n.Ref, n.Amount, n.Cumulative, n.Lines = "", sum, 5+sum, all }
+	}
 	stranger, err := identity.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +108,11 @@ func TestHostileNotes(t *testing.T) {
 		{"total too low", a.key, func(n *wire.CreditNote) { n.Cumulative = 11 }, account.CodeDiverged, false},
 		{"total too high", a.key, func(n *wire.CreditNote) { n.Cumulative = 13 }, account.CodeDiverged, false},
 		{"paid before", a.key, func(n *wire.CreditNote) { n.Ref = "j/0/0"; n.Amount = 5; n.Cumulative = 10 }, account.CodeDiverged, false},
+		{"paid before, in company", a.key, lines(11, wire.CreditLine{Ref: "j/1/0", Amount: 7}, wire.CreditLine{Ref: "j/0/0", Amount: 4}), account.CodeDiverged, false},
+		{"total of the lines too low", a.key, func(n *wire.CreditNote) {
+			lines(11, wire.CreditLine{Ref: "j/1/0", Amount: 7}, wire.CreditLine{Ref: "j/2/0", Amount: 4})(n)
+			n.Cumulative--
+		}, account.CodeDiverged, false},
 		{"total beyond all", a.key, func(n *wire.CreditNote) { n.Amount = 1 << 62; n.Cumulative = 1 << 62 }, account.CodeDiverged, false},
 	} {
 		n := good
