@@ -16,6 +16,7 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/reputation"
+	"infernet.tech/infernet/store/blob"
 )
 
 // FeePerShard is what an aggregator earns for driving one shard of another's
@@ -45,11 +46,15 @@ func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event
 	j, err := d.Get(m.Job)
 	if errors.Is(err, ErrNoJob) {
 		j, err = d.take(ctx, s.Peer(), m)
+	} else if err != nil {
+		err = fmt.Errorf("%w: %w", errHere, err)
 	}
 	if err == nil && j.Client != s.Peer() {
 		err = errors.New("this job is another client's")
 	}
-	if err != nil {
+	if errors.Is(err, errHere) || err != nil && ctx.Err() != nil {
+		return d.decline(s, ev.ID, codeBusy, err)
+	} else if err != nil {
 		return d.decline(s, ev.ID, "refused", err)
 	}
 	if j, err = d.await(ctx, s, j.ID); err != nil {
@@ -57,6 +62,10 @@ func (d *Driver) ServeDelegate(ctx context.Context, s *p2p.Stream, ev wire.Event
 	}
 	return d.deliver(ctx, s, j)
 }
+
+// errHere marks what says nothing of the job, such as a fault of this node's own:
+// the job may be handed over again.
+var errHere = errors.New("aggregator: it cannot be taken now")
 
 func (d *Driver) decline(s *p2p.Stream, ref wire.ID, code string, err error) error {
 	signed, serr := wire.Seal(d.Key, wire.Error{Ref: ref, Code: code, Text: wire.Printable(err.Error())}, time.Now())
@@ -97,7 +106,7 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	}
 	room, err := d.Rail.RoomFor(ctx, client, payments.Unit(m.Unit))
 	if err != nil {
-		return job.Job{}, err
+		return job.Job{}, fmt.Errorf("%w: %w", errHere, err)
 	}
 	if room.Value < m.Max {
 		return job.Job{}, fmt.Errorf("credit: %s left for this client, the job may cost %d", room, m.Max)
@@ -128,7 +137,14 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	for i := range ev.Inputs {
 		ev.Inputs[i].Known = nil // what is known here is no client's to say
 	}
-	return d.launch(ctx, ev)
+	j, _, err := job.Step(job.Job{}, ev)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if j, err = d.adopt(ctx, j); err != nil {
+		return job.Job{}, fmt.Errorf("%w: %w", errHere, err)
+	}
+	return j, nil
 }
 
 // promised is what the open jobs of a client may cost it in a unit, but for one of
@@ -192,8 +208,12 @@ func (d *Driver) bringAll(ctx context.Context, client identity.PubKey, h handedO
 			return fmt.Errorf("%s: %d bytes are too many, a job may bring %d in all", it.what, it.size, uint64(content.MaxBring))
 		}
 		left -= it.size
-		if _, err := d.Content.Fetch(ctx, it.cid, it.size, client); err != nil {
+		_, err := d.Content.Fetch(ctx, it.cid, it.size, client)
+		switch {
+		case errors.Is(err, blob.ErrTooBig), errors.Is(err, blob.ErrBadBlock), errors.Is(err, blob.ErrRefused):
 			return fmt.Errorf("%s: %w", it.what, err)
+		case err != nil: // a line that broke, or a disk that is full
+			return fmt.Errorf("%w: %s: %w", errHere, it.what, err)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
@@ -59,6 +60,9 @@ func (d *Driver) dispatch(ctx context.Context, a *actor, j job.Job, e job.Dispat
 		} else if errors.Is(err, errProtocol) || errors.Is(err, wire.ErrInvalid) {
 			d.Penalty(e.Provider, 20, "malformed answer to an accept")
 			return at.failed(codeProtocol, err.Error(), true), nil
+		}
+		if errors.Is(err, p2p.ErrRefused) {
+			return at.failed(job.CodeUnreachable, err.Error(), true), nil // by us, for what it did
 		}
 		if time.Since(lastContact) > unreachableAfter {
 			return at.failed(job.CodeUnreachable, fmt.Sprintf("not reached for %v: %v", unreachableAfter, err), true), nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/p2p"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store/blob"
@@ -41,8 +42,8 @@ func (d *Driver) requestReveal(ctx context.Context, j job.Job, e job.RequestReve
 		}
 		last = err
 		var refused *Refused
-		if errors.As(err, &refused) || errors.Is(err, errProtocol) {
-			break
+		if errors.As(err, &refused) || errors.Is(err, errProtocol) || errors.Is(err, p2p.ErrRefused) {
+			break // it will not be otherwise within that time
 		}
 		select {
 		case <-ctx.Done():
@@ -140,6 +141,8 @@ func (d *Driver) fetchWithin(ctx context.Context, e job.Fetch) (ev job.Event, la
 			return nil, false, ctx.Err()
 		case errors.Is(err, blob.ErrNoSpace):
 			return nil, false, err // our disk, not the provider's fault
+		case errors.Is(err, p2p.ErrRefused):
+			return failed(e.Shard, e.Attempt, job.CodeNotFetched, err.Error()), false, nil
 		case errors.Is(err, blob.ErrTooBig):
 			return failed(e.Shard, e.Attempt, job.CodeWrongSize, err.Error()), false, nil
 		case errors.Is(err, blob.ErrBadBlock):
