@@ -2,6 +2,7 @@ package devnet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,15 @@ const (
 	logTail  = 2 << 10               // bytes of a dead node's log that are shown
 )
 
+var errEndedWell = errors.New("without an error")
+
 // process is a node that was started by this process.
 type process struct {
 	home string
 	pid  int
 	log  string
 	died chan struct{} // closed when it has ended
+	end  error         // how, for who has seen it end; nil: with status 0
 }
 
 // env is what a node gets of our environment: nothing that is meant for us.
@@ -90,7 +94,7 @@ func (s *starter) launch(name, home string, flags []string) (*process, error) {
 	}
 	// Waiting takes the ended process off the system's list.
 	go func() {
-		_ = cmd.Wait()
+		p.end = cmd.Wait()
 		close(p.died)
 	}()
 	if err != nil && !errors.Is(err, errEnded) {
@@ -111,7 +115,7 @@ func (p *process) ready(ctx context.Context) (api.Status, error) {
 		case <-ctx.Done():
 			return api.Status{}, fmt.Errorf("%w%s", context.Cause(ctx), p.lastWords())
 		case <-p.died:
-			return api.Status{}, fmt.Errorf("it ended at once%s", p.lastWords())
+			return api.Status{}, fmt.Errorf("it ended at once (%v)%s", cmp.Or(p.end, errEndedWell), p.lastWords())
 		case <-tick.C:
 		}
 		if st, err := ask(ctx, p.home); err == nil && st.Ready {
