@@ -35,7 +35,7 @@ func TestContentCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The last to come is known when all are there.
-	eventually(t, 5*time.Minute, "everything found", func() error {
+	eventually(t, "everything found", func() error {
 		for i := 0; i < roots; i += max(1, roots/50) {
 			got, err := asker.dht.FindHolders(t.Context(), things(roots)[i], 4)
 			if err != nil || len(got) != 1 {

@@ -28,7 +28,7 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB, gpu: %d}
 verify: {mode: none, replicas: 1, agree: 1}
 payment: {rail: credit, max: 1000}
-timeouts: {shard: 20s, fetch: 20s, job: 1m}
+timeouts: {shard: 20s, fetch: 20s, job: 10m}
 `
 
 // rack is a member on the machine of a tree (see gputest), of which it rents

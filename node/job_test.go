@@ -20,7 +20,7 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB}
 verify: {mode: quorum, replicas: 2, agree: 2, compare: exact}
 payment: {rail: credit, max: 1000}
-timeouts: {shard: 30s, job: 1m}
+timeouts: {shard: 30s, job: 10m}
 `
 
 func cheat(m *nodetest.Member) { m.Config.Provider.Cheat = "wrong" }

@@ -30,14 +30,23 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB}
 verify: {mode: quorum, replicas: 2, agree: 2, compare: exact}
 payment: {rail: credit, max: 1000}
-timeouts: {shard: 1s, fetch: 2s, job: 1m}
+timeouts: {shard: 1s, fetch: 2s, job: 10m}
 `
 
 // lie is one way to be dishonest and what is told of it.
 type lie struct {
 	script nodetest.Script
 	codes  []string      // one of them is the reason of each attempt
-	within time.Duration // the machine's own patience, and the honest work after it
+	within time.Duration // the machine's own patience
+}
+
+// held fails the test when a job took longer than a lie may hold it up, beside a
+// few times what an honest job takes on a machine as busy as this one is.
+func (l lie) held(t *testing.T, took, usual time.Duration) {
+	t.Helper()
+	if limit := l.within + 5*usual; took > limit {
+		t.Errorf("the job took %v, at most %v were needed; an honest one takes %v", took, limit, usual)
+	}
 }
 
 // lies are told among two honest providers, to a job that wants every shard
@@ -104,7 +113,9 @@ func wrongResults() map[string]lie {
 					io.Writer
 				}{s, flipping{s}})
 			}},
-			codes: []string{"not_fetched"}, within: 25 * time.Second,
+			// Whoever sends bad blocks is soon refused: what it has not revealed
+			// by then it cannot reveal any more.
+			codes: []string{"not_fetched", "no_reveal: no reveal: peer is refused"}, within: 25 * time.Second,
 		},
 	}
 }
@@ -189,12 +200,13 @@ func TestLiars(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := nodetest.New(t)
-			liar := c.Liar(lie.script)
 			for i := range 2 {
 				c.Add(fmt.Sprintf("provider%d", i), node.RoleProvider)
 			}
 			client := c.Add("client", node.RoleClient)
 			dir, file := nodetest.Lines(t, 20)
+			usual := honest(t, client, shortSpec, dir, file)
+			liar := c.Liar(lie.script)
 			var j api.Job
 			// Who is asked is drawn: the liar may be left out of a small job.
 			for try := 0; len(liar.Works()) == 0; try++ {
@@ -203,9 +215,7 @@ func TestLiars(t *testing.T) {
 				}
 				began := time.Now()
 				j = client.Run(fmt.Sprintf(shortSpec, "lied-to", nodetest.Image(t), file), dir)
-				if took := time.Since(began); took > lie.within {
-					t.Errorf("the job took %v, at most %v were needed", took, lie.within)
-				}
+				lie.held(t, time.Since(began), usual)
 			}
 			rightResult(t, j, dir, file)
 			unpaid(t, client, j, liar.NPub())
@@ -213,6 +223,16 @@ func TestLiars(t *testing.T) {
 			sameBooks(t, c, client)
 		})
 	}
+}
+
+// honest runs a job where nobody lies and returns how long that takes.
+func honest(t *testing.T, client *nodetest.Member, spec, dir, file string) time.Duration {
+	t.Helper()
+	began := time.Now()
+	j := client.Run(fmt.Sprintf(spec, "honest", nodetest.Image(t), file), dir)
+	took := time.Since(began)
+	rightResult(t, j, dir, file)
+	return took
 }
 
 // A provider that says nothing, or answers too late, holds a job up for as
@@ -251,11 +271,14 @@ func TestLateAndSilent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			dir, file := nodetest.Lines(t, 5)
+			spec := strings.Replace(shortSpec, "{mode: quorum, replicas: 2, agree: 2, compare: exact}", "{mode: none}", 1)
+			other := nodetest.New(t)
+			other.Add("provider", node.RoleProvider)
+			usual := honest(t, other.Add("client", node.RoleClient), spec, dir, file)
 			c := nodetest.New(t)
 			liar := c.Liar(lie.script)
 			client := c.Add("client", node.RoleClient)
-			dir, file := nodetest.Lines(t, 5)
-			spec := strings.Replace(shortSpec, "{mode: quorum, replicas: 2, agree: 2, compare: exact}", "{mode: none}", 1)
 			began := time.Now()
 			j, err := client.API().Submit(t.Context(), api.SubmitRequest{
 				Spec: fmt.Sprintf(spec, "held-up", nodetest.Image(t), file), Dir: dir,
@@ -267,9 +290,7 @@ func TestLateAndSilent(t *testing.T) {
 			<-liar.Asked()
 			c.Add("honest", node.RoleProvider)
 			j = client.Wait(j.ID)
-			if took := time.Since(began); took > lie.within {
-				t.Errorf("the job took %v, at most %v were needed", took, lie.within)
-			}
+			lie.held(t, time.Since(began), usual)
 			rightResult(t, j, dir, file)
 			unpaid(t, client, j, liar.NPub())
 			reasonTold(t, client, j, liar.NPub(), lie.codes)

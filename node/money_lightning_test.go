@@ -163,7 +163,7 @@ func balances(t *testing.T, r *rig.Rig) map[string]uint64 {
 	t.Helper()
 	out := map[string]uint64{}
 	for _, n := range r.Nodes {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		b, err := n.Balance(ctx)
 		cancel()
 		if err != nil {

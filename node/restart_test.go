@@ -23,7 +23,7 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB}
 verify: {mode: quorum, replicas: 2, agree: 2, compare: exact}
 payment: {rail: credit, max: 1000}
-timeouts: {shard: 20s, fetch: 20s, job: 2m}
+timeouts: {shard: 20s, fetch: 20s, job: 10m}
 `
 
 const (

@@ -94,6 +94,9 @@ func TestConnKeepsAlive(t *testing.T) {
 	}
 }
 
+// soon is far less than any time limit of a stream, and enough for a busy machine.
+const soon = 15 * time.Second
+
 // TestConnClientGone wants the handler's context to end as soon as the client
 // resets or closes the stream, with an answer begun or not.
 func TestConnClientGone(t *testing.T) {
@@ -124,11 +127,11 @@ func TestConnClientGone(t *testing.T) {
 			}
 			select {
 			case <-ended:
-				if d := time.Since(start); d > time.Second {
+				if d := time.Since(start); d > soon {
 					t.Errorf("the handler learnt of it after %v", d)
 				}
 			case <-t.Context().Done():
-			case <-time.After(10 * time.Second):
+			case <-time.After(3 * time.Minute):
 				t.Error("the handler never learnt of it")
 			}
 		})

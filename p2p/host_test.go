@@ -82,7 +82,7 @@ func connect(t *testing.T, a, b *Host) {
 // eventually waits for a condition of the real network.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -80,7 +80,7 @@ func cmdWrongToken(ts *testscript.TestScript, _ bool, _ []string) {
 // cmdGone waits until the scripted node has gone.
 func cmdGone(ts *testscript.TestScript, _ bool, _ []string) {
 	path := filepath.Join(ts.Getenv("INFERNET_HOME"), api.FileName)
-	limit := time.After(10 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return

@@ -186,7 +186,7 @@ func waitGone(t *testing.T, cfg containerd.Config, socket string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	for len(daemons(cfg, socket)) > 0 {
 		select {
 		case <-tick.C:

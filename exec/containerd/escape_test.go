@@ -129,7 +129,7 @@ func (x hostile) endless(t *testing.T) {
 			if res.Reason != c.reason || !strings.Contains(res.Detail, c.detail) {
 				t.Errorf("%+v, want %q saying %q; %q", res, c.reason, c.detail, out)
 			}
-			if took := time.Since(begun); took > c.wall+10*time.Second {
+			if took := time.Since(begun); took > c.wall+time.Minute {
 				t.Errorf("took %v", took)
 			}
 			// A margin for what the kernel and the runtime count to the group.

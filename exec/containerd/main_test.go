@@ -93,7 +93,7 @@ func start(t testing.TB, cfg containerd.Config) *containerd.Runner {
 	case <-r.Ready():
 	case err := <-failed:
 		t.Fatalf("run: %v", err)
-	case <-time.After(40 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("not ready")
 	}
 	return r

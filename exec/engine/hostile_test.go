@@ -108,7 +108,7 @@ func TestHostileEngine(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer slot.Release()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine/v1/chat/completions", strings.NewReader("{}"))
 			if err != nil {

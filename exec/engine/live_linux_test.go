@@ -58,7 +58,7 @@ func runner(t *testing.T) *containerd.Runner {
 	case <-r.Ready():
 	case err := <-failed:
 		t.Fatalf("run: %v", err)
-	case <-time.After(40 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("not ready")
 	}
 	return r

@@ -56,14 +56,14 @@ func TestToolFloods(t *testing.T) {
 
 func TestToolHangs(t *testing.T) {
 	// The child keeps the pipe open after its parent is killed.
-	tool(t, "gpu-test-tool", "echo begun; exec 2>&1; /bin/sleep 20 & wait")
+	tool(t, "gpu-test-tool", "echo begun; exec 2>&1; /bin/sleep 120 & wait")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
 	if _, err := (Host{}).run(ctx, "gpu-test-tool"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("a tool that hangs held us for %v", took)
 	}
 }

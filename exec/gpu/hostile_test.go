@@ -103,7 +103,7 @@ func TestHostile(t *testing.T) {
 			spoil(t, h, c.at, c.how)
 			began := time.Now()
 			got := describe(t, h)
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 			devs, err := h.Detect(t.Context())

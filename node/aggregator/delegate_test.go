@@ -154,6 +154,20 @@ func TestAggregatorStopsAtAnyWrite(t *testing.T) {
 	t.Logf("stopped %d times within %d writes", stops, writes)
 }
 
+// An aggregator that cannot write a job down does not refuse it: it is asked again
+// until it can.
+func TestAggregatorThatCannotWriteIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := newErrandWorld(t, 10)
+	w.open()
+	w.books.After(0)
+	id := w.hand("not-now")
+	nodetest.Predicate(t, 30*time.Second, "it was asked, and could not", func() bool { return w.books.Refused() > 0 })
+	w.books.After(-1)
+	w.right(w.client.Wait(id))
+	w.settledAs(id, 2*10+2)
+}
+
 // A wish to cancel reaches the aggregator, even one that is away at the time, and
 // the client after it has been restarted.
 func TestCancelReachesTheAggregator(t *testing.T) {

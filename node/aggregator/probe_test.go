@@ -1,8 +1,10 @@
 package aggregator_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"infernet.tech/infernet/node/api"
@@ -11,47 +13,63 @@ import (
 	"infernet.tech/infernet/node/nodetest"
 )
 
-// A validator that computes nothing and finds right whatever its friend says has
-// nothing to say of a shard that its friend never had: the first probe finds it,
-// and it is paid for none of them. Every time it is asked it is probed here.
+// A validator that computes nothing and finds right whatever its friends say has
+// nothing to say of a shard that they never had: the first probe finds it, and it
+// is paid for none of them. Its friends are honest, so that no dispute can find it
+// instead. Every time it is asked it is probed here.
 func TestProbeFindsANodder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 60, func(m *nodetest.Member) { m.Config.Trust.ProbePPM = audit.All })
-	ring := nodetest.NewRing()
+	ring, told := nodetest.NewRing(), new(atomic.Bool)
 	nodder := w.Liar(ring.Nod())
-	w.honest(3)
+	give := ring.Give()
+	friend := nodetest.Script{Lie: func(ctx context.Context, l *nodetest.Liar, a *nodetest.Work) error {
+		if told.Load() {
+			return give.Lie(ctx, l, a)
+		}
+		return l.Do(ctx, a)
+	}}
+	for range 3 {
+		w.Liar(friend)
+	}
 	w.right(w.run("known-answers", "verify: {mode: quorum}"))
 	if n := len(nodder.Works()); n != 0 {
 		t.Fatalf("nobody disagreed, and the validator was given %d shards", n)
 	}
-	w.honest(2)
-	caught := false
-	for round := range 8 {
-		w.Liar(ring.Collude()) // each is found sooner or later, and then left alone
+	told.Store(true)
+	for range 2 { // who may decide of a probe has not seen its answer
+		w.Liar(friend)
+	}
+	for round := 0; len(nodder.Works()) == 0; round++ {
+		if round == 20 {
+			t.Fatal("it was never asked")
+		}
+		w.Liar(nodetest.Wrong(nil)) // found sooner or later, and then left alone
 		w.lines(fmt.Sprint("round ", round), 60)
 		j := w.run(fmt.Sprintf("disputed-%d", round), "verify: {mode: quorum}")
-		if caught = slices.ContainsFunc(j.Cheaters, func(c api.Cheater) bool { return c.NPub == nodder.NPub() }); caught {
-			w.byProbe(j.ID, nodder)
-			break
+		w.right(j)
+		if len(nodder.Works()) > 0 {
+			w.byProbe(j, nodder)
 		}
 	}
 	asked := len(nodder.Works())
-	if !caught {
-		t.Fatalf("asked for %d shards, it was not found", asked)
-	}
 	w.lines("after", 60)
-	w.run("after", "verify: {mode: quorum}")
+	w.right(w.run("after", "verify: {mode: quorum}"))
 	if again := len(nodder.Works()); again != asked {
 		t.Errorf("it was found, and asked %d times more", again-asked)
 	}
 }
 
-// byProbe checks that what a validator was caught by is a probe, which it was not
-// paid for and a provider decided.
-func (w *world) byProbe(id string, l *nodetest.Liar) {
+// byProbe checks that a validator was caught in a job, that it was by a probe, and
+// that it was not paid for that and a provider decided.
+func (w *world) byProbe(j api.Job, l *nodetest.Liar) {
 	w.t.Helper()
+	if !slices.ContainsFunc(j.Cheaters, func(c api.Cheater) bool { return c.NPub == l.NPub() }) {
+		w.t.Errorf("asked for %d shards, it was not found", len(l.Works()))
+		w.t.Log(w.client.History(j.ID))
+	}
 	probes := 0
-	for _, sh := range w.stored(id).Shards {
+	for _, sh := range w.stored(j.ID).Shards {
 		known := sh.Input.Known
 		for _, a := range sh.Attempts {
 			if a.Provider != l.ID() || a.State != job.AttemptBad {

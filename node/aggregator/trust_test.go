@@ -30,7 +30,7 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB}
 %s
 payment: {rail: credit, max: 5000}
-timeouts: {shard: 10s, fetch: 10s, job: 1m}
+timeouts: {shard: 10s, fetch: 10s, job: 10m}
 `, name, image, file, verify)
 }
 

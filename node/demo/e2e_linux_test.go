@@ -51,7 +51,7 @@ func TestE2EKilledProvider(t *testing.T) {
 	}
 	victim, _ := net.Node("provider2")
 	killed := false
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	j, err = client.Wait(ctx, j.ID, api.EventQuery{}, func(ev api.Event) error {
 		if killed || ev.Shards == nil || ev.Shards.OK == 0 {

@@ -63,7 +63,7 @@ func trustnet(t *testing.T, providers, prompts int) *testnet {
 // cheater, ends with right answers only, and its receipts hold without any node.
 func TestE2ETrust(t *testing.T) {
 	n := trustnet(t, 3, 36)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	e, err := n.client("client").Estimate(ctx, api.SubmitRequest{Spec: verified(""), Dir: n.dir})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // until waits for something that other processes bring about.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(3 * time.Minute)
 	defer limit.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

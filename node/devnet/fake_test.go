@@ -104,7 +104,7 @@ func fake(dir string, change ...func(*Config)) Config {
 	if err != nil {
 		panic(err)
 	}
-	c := Config{Dir: dir, Providers: 2, Cheaters: 1, Bin: self, Env: []string{fakeEnv + "=1"}, Timeout: 20 * time.Second}
+	c := Config{Dir: dir, Providers: 2, Cheaters: 1, Bin: self, Env: []string{fakeEnv + "=1"}, Timeout: 3 * time.Minute}
 	for _, f := range change {
 		f(&c)
 	}

@@ -111,7 +111,7 @@ func join(t *testing.T, table *dhttest.Network, to ...*member) *member {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
@@ -126,7 +126,7 @@ func until(t *testing.T, what string, ok func() bool) {
 // find collects who has something to say, until want peers have.
 func find(t *testing.T, m *member, q holders.Query, want int) map[identity.PubKey]holders.Answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out := map[identity.PubKey]holders.Answer{}
 	m.Find(ctx, q, func(p identity.PubKey, a holders.Answer) bool {
@@ -256,7 +256,7 @@ func TestFindGoesOn(t *testing.T) {
 	if err := a.table.ProvideContent([]string{cidA}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var late *member
 	found := map[identity.PubKey]bool{}

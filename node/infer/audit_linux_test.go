@@ -41,7 +41,7 @@ func TestE2EAudits(t *testing.T) {
 	})
 	node := devnettest.Client(t, net, "client")
 	client := official(t, node)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cheater, _ := net.Node("cheater1")
 

@@ -103,7 +103,7 @@ func serve(t testing.TB, path string, args ...string) *running {
 func (e *running) ready(t testing.TB, said *bytes.Buffer) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(3 * time.Minute)
 	for {
 		if resp, err := e.Get("http://engine/health"); err == nil {
 			_ = resp.Body.Close()

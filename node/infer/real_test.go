@@ -257,7 +257,7 @@ func eventually(t testing.TB, check func() error) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(3 * time.Minute)
 	for {
 		err := check()
 		if err == nil {

@@ -49,7 +49,7 @@ func TestRealContainerd(t *testing.T) {
 	case <-r.Ready():
 	case err := <-failed:
 		t.Fatalf("run: %v", err)
-	case <-time.After(40 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("not ready")
 	}
 	s := newShelf()

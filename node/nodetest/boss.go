@@ -61,7 +61,7 @@ func (c *Cluster) Boss() *Boss {
 		Comparator: "exact", Shards: 8, UnitsPerShard: 5,
 		CPUMillis: 1000, MemoryBytes: 64 << 20, DiskBytes: 64 << 20, PIDs: 64,
 		MaxPrice: 10_000, Unit: string(payments.Credits), Rail: credit.Name,
-		ShardTimeoutMS: 30_000, Deadline: time.Now().Add(time.Minute).Unix(),
+		ShardTimeoutMS: 30_000, Deadline: time.Now().Add(time.Hour).Unix(),
 	}
 	return b
 }

@@ -136,6 +136,7 @@ type Crash struct {
 	mu    sync.Mutex
 	left  int // writes until it refuses; negative: never
 	count int
+	tried int // writes that were refused
 }
 
 // NewCrash makes a store that does not refuse yet.
@@ -155,6 +156,13 @@ func (c *Crash) Writes() int {
 	return c.count
 }
 
+// Refused is how many writes were refused.
+func (c *Crash) Refused() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tried
+}
+
 // Refuses reports whether the moment has come.
 func (c *Crash) Refuses() bool {
 	c.mu.Lock()
@@ -170,6 +178,7 @@ func (c *Crash) Update(fn func(store.Txn) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.left == 0 {
+		c.tried++
 		return ErrCrashed
 	}
 	if c.left > 0 {

@@ -51,10 +51,9 @@ func New(t testing.TB) *Cluster {
 }
 
 const (
-	devnet      = "devnet-test"
-	version     = "test"
-	loopback    = "/ip4/127.0.0.1/udp/0/quic-v1"
-	startWithin = 20 * time.Second
+	devnet   = "devnet-test"
+	version  = "test"
+	loopback = "/ip4/127.0.0.1/udp/0/quic-v1"
 )
 
 // Add makes a node and starts it.
@@ -137,7 +136,7 @@ func (m *Member) start() error {
 		m.cancel()
 		m.cancel = nil
 		return err
-	case <-time.After(startWithin):
+	case <-time.After(Patience):
 		m.c.t.Fatalf("%s: not ready in time", m.Name)
 	}
 	// Whoever knows where it is finds it there after a restart.
@@ -213,7 +212,7 @@ func (m *Member) Run(spec, dir string) api.Job {
 // Wait follows a job to its end.
 func (m *Member) Wait(id string) api.Job {
 	m.c.t.Helper()
-	ctx, cancel := context.WithTimeout(m.c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(m.c.t.Context(), Patience)
 	defer cancel()
 	var final api.Job
 	err := m.API().Events(ctx, id, api.EventQuery{Follow: true}, func(e api.Event) error {

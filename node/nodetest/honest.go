@@ -47,7 +47,7 @@ func (l *Liar) quote(_ context.Context, s *p2p.Stream) error {
 	_, err = l.Say(s, wire.Quote{
 		Offer: ev.ID, Job: o.Job, Price: l.script.price(), Unit: o.Unit, Rail: o.Rail,
 		Slots: cmp.Or(l.script.Slots, 64), Class: Class(o.Image), CreditLeft: 10_000,
-		Expires: time.Now().Add(time.Minute).Unix(), HasImage: true, HasModel: true,
+		Expires: time.Now().Add(time.Hour).Unix(), HasImage: true, HasModel: true,
 	})
 	return err
 }

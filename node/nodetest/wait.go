@@ -8,21 +8,31 @@ import (
 // poll is how often a wait looks.
 const poll = 10 * time.Millisecond
 
-// Predicate waits until ok holds and fails the test when it does not within d.
+// Patience is how long something may take that must happen. It says nothing of
+// how fast that is: on a busy machine everything takes as long as it takes.
+const Patience = 3 * time.Minute
+
+// busy is how many times longer a busy machine may take than one that has nothing
+// else to do.
+const busy = 10
+
+// Predicate waits until ok holds and fails the test when it never does. Where
+// nothing else runs that takes at most d; a busy machine is given more.
 func Predicate(t testing.TB, d time.Duration, what string, ok func() bool) {
 	t.Helper()
-	if !wait(d, ok) {
-		t.Fatalf("after %v still not: %s", d, what)
+	if !wait(busy*d, ok) {
+		t.Fatalf("after %v still not: %s", busy*d, what)
 	}
 }
 
-// NoError waits until fn returns nil and fails the test with its last error
-// when it does not within d.
+// NoError waits until fn returns nil and fails the test with its last error when
+// it never does. Where nothing else runs that takes at most d; a busy machine is
+// given more.
 func NoError(t testing.TB, d time.Duration, fn func() error) {
 	t.Helper()
 	var last error
-	if !wait(d, func() bool { last = fn(); return last == nil }) {
-		t.Fatalf("after %v still: %v", d, last)
+	if !wait(busy*d, func() bool { last = fn(); return last == nil }) {
+		t.Fatalf("after %v still: %v", busy*d, last)
 	}
 }
 

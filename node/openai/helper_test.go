@@ -113,7 +113,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(30 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:

@@ -143,7 +143,7 @@ func TestSlowReader(t *testing.T) {
 	if _, err := fmt.Fprintf(c, "Content-Length: %d\r\n\r\n%s", len(body), body); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if !s.engine.Gone(ctx, 1) {
 		t.Error("the engine still talks to a client that does not read")
@@ -167,7 +167,7 @@ func TestDisconnect(t *testing.T) {
 	if !s.engine.Gone(t.Context(), 1) {
 		t.Fatal("it goes on")
 	}
-	if d := time.Since(began); d > time.Second {
+	if d := time.Since(began); d > 15*time.Second {
 		t.Errorf("after %s", d)
 	}
 }

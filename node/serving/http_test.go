@@ -17,10 +17,13 @@ import (
 	"infernet.tech/infernet/p2p/wire"
 )
 
+// soon is far less than any time limit of a stream, and enough for a busy machine.
+const soon = 15 * time.Second
+
 // until waits for a condition.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); {
+	for end := time.Now().Add(3 * time.Minute); !ok(); {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
@@ -213,7 +216,7 @@ func TestClientGone(t *testing.T) {
 	start := time.Now()
 	cancel()
 	until(t, "the engine stops", func() bool { return e.Left.Load() == 1 })
-	if d := time.Since(start); d > time.Second {
+	if d := time.Since(start); d > soon {
 		t.Errorf("the engine learnt of it after %v", d)
 	}
 	until(t, "the request ends", func() bool { _, n := r.s.Inflight(c.key.PubKey(), c.job); return n == 0 })
@@ -414,7 +417,7 @@ func TestConnEnds(t *testing.T) {
 	cancel()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("the connection outlives its context")
 	}
 	until(t, "the engine stops", func() bool { return e.Left.Load() == 1 })

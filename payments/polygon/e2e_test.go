@@ -41,7 +41,7 @@ func (w *world) until(what string, is func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(time.Minute)
+	late := time.After(3 * time.Minute)
 	for !is() {
 		select {
 		case <-tick.C:

@@ -6,7 +6,9 @@
 package devnettest
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,8 +18,9 @@ import (
 	"infernet.tech/infernet/node/devnet"
 )
 
-// closeTime is how long nodes may take to end.
-const closeTime = time.Minute
+// How long nodes may take to be ready, and to end: on a busy machine everything
+// takes as long as it takes.
+const startTime, closeTime = 5 * time.Minute, 3 * time.Minute
 
 // Program returns the path of the program that make builds, found from the
 // folder of a test two levels below the module's root.
@@ -59,7 +62,8 @@ func Up(t testing.TB, cfg devnet.Config) *devnet.Network {
 	if cfg.Dir == "" {
 		cfg.Dir = Dir(t)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	cfg.Timeout = cmp.Or(cfg.Timeout, startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	net, err := devnet.Up(ctx, cfg)
 	if err != nil {
@@ -72,7 +76,10 @@ func Up(t testing.TB, cfg devnet.Config) *devnet.Network {
 			t.Error(err)
 		}
 	})
-	if err := net.AwaitProviders(ctx, cfg.Providers+cfg.Cheaters); err != nil {
+	for err = devnet.ErrNode; errors.Is(err, devnet.ErrNode) && ctx.Err() == nil; { // it waits for a minute
+		err = net.AwaitProviders(ctx, cfg.Providers+cfg.Cheaters)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return net

@@ -47,7 +47,7 @@ func TestE2EProcess(t *testing.T) {
 	p.Restart()
 	p.Finalize()
 	// The RPC knows a new final block a moment after it is made.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -94,7 +94,7 @@ func send(t *testing.T, p *chaintest.Process, to common.Address, data []byte) *t
 	if err := p.Client.SendTransaction(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for every := time.NewTicker(10 * time.Millisecond); ; {
 		if receipt, err := p.Client.TransactionReceipt(ctx, tx.Hash()); err == nil && receipt.Status == 1 {
