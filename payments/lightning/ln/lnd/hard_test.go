@@ -228,9 +228,13 @@ func testPayerKilled(t *testing.T, alice, bob *rig.Node) {
 
 // testChainKilled: lightning goes on without blocks.
 func testChainKilled(t *testing.T, r *rig.Rig, alice, bob *rig.Node) {
-	await(t, "a channel", func(ctx context.Context) (bool, error) {
-		channels, err := alice.Channels(ctx)
-		return slices.ContainsFunc(channels, func(c ln.Channel) bool { return c.Active }), err
+	// Who was away finds no way at first, although its channel is in use.
+	await(t, "a way", func(ctx context.Context) (bool, error) {
+		inv, err := bob.CreateInvoice(ctx, ln.InvoiceSpec{AmountMsat: toll, Expiry: time.Hour})
+		if err == nil {
+			_, err = alice.Pay(ctx, ln.PaySpec{Bolt11: inv.Bolt11, Timeout: 5 * time.Second})
+		}
+		return err == nil, err
 	})
 	p, inv := hold(t, bob, 60)
 	lock(t, alice, bob, inv)
