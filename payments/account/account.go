@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -156,19 +157,23 @@ func decodeAccount(raw []byte) (a account, err error) {
 }
 
 // save writes the account; a new one is counted, so that strangers cannot fill
-// the store by each beginning a channel.
+// the store by each beginning a channel. One with nothing on it is not kept: it
+// would take the place of another.
 func (r *Rail) save(tx store.Txn, peer identity.PubKey, a account, known bool) error {
-	if !known {
+	keep := !reflect.ValueOf(a).IsZero()
+	switch {
+	case keep && !known:
+		if err := r.makeRoom(tx); err != nil {
+			return err
+		}
+	case !keep && known:
 		n, err := countAccounts(tx)
 		if err != nil {
 			return err
 		}
-		if n >= r.cfg.Accounts {
-			return ErrFull
-		}
-		if err := tx.Set([]byte(countKey), []byte(strconv.Itoa(n+1))); err != nil {
-			return err
-		}
+		return errors.Join(setCount(tx, n-1), tx.Delete(accountKey(peer)))
+	case !keep:
+		return nil
 	}
 	raw, err := json.Marshal(a)
 	if err != nil {

@@ -39,7 +39,9 @@ func (r *Rail) difference(peer identity.PubKey, kind string, ours, theirs uint64
 // compareOut looks at the channel to the peer. A note in flight may be decided
 // there and not yet here.
 func (r *Rail) compareOut(peer identity.PubKey, a *account, t wire.PayTerms, diffs *[]payments.Difference) {
-	same := t.Seq == a.Paid.Seq && t.Owed == a.Paid.Total
+	// Who has taken nothing of us may have forgotten what it refused.
+	forgot := t.Seq == 0 && t.Owed == 0 && a.Paid.Total == 0
+	same := forgot || t.Seq == a.Paid.Seq && t.Owed == a.Paid.Total
 	p := a.Paid.Pending
 	inFlight := p != nil && t.Seq == p.Seq && (t.Owed == a.Paid.Total || t.Owed == a.Paid.Total+p.Amount)
 	if same || inFlight {

@@ -50,6 +50,14 @@ func (r *Rail) OwedIn(tx store.Reader, peer identity.PubKey) (Debt, error) {
 	return r.owed(peer, a), err
 }
 
+// HasPaid reports whether the peer ever made anything good of what it noted, or
+// paid under a lock.
+func (r *Rail) HasPaid(tx store.Reader, peer identity.PubKey) (bool, error) {
+	a, _, err := load(tx, peer)
+	settled, _ := a.settled(r.cfg.Net)
+	return settled > 0 || a.Got.Secured > 0, err
+}
+
 // OwingIn is Owing in the caller's transaction.
 func (r *Rail) OwingIn(tx store.Reader, peer identity.PubKey) (Debt, error) {
 	a, _, err := load(tx, peer)

@@ -235,26 +235,83 @@ func TestRunWaivesAndSettlesByItself(t *testing.T) {
 	})
 }
 
+// Strangers who only send what nobody expects take each other's places, not those
+// of whom something is expected or who have paid.
 func TestStrangersCannotFillTheStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cfg := config(100)
-	cfg.Accounts = 2
+	cfg.Accounts = 4
 	b := w.add(cfg, store.NewMem())
-	for i := range 4 {
-		a := w.add(config(100), store.NewMem())
-		_, err := a.now().Pay(t.Context(), pay(b, fmt.Sprintf("j/%d/0", i), 1))
-		want := payments.NotCharged
-		if i >= 2 {
-			want = payments.OutcomeUnknown // nothing was decided
-		}
-		if payments.OutcomeOf(err) != want {
-			t.Fatalf("%d: %v", i, err)
+	var swarm []*node
+	flood := func() {
+		t.Helper()
+		for i := range 12 {
+			a := w.add(config(100), store.NewMem())
+			_, err := a.now().Pay(t.Context(), pay(b, fmt.Sprintf("j/%d/0", i), 1))
+			if payments.OutcomeOf(err) != payments.NotCharged {
+				t.Fatalf("%d: %v", i, err)
+			}
+			swarm = append(swarm, a)
 		}
 	}
+	flood()
+	var honest []*node
+	for i := range 3 {
+		a := w.add(config(100), store.NewMem())
+		ref := fmt.Sprintf("h/%d/0", i)
+		b.expect(a, ref, 5)
+		flood()
+		if _, err := a.now().Pay(t.Context(), pay(b, ref, 5)); err != nil {
+			t.Fatal(err)
+		}
+		honest = append(honest, a)
+	}
+	// One that was refused and forgotten is no worse off than before.
+	old := swarm[0]
+	b.expect(old, "s/0/0", 5)
+	if _, err := old.now().Pay(t.Context(), pay(b, "s/0/0", 5)); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := old.now().Reconcile(t.Context()); err != nil || len(rep.Differences) != 0 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	if rep, err := swarm[1].now().Reconcile(t.Context()); err != nil || len(rep.Differences) != 0 {
+		t.Fatalf("forgotten: %+v, %v", rep, err)
+	}
+	for _, a := range append(honest, old) {
+		agree(t, a, b)
+	}
+	// Four whose accounts say something are as many as there may be.
+	_, err := w.add(config(100), store.NewMem()).now().Pay(t.Context(), pay(b, "j/0/0", 1))
+	if payments.OutcomeOf(err) != payments.OutcomeUnknown { // nothing was decided
+		t.Fatal(err)
+	}
 	all, err := b.now().Balances(t.Context())
-	if err != nil || len(all) != 2 {
+	if err != nil || len(all) != 4 {
 		t.Fatalf("%d accounts, %v", len(all), err)
+	}
+}
+
+// What is waived leaves no account behind.
+func TestNothingIsKeptOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cfg := config(100)
+	cfg.Accounts = 1
+	b := w.add(cfg, store.NewMem())
+	for range 3 {
+		a := w.add(config(100), store.NewMem())
+		b.expect(a, "j/0/0", 5)
+		if err := b.now().Waive(t.Context(), a.id(), "j/0/0", "not done"); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := b.now().Balances(t.Context()); err != nil || len(all) != 0 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+	}
+	if err := b.now().Check(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -96,6 +96,9 @@ func (r *Rail) take(peer identity.PubKey, e wire.Event, n wire.CreditNote) (d de
 		if err != nil {
 			return err
 		}
+		if a.Got.Seq == 0 && anew(n) {
+			a.Got.Seq = n.Seq - 1
+		}
 		total := payments.Amount{Value: a.Got.Total, Unit: r.cfg.Unit}
 		sum, overflow := total.Add(payments.Amount{Value: n.Amount, Unit: r.cfg.Unit})
 		switch {

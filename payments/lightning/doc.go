@@ -47,6 +47,10 @@
 // The payee's journal begins when money is locked: what strangers only ask for
 // leaves nothing there.
 //
+// A payee has 256 holds open, 8 of one peer. Where more are asked for, the oldest
+// goes that nobody has locked, of peers who never paid: a swarm of fresh keys is
+// in nobody's way who pays at once.
+//
 // The same InvoiceAsk sent again is answered by the invoice while it is open,
 // and by a Countersign once the money is locked. Release with r is answered by
 // a Countersign, which charges the ref; Release without r asks to cancel. After

@@ -111,7 +111,7 @@ func (r *Rail) makeHold(ctx context.Context, peer identity.PubKey, e wire.Event,
 		Ref: payments.Ref(ask.Ref), Phase: making, Hash: ask.Hold, Amount: ask.Amount, Blocks: holdBlocks(work),
 		Begun: now, Expires: now.Add(r.cfg.lockFor()), Until: now.Add(work),
 	}
-	if err := r.beginHoldIn(peer, h); err != nil {
+	if err := r.beginHold(ctx, peer, h); err != nil {
 		if errors.Is(err, ErrHold) || errors.Is(err, payments.ErrTransition) {
 			return refuse(e.ID, CodeHold, err.Error()), nil
 		}
@@ -151,7 +151,7 @@ func (r *Rail) beginHoldIn(peer identity.PubKey, h hold) error {
 		case len(i.Holds) >= r.cfg.Holds:
 			return fmt.Errorf("%w: %d are open from you", ErrHold, len(i.Holds))
 		case all.Holds >= mostHolds:
-			return fmt.Errorf("%w: %d are open", ErrHold, all.Holds)
+			return errCrowded
 		}
 		key := []byte(hashKey + h.Hash.String())
 		if _, err := tx.Get(key); !errors.Is(err, store.ErrNotFound) {

@@ -96,25 +96,57 @@ func TestHoldsThatAreRefused(t *testing.T) {
 	}
 }
 
-// No number of strangers gets more holds than a node gives in all.
+// No number of strangers gets more holds than a node gives in all, nor all of
+// them: who pays at once has its place, who has paid before keeps it while it has
+// not, and what is locked stays.
 func TestStrangersHolds(t *testing.T) {
 	t.Parallel()
-	w, _, b := pair(t, config(0))
-	given := 0
-	for i := range 40 {
-		s := w.add(fmt.Sprint("stranger ", i), config(0))
-		for j := range 9 {
-			switch code := w.asked(t, s, b, holdAsk(t, s, b, fmt.Sprintf("job/%d/0", j))); code {
-			case wire.KindInvoice.String():
-				given++
-			case lightning.CodeHold:
-			default:
-				t.Fatal(code)
+	w, a, b := pair(t, config(0))
+	newcomer := w.add("newcomer", config(0))
+	w.ln.Open(newcomer.ln, b.ln, channel, channel)
+	fund(t, a, b, "job/0/0", shard)
+	a.pays(t, b, "job/0/0", shard)
+	early := holdAsk(t, a, b, "job/1/0")
+	if code := w.asked(t, a, b, early); code != wire.KindInvoice.String() {
+		t.Fatal(code)
+	}
+	fund(t, newcomer, b, "first/0/0", shard)
+	asked := 0
+	swarm := func(keys int) {
+		t.Helper()
+		for range keys {
+			s := w.add(fmt.Sprint("stranger ", asked), config(0))
+			for j := range 9 {
+				code := w.asked(t, s, b, holdAsk(t, s, b, fmt.Sprintf("job/%d/0", j)))
+				if want := map[bool]string{true: wire.KindInvoice.String(), false: lightning.CodeHold}[j < 8]; code != want {
+					t.Fatalf("hold %d of a stranger: %s", j, code)
+				}
+				asked++
+			}
+			if n := b.ln.Open(); n > 256 {
+				t.Fatalf("%d invoices are open", n)
 			}
 		}
 	}
-	if given != 256 {
-		t.Fatalf("%d holds", given)
+	swarm(40)
+	// Whenever it comes, and with more of them behind it, the newcomer has work.
+	for i := range 3 {
+		fund(t, newcomer, b, fmt.Sprintf("job/%d/0", i), shard)
+		swarm(2)
+		newcomer.pays(t, b, fmt.Sprintf("job/%d/0", i), shard)
+	}
+	newcomer.pays(t, b, "first/0/0", shard)
+	if s, err := b.ln.Lookup(t.Context(), ln.Hash(early.Hold)); err != nil || s.State != ln.Open {
+		t.Fatalf("of one who has paid before: %+v, %v", s, err)
+	}
+	// What nobody locks is over soon, and leaves nothing.
+	w.sleep(2 * time.Minute)
+	b.reconcile(t)
+	if n := b.ln.Open(); n != 0 {
+		t.Fatalf("%d invoices are open", n)
+	}
+	if err := b.now().Check(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

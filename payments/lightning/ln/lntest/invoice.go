@@ -34,6 +34,19 @@ func (v *Node) invoiceState(hash ln.Hash) ln.InvoiceState {
 	return s
 }
 
+// Open is how many invoices of the node wait to be paid.
+func (v *Node) Open() (n int) {
+	v.change(func() {
+		v.expire()
+		for _, i := range v.invoices {
+			if i.state == ln.Open {
+				n++
+			}
+		}
+	})
+	return n
+}
+
 // CreateInvoice is ln.Receiver's.
 func (v *Node) CreateInvoice(ctx context.Context, spec ln.InvoiceSpec) (inv ln.Invoice, err error) {
 	if err := spec.Validate(); err != nil {
