@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long a state may take on a machine that is busy.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // pair brings up alice, who has a channel of a million satoshi to bob.
 func pair(t *testing.T, names ...string) *rig.Rig {
