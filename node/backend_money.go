@@ -10,6 +10,9 @@ import (
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/credit"
+	"infernet.tech/infernet/payments/lightning/ln"
+	"infernet.tech/infernet/payments/polygon"
+	"infernet.tech/infernet/payments/polygon/chain"
 )
 
 // moneyBackend shows the journal and the wallets behind the rails.
@@ -176,14 +179,16 @@ func (b moneyBackend) Channels(ctx context.Context) ([]api.MoneyChannel, error) 
 		out = append(out, chans...)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, away("the channels cannot be listed", err)
+		return nil, api.Errorf(api.CodeRefused, seeBalance, "the channels cannot be listed: %s", plainWords(err))
 	}
 	return out, nil
 }
 
-// away tells that a wallet did not answer.
+const seeBalance = "infernet wallet balance tells which wallet is away, and what to do"
+
+// away tells that a wallet did not answer to something that was to be done.
 func away(what string, err error) error {
-	return api.Errorf(api.CodeRefused, "infernet wallet balance tells which wallet is away, and what to do", "%s: %s", what, plainWords(err))
+	return api.Errorf(api.CodeRefused, "nothing new was begun unless infernet wallet history shows it; infernet wallet balance tells what is wrong", "%s: %s", what, plainWords(err))
 }
 
 func (b moneyBackend) Open(ctx context.Context, req api.OpenRequest) (api.MoneyChannel, error) {
@@ -226,7 +231,7 @@ func (b moneyBackend) Close(ctx context.Context, req api.CloseRequest) (api.Mone
 		}
 	}
 	if missing != nil {
-		return api.MoneyChannel{}, away("the channel was not found, and not all could be asked", missing)
+		return api.MoneyChannel{}, api.Errorf(api.CodeRefused, seeBalance, "the channel was not found, and not all wallets could be asked: %s", plainWords(missing))
 	}
 	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", req.Channel)
 }
@@ -250,17 +255,44 @@ func (b moneyBackend) amount(rail, text string) (payments.Amount, error) {
 // moneyError gives failures of rails and wallets the codes that programs branch
 // on.
 func moneyError(err error) error {
+	var coded *api.Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &coded):
+		return err
 	case errors.Is(err, payments.ErrCeiling):
 		return api.Errorf(api.CodeRefused, "wait, or connect the wallet again with a higher --per-day", "%v", err)
 	case errors.Is(err, payments.ErrUnknown), errors.Is(err, payments.ErrDiverged):
 		return api.Errorf(api.CodeUnknownMoney, "infernet payments reconcile", "%v", err)
 	case errors.Is(err, payments.ErrNoEntry):
 		return api.Errorf(api.CodeNotFound, "infernet payments list", "%v", err)
-	case errors.Is(err, payments.ErrRefused), errors.Is(err, payments.ErrOverLimit):
-		return api.Errorf(api.CodeRefused, "", "%v", err)
+	case errors.Is(err, polygon.ErrNoChannel):
+		return api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "%s", plainWords(err))
+	case errors.Is(err, polygon.ErrState):
+		return api.Errorf(api.CodeConflict, "infernet wallet channels shows the states", "%s", plainWords(err))
+	case errors.Is(err, payments.ErrZero), errors.Is(err, payments.ErrOverflow), errors.Is(err, ln.ErrSpec):
+		return api.Errorf(api.CodeBadRequest, "", "%s", plainWords(err))
+	case errors.Is(err, payments.ErrUnreachable):
+		return api.Errorf(api.CodeRefused, "nothing was done; try again when the peer is there", "%s", plainWords(err))
+	case errors.Is(err, payments.ErrRefused), errors.Is(err, payments.ErrOverLimit), errors.Is(err, polygon.ErrDeposit), errors.Is(err, polygon.ErrTerms):
+		return api.Errorf(api.CodeRefused, "", "%s", plainWords(err))
+	case isAway(err), stateOf(err) == api.WalletBroken:
+		return away("the wallet cannot be used now", err)
 	}
 	return err
+}
+
+// isAway reports whether an error is of a wallet that does not answer. Whether it
+// heard is not told by that: what was begun is in the journal, and goes on.
+func isAway(err error) bool {
+	for _, is := range []error{
+		payments.ErrAway, ln.ErrUnavailable, ln.ErrStarting, ln.ErrLocked,
+		chain.ErrUnreachable, chain.ErrStale, chain.ErrDisagree, chain.ErrSigner, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
 }

@@ -9,8 +9,6 @@ import (
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
-	"infernet.tech/infernet/payments/lightning"
-	"infernet.tech/infernet/payments/polygon"
 )
 
 // movement is the kind of a movement: money that moves on a rail itself. It is
@@ -70,10 +68,7 @@ func (b moneyBackend) checkQuery(q api.PaymentQuery) error {
 
 // checkRail refuses the name of a rail that is not here; "" is all of them.
 func (b moneyBackend) checkRail(name string) error {
-	if name == lightning.Name || name == polygon.Name {
-		return nil // with no wallet there is nothing to list
-	}
-	return oneOf("rail", name, b.n.rails.Names()...)
+	return oneOf("rail", name, railNames()...) // with no wallet there is nothing to list
 }
 
 // oneOf refuses a word that is none of those; "" is any of them.

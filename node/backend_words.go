@@ -69,8 +69,11 @@ func storeError(err error) *api.Error {
 
 var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|chain|compare|container|content|exec|holders|image|lightning|mirror|payments|polygon): `)
 
-// plainWords is an error without the names of our packages: they tell its
-// reader nothing, and a wrapped error has many.
+// dialing is how gRPC wraps why it did not connect.
+var dialing = regexp.MustCompile(`connection error: desc = "(?:transport: )?(?:Error while dialing: )?([^"]*)"`)
+
+// plainWords is an error without the names of our packages, and of parts that
+// they use: they tell its reader nothing, and a wrapped error has many.
 func plainWords(err error) string {
-	return packageNames.ReplaceAllString(err.Error(), "$1")
+	return packageNames.ReplaceAllString(dialing.ReplaceAllString(err.Error(), "$1"), "$1")
 }

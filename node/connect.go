@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning/ln/nwc"
 	"infernet.tech/infernet/payments/polygon"
 )
 
@@ -148,6 +151,20 @@ func lightningOf(req api.ConnectRequest) (lightningWallet, error) {
 	if (w.LND == "") == (w.NWC == "") {
 		return w, api.Errorf(api.CodeBadRequest, "", "name an lnd or a wallet behind NWC, one of them")
 	}
+	if w.NWC != "" {
+		if _, err := nwc.Parse(w.NWC); err != nil {
+			why := plainWords(err)
+			if _, what, ok := strings.Cut(why, "&secret=HEX): "); ok {
+				why = what
+			}
+			if !strings.HasPrefix(w.NWC, "nostr+walletconnect:") {
+				why = "it does not begin with nostr+walletconnect://"
+			}
+			return w, api.Errorf(api.CodeBadRequest,
+				"the wallet's app makes one under Connections or NOSTR Wallet Connect: nostr+walletconnect://KEY?relay=wss://RELAY&secret=SECRET, with 64 hex digits each for KEY and SECRET",
+				"this is no connection to a wallet: %s", why)
+		}
+	}
 	var err error
 	w.PerDay, err = ceilingOf("per-day", req.PerDay, payments.MilliSat)
 	return w, badRequest(err)
@@ -191,10 +208,14 @@ func badRequest(err error) error {
 // connectError tells why a wallet cannot be used: nothing was kept.
 func connectError(err error) error {
 	var coded *api.Error
-	if errors.As(err, &coded) {
+	switch {
+	case errors.As(err, &coded):
 		return err
+	case errors.Is(err, fs.ErrNotExist):
+		return api.Errorf(api.CodeNotFound, "nothing was kept; lnd has tls.cert in its own folder (~/.lnd) and macaroons in data/chain/bitcoin/NETWORK there",
+			"%s", plainWords(err))
 	}
-	return api.Errorf(api.CodeRefused, "nothing was kept; try again when this is mended", "the wallet cannot be used: %v", err)
+	return api.Errorf(api.CodeRefused, "nothing was kept; try again when this is mended", "the wallet cannot be used: %s", plainWords(err))
 }
 
 // unpaid is told of a peer that has owed for too long: a client that does not

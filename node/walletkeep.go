@@ -143,7 +143,7 @@ func (k *keeper) hint() string {
 	case errors.Is(k.err, ln.ErrLocked):
 		return "it is used again as soon as it is unlocked"
 	}
-	return "it is tried again by itself; nothing is lost"
+	return "nothing is lost; is it running, and can it be reached from here?"
 }
 
 // refusal says why nothing new is agreed on the rail.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -59,5 +61,23 @@ func TestPriceFlags(t *testing.T) {
 	}
 	if _, err := lower("5", "1 sat"); err == nil {
 		t.Error("credits and sat are compared")
+	}
+}
+
+// What is wrong with an amount is told, and how one is written.
+func TestMoneyWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"5": "has no unit", "5 EUR": `there is no unit "EUR"`, "-5 sat": "not negative", "0.0000001 USDC": "smallest step is 0.000001 USDC",
+		"0.0005 sat": "smallest step is 0.001 sat", "1.5 credits": "smallest step is 1 credits", "99999999999999999999 sat": "too much", "": "has no unit", "x sat": "is no amount",
+	} {
+		_, err := money(text)
+		var f *failure
+		if !errors.As(err, &f) || f.exit != exitUsage || !strings.Contains(err.Error(), want) || f.hint == "" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if a, err := money("0.25 USDC"); err != nil || a.Value != 250_000 {
+		t.Errorf("%v, %v", a, err)
 	}
 }

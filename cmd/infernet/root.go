@@ -19,6 +19,10 @@ Every participant runs this program.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// "-5 sat" is read as flags.
+		if rest, ok := strings.CutPrefix(err.Error(), "unknown shorthand flag: '"); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+			return failf(exitUsage, "infernet help "+verbPath(cmd), "an amount or a number is not negative")
+		}
 		return failf(exitUsage, "infernet help "+verbPath(cmd), "%s", err)
 	})
 	f := root.PersistentFlags()

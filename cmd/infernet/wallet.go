@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,7 +85,7 @@ func (a *app) showWallets(ws []api.Wallet) {
 	a.table("RAIL STATE NETWORK SPENDABLE LOCKED ON-CHAIN LEFT-TODAY EXPOSURE OURS OWING", rows)
 	for _, w := range ws {
 		a.showTrouble(w)
-		if w.Note != "" {
+		if w.Note != "" && w.Problem == "" {
 			a.sayf("%s: %s", foreign(w.Rail), wholeWords(w.Note))
 		}
 		if w.Connected && w.PerDay.Amount == 0 {
@@ -254,10 +256,26 @@ promised; on lightning after some hours or days, as the network's rules say.`,
 // money reads an amount as people write it.
 func money(text string) (payments.Amount, error) {
 	amount, err := payments.ParseHuman(text)
-	if err != nil {
-		return amount, failf(exitUsage, "write it with its unit: '5000 sat', '0.25 USDC', '100 credits'", "%.40q is no amount", text)
+	if err == nil {
+		return amount, nil
 	}
-	return amount, nil
+	const hint = "write it with its unit: '5000 sat', '0.25 USDC', '100 credits'"
+	number, unit, hasUnit := strings.Cut(strings.TrimSpace(text), " ")
+	one, known := payments.ParseHuman("1 " + unit)
+	switch {
+	case strings.HasPrefix(number, "-"):
+		return amount, failf(exitUsage, hint, "%.40q: an amount is not negative", text)
+	case errors.Is(err, payments.ErrOverflow):
+		return amount, failf(exitUsage, hint, "%.40q is too much", text)
+	case !hasUnit:
+		return amount, failf(exitUsage, hint, "%.40q has no unit", text)
+	case known != nil:
+		return amount, failf(exitUsage, hint, "%.40q: there is no unit %.20q", text, unit)
+	case strings.Contains(number, "."):
+		least := payments.Amount{Value: 1, Unit: one.Unit}
+		return amount, failf(exitUsage, hint, "%.40q is no amount; the smallest step is %s", text, least.Human())
+	}
+	return amount, failf(exitUsage, hint, "%.40q is no amount", text)
 }
 
 // railOf is the rail that carries a unit.

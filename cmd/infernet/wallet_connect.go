@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,13 +120,13 @@ func (a *app) connect(cmd *cobra.Command, req api.ConnectRequest) error {
 		}
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			return fmt.Errorf("the file after @: %w", err)
 		}
 		*secret = strings.TrimSpace(string(raw))
 	}
 	if req.PerDay != "" {
 		if _, err := money(req.PerDay); err != nil {
-			return err
+			return fmt.Errorf("--per-day: %w", err)
 		}
 	}
 	c, err := a.client(cmd.Context())
