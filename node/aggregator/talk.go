@@ -43,7 +43,7 @@ func exchange(s *p2p.Stream, send ...wire.Event) (wire.Event, error) {
 // readAnswer reads the next document of a peer: its own, or its reason as a
 // *Refused.
 func readAnswer(s *p2p.Stream) (wire.Event, error) {
-	ev, err := wire.ReadEvent(s.Reader)
+	ev, err := wire.ReadAnswer(s.Reader, s.Peer())
 	if err != nil {
 		if Malformed(err) {
 			err = fmt.Errorf("%w: %w", errProtocol, err)

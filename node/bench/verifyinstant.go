@@ -1,7 +1,11 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -102,35 +106,75 @@ func (in *instant) send(n int, message func(i int) wire.Message) ([]wire.Event, 
 	})
 }
 
-// answers has each provider sign what it answers, which is not counted.
-func (in *instant) answers(n int, answer func(i int) (*identity.Key, []wire.Message)) ([][][]byte, error) {
+// answers has each provider write what it answers, which is not counted.
+func (in *instant) answers(n int, answer func(i int) (*identity.Key, []wire.Message)) ([]answered, error) {
 	since := cpuTime()
 	defer func() { in.theirs += cpuTime() - since }()
-	out := make([][][]byte, n)
+	out := make([]answered, n)
 	for i := range out {
 		k, all := answer(i)
-		for _, m := range all {
-			e, err := wire.Seal(k, m, in.now)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = append(out[i], e.Bytes())
+		frames, err := answerFrames(k, all, in.now)
+		if err != nil {
+			return nil, err
 		}
+		out[i] = answered{k.PubKey(), frames}
 	}
 	return out, nil
 }
 
-// take reads and checks what the providers answered, and returns the last of each.
-func (in *instant) take(raw [][][]byte) ([]wire.Event, error) {
-	out := make([]wire.Event, len(raw))
-	return out, in.together(onDocuments, len(raw), func(i int) (err error) {
-		for _, b := range raw[i] {
-			if out[i], err = wire.Parse(b); err != nil {
-				return err
-			}
+// answered is what came from a peer, as it lies on the stream.
+type answered struct {
+	peer   identity.PubKey
+	frames []byte
+}
+
+// answerFrames writes documents as a provider does.
+func answerFrames(k *identity.Key, all []wire.Message, now time.Time) ([]byte, error) {
+	var buf bytes.Buffer
+	for _, m := range all {
+		var e wire.Event
+		var err error
+		if p, ok := m.(*wire.Progress); ok {
+			e, err = wire.Say(k.PubKey(), *p, now)
+		} else {
+			e, err = wire.Seal(k, m, now)
 		}
-		return nil
+		if err = errors.Join(err, wire.WriteEvent(&buf, e)); err != nil {
+			return nil, err
+		}
+	}
+	return buf.Bytes(), nil
+}
+
+// take reads and checks what the providers answered, and returns the last of each.
+func (in *instant) take(all []answered) ([]wire.Event, error) {
+	out := make([]wire.Event, len(all))
+	return out, in.together(onDocuments, len(all), func(i int) error {
+		return all[i].read(func(e wire.Event) error {
+			out[i] = e
+			if e.Kind != wire.KindProgress {
+				return nil
+			}
+			_, err := wire.Decode[wire.Progress](e)
+			return err
+		})
 	})
+}
+
+// read calls fn for each document, verified as an aggregator does.
+func (a answered) read(fn func(wire.Event) error) error {
+	for r := bytes.NewReader(a.frames); ; {
+		e, err := wire.ReadAnswer(r, a.peer)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = fn(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func nonceOf(p identity.PubKey, shard, attempt uint32) wire.ID {

@@ -59,6 +59,8 @@ const (
 	partSigning  = 1
 	partChecking = 2
 	partCount    = 6
+	// signedByProvider are the signatures that a shard has of its provider's.
+	signedByProvider = 3
 )
 
 // partNames are the parts in order.
@@ -66,9 +68,9 @@ func partNames() [partCount][2]string {
 	return [partCount][2]string{
 		{"documents", "four documents written, five read, without their signatures"},
 		{"signing", "four signatures: accept, request to reveal, verdict, receipt"},
-		{"checking", "five signatures of the provider: two of progress, commit, reveal, countersignature"},
+		{"checking", "three signatures of the provider: commit, reveal, countersignature"},
 		{"lottery", "the commit's hash opened, and the audit drawn"},
-		{"ledger", "the countersigned receipt checked and kept"},
+		{"ledger", "the countersigned receipt kept, its signatures checked before"},
 		{"scoring", "a standing, out of a hundred receipts; a shard needs one or less"},
 	}
 }
@@ -121,14 +123,11 @@ func verifyRound(n int) (us [partCount]float64, err error) {
 	mine, theirs := keys[0], keys[1]
 	docs := docsOf(mine.PubKey(), theirs.PubKey(), 1)
 	now := time.Now()
-	var taken [][]byte
-	for _, m := range docs.taken {
-		e, err := wire.Seal(theirs, m, now)
-		if err != nil {
-			return us, err
-		}
-		taken = append(taken, e.Bytes())
+	frames, err := answerFrames(theirs, docs.taken, now)
+	if err != nil {
+		return us, err
 	}
+	taken := answered{theirs.PubKey(), frames}
 	var digest [32]byte
 	sign, err := stopwatch(n, func(i int) error { digest[0] = byte(i); _, err := mine.Sign(digest); return err })
 	if err != nil {
@@ -158,11 +157,11 @@ func verifyRound(n int) (us [partCount]float64, err error) {
 	if err != nil {
 		return us, err
 	}
-	parse, err := stopwatch(n, func(int) error { return readAll(taken) })
+	parse, err := stopwatch(n, func(int) error { return taken.read(readOne) })
 	if err != nil {
 		return us, err
 	}
-	us[partSigning], us[partChecking] = float64(len(docs.made))*sign, float64(len(docs.taken)+1)*check
+	us[partSigning], us[partChecking] = float64(len(docs.made))*sign, signedByProvider*check
 	us[0] = max(0, seal-us[partSigning]) + max(0, parse-us[partChecking]+check)
 	us[3], err = stopwatch(n, func(i int) error {
 		c := wire.CommitHash(wire.ID{1}, uint32(i), 0, theirs.PubKey(), benchCID, 4096, wire.ID{2})
@@ -176,26 +175,17 @@ func verifyRound(n int) (us [partCount]float64, err error) {
 	return us, err
 }
 
-// readAll does with documents what a node does when they come in.
-func readAll(raw [][]byte) error {
-	for _, b := range raw {
-		e, err := wire.Parse(b)
-		if err != nil {
-			return err
-		}
-		switch e.Kind {
-		case wire.KindProgress:
-			_, err = wire.Decode[wire.Progress](e)
-		case wire.KindCommit:
-			_, err = wire.Decode[wire.Commit](e)
-		case wire.KindReveal:
-			_, err = wire.Decode[wire.Reveal](e)
-		}
-		if err != nil {
-			return err
-		}
+// readOne does with a document what a node does when it comes in.
+func readOne(e wire.Event) (err error) {
+	switch e.Kind {
+	case wire.KindProgress:
+		_, err = wire.Decode[wire.Progress](e)
+	case wire.KindCommit:
+		_, err = wire.Decode[wire.Commit](e)
+	case wire.KindReveal:
+		_, err = wire.Decode[wire.Reveal](e)
 	}
-	return nil
+	return err
 }
 
 // ledgerRound measures taking receipts in, and a standing out of a hundred.
@@ -218,7 +208,7 @@ func ledgerRound(mine, theirs *identity.Key, n int) (add, stand float64, err err
 		}
 		pairs = append(pairs, both)
 	}
-	if add, err = stopwatch(many, func(i int) error { _, err := book.Ledger().AddReceipt(pairs[i]); return err }); err != nil {
+	if add, err = stopwatch(many, func(i int) error { _, err := book.Ledger().AddRead(pairs[i]); return err }); err != nil {
 		return 0, 0, err
 	}
 	app := reputation.App{Image: benchDigest}

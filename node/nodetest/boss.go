@@ -103,7 +103,7 @@ func (b *Boss) Committed(m *Member, a wire.Accept) (ev wire.Event, code string) 
 		t.Fatal(err)
 	}
 	for {
-		ev, err := wire.ReadEvent(s.Reader)
+		ev, err := wire.ReadAnswer(s.Reader, s.Peer())
 		if err != nil {
 			t.Fatalf("follow an accept: %v", err)
 		}

@@ -117,7 +117,7 @@ func (p *Peer) Ask(m *Member, proto protocol.ID, docs ...wire.Event) (wire.Event
 			return wire.Event{}, err
 		}
 	}
-	return wire.ReadEvent(s.Reader)
+	return wire.ReadAnswer(s.Reader, s.Peer())
 }
 
 // Code sends documents and returns the code of the refusal that answers them,

@@ -91,11 +91,11 @@ func (p *Provider) serveAccept(ctx context.Context, s *p2p.Stream, ev wire.Event
 
 func (p *Provider) progress(s *p2p.Stream, rec record) error {
 	m := wire.Progress{Job: rec.ID.Job, Shard: rec.ID.Shard, Attempt: rec.ID.Attempt, State: string(rec.State)}
-	signed, err := wire.Seal(p.Key, m, time.Now())
+	said, err := wire.Say(p.Key.PubKey(), m, time.Now())
 	if err != nil {
 		return err
 	}
-	return wire.WriteEvent(s, signed)
+	return wire.WriteEvent(s, said)
 }
 
 // serveReveal opens the commit, but only to one who shows that every commit

@@ -11,8 +11,8 @@ import (
 
 // Event is a NIP-01 event: the envelope of every signed document. ID is the
 // hash of all other fields but Sig, and Sig signs ID. Values that come from
-// Parse, ReadEvent and Seal are within the limits and verified; one made by
-// hand is neither until Verify says so.
+// Parse, ReadEvent and Seal are within the limits and verified, and of those from
+// ReadAnswer all but a Progress; one made by hand is neither until Verify says so.
 type Event struct {
 	ID        ID
 	PubKey    identity.PubKey // the author

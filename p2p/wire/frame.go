@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 // Reader is what frames are read from; *bufio.Reader is one.
@@ -40,6 +42,33 @@ func ReadEvent(r Reader) (Event, error) {
 		return Event{}, err
 	}
 	return Parse(body)
+}
+
+// ReadAnswer reads one frame as ReadEvent does, from a stream whose other end has
+// proven to be peer. Only a Progress that names peer as its author is taken on the
+// stream's word: it says that work goes on, is no evidence of anything, and there
+// are many of them. Its id and signature are not looked at; see Say.
+func ReadAnswer(r Reader, peer identity.PubKey) (Event, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return Event{}, err
+	}
+	p := parser{buf: body}
+	e, err := p.unverified()
+	if err == nil {
+		err = p.end()
+	}
+	switch {
+	case err != nil:
+	case e.Kind == KindProgress && e.PubKey == peer:
+		err = e.checkLimits()
+	default:
+		err = e.Verify()
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	return e, nil
 }
 
 // PeekEvent reads one frame as ReadEvent does but verifies neither id nor

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"infernet.tech/infernet/p2p/identity"
 )
 
 func TestFrames(t *testing.T) {
@@ -115,5 +118,62 @@ func TestWriteEventTooBig(t *testing.T) {
 	t.Parallel()
 	if err := WriteEvent(io.Discard, Event{Content: long(MaxEvent)}); !errors.Is(err, ErrTooBig) {
 		t.Error(err)
+	}
+}
+
+// TestSaid: what is said without a signature is taken from its author's stream and
+// from nowhere else, and nothing but a Progress is.
+func TestSaid(t *testing.T) {
+	t.Parallel()
+	m := Progress{Job: testID(1), Shard: 2, Attempt: 3, State: StateRunning}
+	author, other := testKey(t, 1), testKey(t, 2)
+	said, err := Say(author.PubKey(), m, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := Seal(author, Countersign{Of: testID(1), Role: RoleClient}, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsigned := commit
+	unsigned.ID, unsigned.Sig = ID{}, [64]byte{}
+	forged := commit
+	forged.Sig[5]++
+	large := said
+	large.Tags = append(slices.Clone(large.Tags), []string{"x", strings.Repeat("y", MaxTagBytes+1)})
+	for name, c := range map[string]struct {
+		e    Event
+		peer identity.PubKey
+		want error
+	}{
+		"its own":           {said, author.PubKey(), nil},
+		"another's":         {said, other.PubKey(), ErrBadID},
+		"signed":            {commit, author.PubKey(), nil},
+		"another's signed":  {commit, other.PubKey(), nil},
+		"not signed":        {unsigned, author.PubKey(), ErrBadID},
+		"forged":            {forged, author.PubKey(), ErrBadSignature},
+		"beyond the limits": {large, author.PubKey(), ErrTooBig},
+	} {
+		var buf bytes.Buffer
+		if err := WriteEvent(&buf, c.e); err != nil {
+			t.Fatal(err)
+		}
+		frame := slices.Clone(buf.Bytes())
+		got, err := ReadAnswer(&buf, c.peer)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if err == nil && !bytes.Equal(got.Bytes(), c.e.Bytes()) {
+			t.Errorf("%s came back as another", name)
+		}
+		if _, err := ReadEvent(bytes.NewReader(frame)); c.e.Kind == KindProgress && err == nil {
+			t.Errorf("%s: taken for a signed document", name)
+		}
+	}
+	if back, err := Decode[Progress](said); err != nil || back != m {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if _, err := Say(author.PubKey(), Progress{}, epoch); !errors.Is(err, ErrInvalid) {
+		t.Errorf("nothing said: %v", err)
 	}
 }

@@ -57,7 +57,20 @@ func FuzzReadEvent(f *testing.F) {
 		}
 		f.Add(buf.Bytes())
 	}
+	peer := testKey(f, 1).PubKey()
+	said, err := Say(peer, Progress{Job: testID(1), State: StateRunning}, epoch)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var unsigned bytes.Buffer
+	if err := WriteEvent(&unsigned, said); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(unsigned.Bytes())
 	f.Fuzz(func(t *testing.T, in []byte) {
+		if e, err := ReadAnswer(bytes.NewReader(in), peer); err == nil && (e.Kind != KindProgress || e.PubKey != peer) && e.Verify() != nil {
+			t.Fatal("an answer that nobody signed")
+		}
 		peeked, frame, perr := PeekEvent(bytes.NewReader(in))
 		r := bytes.NewReader(in)
 		for first := true; ; first = false {

@@ -42,10 +42,34 @@ func Seal(k *identity.Key, m Message, now time.Time) (Event, error) {
 }
 
 func seal(k *identity.Key, m Message, now time.Time, nonce [nonceLen]byte) (Event, error) {
+	e, err := compose(k.PubKey(), m, now, nonce)
+	if err != nil {
+		return Event{}, err
+	}
+	if err := e.sign(k); err != nil {
+		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
+	}
+	return e, nil
+}
+
+// Say makes a document of Progress without id and signature, which are zero: for
+// its author's own stream alone, where ReadAnswer takes it. Its errors are Seal's.
+func Say(author identity.PubKey, m Progress, now time.Time) (Event, error) {
+	var nonce [nonceLen]byte
+	rand.Read(nonce[:])
+	e, err := compose(author, m, now, nonce)
+	if err == nil {
+		err = e.checkLimits()
+	}
+	return e, err
+}
+
+// compose makes the document of a message but for its id and signature.
+func compose(author identity.PubKey, m Message, now time.Time, nonce [nonceLen]byte) (Event, error) {
 	if err := m.Validate(); err != nil {
 		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
 	}
-	if err := byAuthor(m, k.PubKey()); err != nil {
+	if err := byAuthor(m, author); err != nil {
 		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
 	}
 	c := codec{tape: &tape{write: true}}
@@ -63,11 +87,7 @@ func seal(k *identity.Key, m Message, now time.Time, nonce [nonceLen]byte) (Even
 	if c.err != nil {
 		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), c.err)
 	}
-	e := Event{PubKey: k.PubKey(), CreatedAt: now.Unix(), Kind: m.Kind(), Tags: c.tags, Content: c.content}
-	if err := e.sign(k); err != nil {
-		return Event{}, fmt.Errorf("seal %s: %w", m.Kind(), err)
-	}
-	return e, nil
+	return Event{PubKey: author, CreatedAt: now.Unix(), Kind: m.Kind(), Tags: c.tags, Content: c.content}, nil
 }
 
 // Decode returns the message in a document. The document must be of the kind
