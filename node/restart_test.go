@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -135,7 +136,11 @@ func TestRestartsAnywhere(t *testing.T) {
 			return nodetest.Upper(ctx, task, s)
 		}
 	})
-	for round := range 10 {
+	rounds := 4
+	if os.Getenv("INFERNET_LONG") != "" {
+		rounds = 30
+	}
+	for round := range rounds {
 		id := c.submit(t, fmt.Sprintf("round-%d", round))
 		victim := c.client
 		if n := draw.IntN(4); n < 3 {

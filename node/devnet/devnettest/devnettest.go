@@ -41,17 +41,6 @@ func Program(t testing.TB) string {
 	return bin
 }
 
-// Dir makes a folder whose name leaves room for the paths of sockets.
-func Dir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 // Up starts a network in a folder of its own, unless cfg names one, and ends it
 // with the test. The client has found all providers when it returns.
 func Up(t testing.TB, cfg devnet.Config) *devnet.Network {
