@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/p2p/identity"
@@ -18,6 +19,9 @@ type TrustConfig struct {
 	// ProbePPM is how often a validator that this node does not trust gets,
 	// beside what it is asked, something whose answer is known; 0: 5%.
 	ProbePPM uint32
+	// BillGrace is how long a client may take to pay for a job that this node drove
+	// for it, before this node says that it did not; 0: a quarter of an hour.
+	BillGrace time.Duration
 	// AuditAnswers has a share of the answers to this node's own prompts
 	// replayed by another provider, who then has read them too.
 	AuditAnswers bool

@@ -265,7 +265,10 @@ func (n *Node) composeCore() (err error) {
 		return fmt.Errorf("wallets: %w", err)
 	}
 	n.agg = aggregator.New(
-		aggregator.Config{Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators(), ProbePPM: n.cfg.Trust.ProbePPM},
+		aggregator.Config{
+			Network: n.cfg.Network, Dir: n.cfg.Home, Validators: n.cfg.Trust.validators(),
+			ProbePPM: n.cfg.Trust.ProbePPM, BillGrace: n.cfg.Trust.BillGrace,
+		},
 		aggregator.Deps{
 			Key: n.key, Store: store.Prefix(n.db, "jobs/"), Content: n.lib, Peers: n.host, Market: n.dht,
 			Rail: n.rails, Ledger: n.book, Trust: n.trust, Around: n.host, Compare: n.judge(), Fraud: n.proof, Replay: replayer{n},

@@ -48,3 +48,23 @@ func (l *Ledger) Issue(k *identity.Key, r wire.Receipt, now time.Time) (wire.Eve
 	})
 	return rec.Doc, err
 }
+
+// MadeGood takes back what this node said of an attempt when it was not paid for
+// it: the money has come after all, and its payer gives no receipt of it. The
+// receipt stays where it is in its chain and counts for nothing. Of an attempt that
+// nothing was said of it does nothing.
+func (l *Ledger) MadeGood(r wire.Receipt) error {
+	_, err := l.admit(r.Payer, func(tx store.Txn) (change, error) {
+		old, err := ofAttempt(tx, r, l.self)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return change{}, nil
+		case err != nil:
+			return change{}, err
+		case old.Receipt.Verdict != wire.VerdictUnpaid || r.Provider != l.self:
+			return change{kept: old}, nil
+		}
+		return change{kept: old, stale: true}, tx.Set(peerKey(r.Payer, old), nil)
+	})
+	return err
+}

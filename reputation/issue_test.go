@@ -262,3 +262,45 @@ func TestUnpaid(t *testing.T) {
 		t.Errorf("%+v %v", x, err)
 	}
 }
+
+// TestMadeGood wants a debt that was paid late to count no more, and nothing else
+// to change by it.
+func TestMadeGood(t *testing.T) {
+	t.Parallel()
+	p := newParties(t)
+	book, err := reputation.NewBook(p.provider.PubKey(), store.NewMem(), reputation.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	owes := func() uint64 {
+		s, err := book.Standing(now, p.payer.PubKey(), reputation.App{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Owes
+	}
+	unpaid := func(shard uint32) wire.Receipt {
+		r := p.receipt(shard)
+		r.Verdict, r.Amount, r.PayRef, r.Label, r.Blame, r.Comparator = wire.VerdictUnpaid, 0, "", wire.LabelClaimed, wire.BlameClient, ""
+		return r
+	}
+	for shard := range uint32(2) {
+		if _, err := book.Ledger().Issue(p.provider, unpaid(shard), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if owes() != 2 {
+		t.Fatalf("it owes %d", owes())
+	}
+	for range 2 { // the second time changes nothing
+		if err := book.Ledger().MadeGood(unpaid(1)); err != nil || owes() != 1 {
+			t.Errorf("%v, it owes %d", err, owes())
+		}
+	}
+	if err := book.Ledger().MadeGood(unpaid(7)); err != nil || owes() != 1 {
+		t.Errorf("of an attempt that nothing was said of: %v, it owes %d", err, owes())
+	}
+	if list, err := book.Ledger().ByJob(unpaid(1).Job); err != nil || len(list) != 2 {
+		t.Errorf("%d receipts are kept, %v", len(list), err)
+	}
+}

@@ -146,7 +146,19 @@ func (d *Driver) charge(ctx context.Context, j job.Job) error {
 			return err
 		}
 	}
-	return d.Store.Update(func(tx store.Txn) error { return tx.Delete(unbilledKey(j.ID)) })
+	return d.Store.Update(func(tx store.Txn) error {
+		if _, err := tx.Get(unbilledKey(j.ID)); errors.Is(err, store.ErrNotFound) {
+			return nil // billed before
+		} else if err != nil {
+			return err
+		}
+		if !total.IsZero() {
+			if err := d.awaitPayment(tx, openBill{j.ID, b.Client, total}, time.Now()); err != nil {
+				return err
+			}
+		}
+		return tx.Delete(unbilledKey(j.ID))
+	})
 }
 
 // maxDue is how many bills are tried in one round.

@@ -104,6 +104,9 @@ func (d *Driver) take(ctx context.Context, client identity.PubKey, m wire.Delega
 	case m.Max < m.Fee:
 		return job.Job{}, errors.New("the fee is more than the job may cost")
 	}
+	if err := d.solvent(ctx, client); err != nil {
+		return job.Job{}, err
+	}
 	room, err := d.Rail.RoomFor(ctx, client, payments.Unit(m.Unit))
 	if err != nil {
 		return job.Job{}, fmt.Errorf("%w: %w", errHere, err)
@@ -292,11 +295,23 @@ func (d *Driver) deliver(ctx context.Context, s *p2p.Stream, j job.Job) error {
 	}
 	standing(records, j.Shards)
 	for _, r := range records {
+		if r.Author != d.Key.PubKey() || r.Receipt.Payer != d.Key.PubKey() {
+			continue // what a provider, or this node of its client, says of not being paid
+		}
+		var shown wire.Event
 		if r.Receipt.Verdict == wire.VerdictOK && !r.Countersigned {
-			continue // it is not on the bill, and proves nothing to the client
+			// It is not on the bill. Whose result it is its own reveal proves.
+			if shown, err = d.document(j.ID, r.Receipt.Shard, r.Receipt.Attempt, docReveal); err != nil {
+				continue
+			}
 		}
 		if err := wire.WriteEvent(s, r.Doc); err != nil {
 			return err
+		}
+		if !shown.ID.IsZero() {
+			if err := wire.WriteEvent(s, shown); err != nil {
+				return err
+			}
 		}
 		if r.Countersigned {
 			if err := wire.WriteEvent(s, r.By); err != nil {

@@ -17,7 +17,8 @@ import (
 // delivery is what an aggregator answers when a job has ended.
 type delivery struct {
 	verdict  wire.Verdict
-	receipts []wire.Countersigned // By is zero where the provider did not sign
+	receipts []wire.Countersigned   // By is zero where the provider did not sign
+	reveals  map[wire.ID]wire.Event // by a receipt's id: what its provider signed of the result, where it did not sign the receipt
 }
 
 // maxReceipts and maxReceipt bound what an aggregator can make us keep.
@@ -54,6 +55,13 @@ func (d *Driver) readDelivery(id job.ID, s *p2p.Stream, running func()) (deliver
 		case wire.KindCountersign:
 			if n := len(out.receipts); n > 0 && len(ev.Bytes()) <= maxReceipt {
 				out.receipts[n-1].By = ev
+			}
+		case wire.KindReveal:
+			if n := len(out.receipts); n > 0 && len(ev.Bytes()) <= maxReceipt {
+				if out.reveals == nil {
+					out.reveals = map[wire.ID]wire.Event{}
+				}
+				out.reveals[out.receipts[n-1].Doc.ID] = ev
 			}
 		case wire.KindVerdict:
 			if ev.PubKey != s.Peer() {
@@ -116,10 +124,12 @@ func (d *Driver) takeDelivery(ctx context.Context, j job.Job, got delivery, fee 
 	return out, nil
 }
 
-// checkReceipts believes only what providers have countersigned: those amounts
-// are what the client owes, those roots are what the result is made of. A
-// receipt that pays or praises and is not countersigned is refused, for an
-// aggregator could have made it up. The first right result of a shard is its
+// checkReceipts believes only what providers have signed: the amounts that they
+// countersigned are what the client owes, the roots that they countersigned or
+// revealed are what the result is made of. Who was paid and does not sign for it
+// leaves the aggregator with the cost, and not the client without its result. A
+// receipt that pays or praises and of which its provider signed neither is refused,
+// for an aggregator could have made it up. The first right result of a shard is its
 // result; another was paid for before its provider was caught, or is equal to it.
 func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, err error) {
 	shards = job.CopyShards(j.Shards)
@@ -133,7 +143,11 @@ func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, 
 		sh := shards[r.Shard]
 		if r.Verdict == wire.VerdictOK {
 			k := part{r.Shard, r.Provider}
-			switch err := c.Verify(r.Provider); {
+			err := c.Verify(r.Provider)
+			if err != nil && got.revealed(ev.ID, r) {
+				err, r.Amount, r.PayRef = nil, 0, ""
+			}
+			switch {
 			case err != nil:
 				return 0, nil, fmt.Errorf("%w: shard %d: without the provider's signature: %w", errProtocol, r.Shard, err)
 			case signed[k]:
@@ -150,6 +164,15 @@ func checkReceipts(j job.Job, got delivery) (spent uint64, shards []*job.Shard, 
 		sh.Attempts = append(sh.Attempts, attemptOf(j, r, ev.ID))
 	}
 	return spent, shards, nil
+}
+
+// revealed reports whether the provider of a receipt that it did not sign signed
+// that this is its result of the attempt.
+func (got delivery) revealed(receipt wire.ID, r wire.Receipt) bool {
+	ev, there := got.reveals[receipt]
+	m, err := wire.Decode[wire.Reveal](ev)
+	return there && err == nil && ev.PubKey == r.Provider && ev.ID == r.Reveal &&
+		m.Job == r.Job && m.Shard == r.Shard && m.Attempt == r.Attempt && m.Root == r.Root
 }
 
 // part is one provider's share in a shard: it is paid once.

@@ -104,6 +104,48 @@ func TestHonestDelivery(t *testing.T) {
 	}
 }
 
+// A provider that was paid and does not sign for it leaves the client with the
+// result all the same: its reveal, which it signed, says whose it is. The client
+// owes nothing for it. What the provider did not sign itself proves nothing.
+func TestUnsignedReceiptWithItsReveal(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(h *handed, m *wire.Reveal) *identity.Key
+		ok     bool
+	}{
+		"its own":            {func(h *handed, _ *wire.Reveal) *identity.Key { return h.providers[2] }, true},
+		"the aggregator's":   {func(h *handed, _ *wire.Reveal) *identity.Key { return h.agg }, false},
+		"of another result":  {func(h *handed, m *wire.Reveal) *identity.Key { m.Root = rootB; return h.providers[2] }, false},
+		"of another job":     {func(h *handed, m *wire.Reveal) *identity.Key { m.Job = wire.RandomID(); return h.providers[2] }, false},
+		"of another shard":   {func(h *handed, m *wire.Reveal) *identity.Key { m.Shard = 0; return h.providers[2] }, false},
+		"of another attempt": {func(h *handed, m *wire.Reveal) *identity.Key { m.Attempt = 7; return h.providers[2] }, false},
+	} {
+		h := newHanded(t)
+		m := wire.Reveal{Job: h.j.ID, Shard: 1, Attempt: 2, Commit: wire.RandomID(), Root: rootA, Size: 5, Nonce: wire.RandomID()}
+		reveal := h.seal(tc.change(h, &m), m)
+		r := h.receipt(1, 2)
+		r.Reveal = reveal.ID
+		doc := h.seal(h.agg, r)
+		got := delivery{receipts: append(h.all()[:3], wire.Countersigned{Doc: doc}), reveals: map[wire.ID]wire.Event{doc.ID: reveal}}
+		spent, shards, err := checkReceipts(h.j, got)
+		if !tc.ok {
+			if err == nil || !strings.Contains(err.Error(), "without the provider's signature") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err == nil {
+			err = checkAgreement(h.j, shards)
+		}
+		if err != nil || spent != 15 {
+			t.Fatalf("%s: %d are owed, %v", name, spent, err)
+		}
+		if at := shards[1].Attempts[1]; at.Paid || at.Amount.Value != 0 || at.PayRef != "" {
+			t.Errorf("%s: what was not signed for counts as paid: %+v", name, at)
+		}
+	}
+}
+
 func TestMadeUpReceipts(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -144,6 +144,9 @@ func (d *Driver) disclosing(ctx context.Context) error {
 		if err := d.chargeDue(ctx); err != nil && ctx.Err() == nil {
 			d.Log.Error("charge clients", "err", err)
 		}
+		if err := d.collectDue(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			d.Log.Error("look for unpaid bills", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -41,6 +41,8 @@ type Rail interface {
 	// As the aggregator of others' jobs it is a payee too.
 	Expect(ctx context.Context, p payments.Payment) error
 	RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error)
+	// Received is the entry of what p.Peer pays as p, or payments.ErrNoEntry.
+	Received(ctx context.Context, p payments.Payment) (payments.Entry, error)
 }
 
 // Market finds providers; *dht.DHT does.
@@ -56,6 +58,7 @@ type Config struct {
 
 	Validators []identity.PubKey // whose word on a disputed result decides
 	ProbePPM   uint32            // how often others who validate are probed; 0: job.Submit's default
+	BillGrace  time.Duration     // how long a client may take to pay for a job; 0: a quarter of an hour
 }
 
 // Deps are the parts a driver is composed of.

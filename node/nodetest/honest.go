@@ -250,6 +250,10 @@ func (l *Liar) sign(s *p2p.Stream) error {
 	if err != nil {
 		return err
 	}
+	if l.script.Unsigned != nil && l.script.Unsigned.Load() {
+		_, err := l.Say(s, wire.Error{Ref: receipt.ID, Code: "refused", Text: "no"})
+		return err
+	}
 	_, err = l.Say(s, wire.Countersign{Of: receipt.ID, Role: "provider"})
 	return err
 }

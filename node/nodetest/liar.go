@@ -33,6 +33,9 @@ type Script struct {
 	// the root and the size of the work.
 	Lie func(ctx context.Context, l *Liar, w *Work) error
 
+	// Unsigned, while it is set, signs no receipt of what it was paid.
+	Unsigned *atomic.Bool
+
 	// Deaf, while it is set, hears no disclosure.
 	Deaf *atomic.Bool
 
