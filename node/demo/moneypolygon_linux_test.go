@@ -169,7 +169,7 @@ func TestE2EMoneyPolygonKilled(t *testing.T) {
 	}
 	n := newUSDCNet(t)
 	kills := 0
-	for at, more := 0, true; more; at += 3 {
+	for at, more := 0, true; more; at += 7 {
 		for _, who := range []string{"client", "provider1"} {
 			id := n.paidIn("0.1 USDC")
 			if more = n.untilEvent(id, at); more {
