@@ -194,6 +194,9 @@ func (b *lightningBack) checkFor(ctx context.Context, w lightningWallet) error {
 
 // note warns of a macaroon that a thief would like.
 func (b *lightningBack) note() string {
+	if other, ok := b.node.(*nwc.Node); ok {
+		return other.Note()
+	}
 	n, ok := b.node.(*lnd.Node)
 	if !ok {
 		return ""

@@ -3,6 +3,7 @@ package lightning_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
@@ -21,6 +22,15 @@ func TestWindow(t *testing.T) {
 	a.reconcile(t)
 	if x := a.balance(t, b); x.SettledOut != 0 || x.Paid != 50*sat-1 {
 		t.Fatalf("settled below the least: %+v", x)
+	}
+	// Too little for an invoice, it is shown on both sides and waits for more, and
+	// is never overdue.
+	w.sleep(24 * time.Hour)
+	if x := b.balance(t, a); x.Exposure != 50*sat-1 || x.Settled != 0 || x.Overdue != 0 {
+		t.Fatalf("the payee's book: %+v", x)
+	}
+	if rep := b.reconcile(t); len(rep.Differences) != 0 || len(b.told) != 0 {
+		t.Fatalf("%+v, told %q", rep, b.told)
 	}
 	b.expect(t, a, "job/3/0", 1)
 	a.pays(t, b, "job/3/0", 1)

@@ -152,7 +152,8 @@ func (r *Rail) track(ctx context.Context, peer identity.PubKey, h hold, why stri
 			return ln.InFlight, eerr
 		}
 	}
-	if errors.Is(err, ln.ErrNotFound) && r.clock().After(h.Expires.Add(grace)) {
+	// A wallet may forget; where the preimage was shown its silence is no answer.
+	if errors.Is(err, ln.ErrNotFound) && !h.shown() && r.clock().After(h.Expires.Add(grace)) {
 		return ln.Failed, r.holdBack(peer, h, "the node was never told in time")
 	}
 	if err != nil {

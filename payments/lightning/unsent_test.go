@@ -1,12 +1,14 @@
 package lightning_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
 	"infernet.tech/infernet/payments"
 	"infernet.tech/infernet/payments/lightning"
+	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/paymentstest"
 )
 
@@ -92,4 +94,66 @@ func TestWindowThatThePayeeKeeps(t *testing.T) {
 	if x := a.balance(t, b); x.SettledOut != 0 || a.coins(t) != channel {
 		t.Fatalf("%+v", x)
 	}
+}
+
+// forgets makes a node know nothing of its payments, as some wallets do.
+func forgets(_ context.Context, call string, after bool) error {
+	if call == "Track" && after {
+		return ln.ErrNotFound
+	}
+	return nil
+}
+
+// A wallet that has forgotten a payment is not believed that there was none: not
+// of a window that the payee has been paid, nor of a preimage that was shown.
+func TestWalletThatForgets(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, hasty(200*sat))
+	b.expect(t, a, "job/0/0", shard)
+	a.pays(t, b, "job/0/0", shard)
+	a.ln.Intercept(func(ctx context.Context, call string, after bool) error {
+		if call == "Pay" && after {
+			return ln.ErrUnavailable // paid, and nobody heard
+		}
+		return forgets(ctx, call, after)
+	})
+	a.reconcile(t)
+	w.sleep(a.cfg.InvoiceFor + 2*time.Minute)
+	for range 3 {
+		a.reconcile(t)
+	}
+	if a.coins(t) != channel-shard {
+		t.Fatalf("%d msat left", channel-a.coins(t))
+	}
+	if s := b.balance(t, a).Settled; s != shard {
+		t.Fatalf("the payee has %d", s)
+	}
+	a.ln.Intercept(nil)
+	w.converge(t, a, b, 2)
+	w.agree(t, a, b)
+
+	_, c, d := pair(t, hasty(0))
+	fund(t, c, d, "job/1/0", shard)
+	c.ln.Intercept(forgets)
+	c.w.fault(paymentstest.LostReply)
+	if _, err := c.now().Pay(t.Context(), pay(d, "job/1/0", shard)); payments.OutcomeOf(err) != payments.OutcomeUnknown {
+		t.Fatal(err)
+	}
+	c.w.sleep(3 * time.Hour)
+	for range 12 {
+		c.w.fault(paymentstest.Refuses)
+	}
+	c.reconcile(t)
+	if s := c.state(t, payments.Out, "job/1/0"); s.Terminal() {
+		t.Fatalf("it is %s, and nobody has said so", s)
+	}
+	c.w.mu.Lock()
+	c.w.faults = nil
+	c.w.mu.Unlock()
+	c.ln.Intercept(nil)
+	c.w.converge(t, c, d, 2)
+	if s := c.state(t, payments.Out, "job/1/0"); s != payments.StateCaptured {
+		t.Fatalf("it is %s", s)
+	}
+	c.w.agree(t, c, d)
 }

@@ -150,30 +150,31 @@ func (r *Rail) resume(ctx context.Context, peer identity.PubKey, w window) error
 			return r.windowUnknown(peer, w, err)
 		}
 		if r.clock().After(w.Expires.Add(grace)) {
-			return r.windowFailed(peer, w, "the node was never told in time")
+			return r.windowUnsent(ctx, peer, w, "the node was never told in time, or forgot")
 		}
 		return r.payWindow(ctx, peer, w)
 	case err != nil:
 		return r.windowUnknown(peer, w, err)
 	}
 	if p.State == ln.InFlight && p.Unsent && r.clock().After(w.Expires.Add(grace)) {
-		return r.windowUnsent(ctx, peer, w)
+		return r.windowUnsent(ctx, peer, w, "the node died before it sent the payment")
 	}
 	return r.windowIs(peer, w, p)
 }
 
-// windowUnsent ends a window whose invoice is over and for which our node holds
-// nothing, although it says that it pays it, once the payee has signed that it
-// was not paid: then it can be paid no more, and another may be asked for.
-func (r *Rail) windowUnsent(ctx context.Context, peer identity.PubKey, w window) error {
+// windowUnsent ends a window whose invoice is over and of which our node knows
+// nothing, or holds nothing although it says that it pays it, once the payee has
+// signed that it was not paid: another may be asked for. The node alone is not
+// believed, for wallets forget.
+func (r *Rail) windowUnsent(ctx context.Context, peer identity.PubKey, w window, why string) error {
 	t, err := r.terms(ctx, peer, true)
 	switch {
 	case err != nil:
-		return r.windowUnknown(peer, w, fmt.Errorf("%w; nothing is on its way, and the payee does not say whether it was paid: %w", ln.ErrInFlight, err))
+		return r.windowUnknown(peer, w, fmt.Errorf("%w: %s, and the payee does not say whether it was paid: %w", ln.ErrInFlight, why, err))
 	case t.Settled > w.From:
-		return r.windowUnknown(peer, w, fmt.Errorf("%w; nothing is on its way, and the payee has signed that it was paid", ln.ErrInFlight))
+		return r.windowUnknown(peer, w, fmt.Errorf("%w: %s, and the payee has signed that it was paid", ln.ErrInFlight, why))
 	}
-	return r.windowFailed(peer, w, "the node died before it sent the payment; the payee signed that it was not paid")
+	return r.windowFailed(peer, w, why+"; the payee signed that it was not paid")
 }
 
 // payWindow tells the node to pay, and enters what came of it.

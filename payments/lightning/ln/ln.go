@@ -69,7 +69,8 @@ type Sender interface {
 	//	other          certain: this call sent nothing
 	Pay(ctx context.Context, spec PaySpec) (Payment, error)
 	// Track tells what became of the payment for hash. ErrNotFound: this node
-	// never tried; after a Pay that has returned that is as certain as ErrFailed.
+	// never tried, which is as certain as ErrFailed after a Pay that has returned;
+	// or it is a wallet that forgets.
 	Track(ctx context.Context, hash Hash) (Payment, error)
 }
 

@@ -77,8 +77,9 @@ func (n *Node) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// encryption says whether the wallet knows NIP-44. One that says nothing about
-// itself is of old.
+// encryption says whether the wallet knows NIP-44. One whose description does not
+// name it is of old. Without a description nothing is sent: a relay that holds it
+// back must not have us write what it can alter.
 func (n *Node) encryption(ctx context.Context, s *session) (modern bool, err error) {
 	n.mu.Lock()
 	known := n.modern
@@ -98,11 +99,26 @@ func (n *Node) encryption(ctx context.Context, s *session) (modern bool, err err
 		tag := e.Tags.Find("encryption")
 		modern = len(tag) > 1 && slices.Contains(strings.Fields(tag[1]), "nip44_v2")
 	default:
+		s.close() // it may come over the next connection
+		<-s.done
+		return false, fmt.Errorf("%w: the relay has no description of the wallet (kind %d), which says how to write to it", ln.ErrUnavailable, kindInfo)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.modern = &modern
 	return modern, nil
+}
+
+// Note is what the wallet's owner should know of such a connection. It is known
+// after the first call.
+func (n *Node) Note() string {
+	const bounds = "NIP-47 knows no limit for fees and none for how long money is locked: those of the wallet hold, and what it spent is counted afterwards"
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.modern != nil && !*n.modern {
+		return bounds + "; the wallet knows only NIP-04, an encryption that shows lengths and changes: a newer version of it knows NIP-44"
+	}
+	return bounds
 }
 
 // failure is what a wallet answers instead of a result.

@@ -68,10 +68,12 @@ func (n *Node) judge(ctx context.Context, inv bolt11.Invoice, o outcome) (ln.Pay
 		p.State, p.Reason = ln.Failed, ln.ReasonBalance
 		return p, fmt.Errorf("%w: %w", ln.ErrFailed, o.err)
 	}
-	// A failure that the wallet reports may be one of its patience only.
+	// A failure that the wallet reports may be one of its patience only; that it
+	// knows of no payment then says nothing, for some forget, or tell only of what
+	// has ended well.
 	after, err := n.Track(ctx, inv.Hash)
 	switch {
-	case errors.Is(err, ln.ErrNotFound), err == nil && after.State == ln.Failed:
+	case err == nil && after.State == ln.Failed:
 		p.State, p.Reason = ln.Failed, ln.ReasonError
 		return p, fmt.Errorf("%w: %w", ln.ErrFailed, o.err)
 	case err == nil && after.State == ln.Succeeded:

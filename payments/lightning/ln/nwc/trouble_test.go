@@ -103,6 +103,52 @@ func TestLies(t *testing.T) {
 	}
 }
 
+// TestForgetful: a failure that the wallet reports, of a payment that it knows
+// nothing of afterwards, is in doubt, as is what it has forgotten.
+func TestForgetful(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, true)
+	_, pay := invoice(t, w)
+	w.pays.Mangle(func(method string, a map[string]any) map[string]any {
+		switch method {
+		case "pay_invoice":
+			return map[string]any{"error": map[string]string{"code": "PAYMENT_FAILED", "message": "timeout"}}
+		case "lookup_invoice":
+			return map[string]any{"error": map[string]string{"code": "NOT_FOUND"}}
+		}
+		return a
+	})
+	p, err := w.payer.Pay(t.Context(), pay)
+	want(t, "Pay", err, ln.ErrInFlight)
+	if errors.Is(err, ln.ErrFailed) || p.State.Final() {
+		t.Errorf("taken as certain: %+v, %v", p, err)
+	}
+}
+
+// TestNoDescription: where the relay holds the wallet's description back, nothing
+// is written to it in an encryption of old.
+func TestNoDescription(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, true)
+	w.relay.Lose()
+	_, err := w.payer.Info(t.Context())
+	want(t, "Info", err, ln.ErrUnavailable)
+	if n := w.pays.Served("get_info"); n != 0 || w.pays.Heard() != 0 {
+		t.Errorf("%d requests served, %d heard", n, w.pays.Heard())
+	}
+	w.pays.Describe()
+	if _, err := w.payer.Info(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if note := w.payer.Note(); !strings.Contains(note, "fees") || strings.Contains(note, "NIP-04") {
+		t.Errorf("note %q", note)
+	}
+	old := newWorld(t, false)
+	if _, err := old.payer.Info(t.Context()); err != nil || !strings.Contains(old.payer.Note(), "NIP-04") {
+		t.Errorf("note %q, %v", old.payer.Note(), err)
+	}
+}
+
 // TestAwayTooLong: a wallet that comes back does not pay what was given up.
 func TestAwayTooLong(t *testing.T) {
 	t.Parallel()

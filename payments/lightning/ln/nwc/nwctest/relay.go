@@ -61,6 +61,13 @@ func (r *Relay) Refuse(why string) {
 	r.refuse = why
 }
 
+// Lose forgets all that the relay keeps.
+func (r *Relay) Lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = nil
+}
+
 // Put adds an event and passes it to whom it concerns.
 func (r *Relay) Put(e nostr.Event) {
 	r.mu.Lock()

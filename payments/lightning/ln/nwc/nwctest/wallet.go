@@ -37,24 +37,31 @@ type Wallet struct {
 
 	mu     sync.Mutex
 	away   bool
+	heard  int
 	mangle func(method string, answer map[string]any) map[string]any
 	served map[string]int
 }
 
 // NewWallet puts a wallet on the relay; modern ones know NIP-44, others NIP-04
-// only and say nothing about themselves.
+// only and name no encryption.
 func NewWallet(r *Relay, node ln.Node, modern bool) *Wallet {
 	w := &Wallet{Node: node, Methods: Methods, relay: r, secret: nostr.GeneratePrivateKey(), app: nostr.GeneratePrivateKey(), modern: modern, served: map[string]int{}}
 	r.mu.Lock()
 	r.wallets = append(r.wallets, w.receive)
 	r.mu.Unlock()
-	if modern {
-		e := nostr.Event{Kind: 13194, CreatedAt: nostr.Now(), Content: strings.Join(w.Methods, " "), Tags: nostr.Tags{{"encryption", "nip44_v2 nip04"}}}
-		if e.Sign(w.secret) == nil {
-			r.Put(e)
-		}
-	}
+	w.Describe()
 	return w
+}
+
+// Describe has the relay keep what the wallet says of itself.
+func (w *Wallet) Describe() {
+	e := nostr.Event{Kind: 13194, CreatedAt: nostr.Now(), Content: strings.Join(w.Methods, " ")}
+	if w.modern {
+		e.Tags = nostr.Tags{{"encryption", "nip44_v2 nip04"}}
+	}
+	if e.Sign(w.secret) == nil {
+		w.relay.Put(e)
+	}
 }
 
 // URI is what the wallet's owner hands out.
@@ -94,6 +101,13 @@ func (w *Wallet) Served(method string) int {
 	return w.served[method]
 }
 
+// Heard counts the requests that reached the wallet, read or not.
+func (w *Wallet) Heard() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard
+}
+
 // receive serves a request once.
 func (w *Wallet) receive(e nostr.Event) {
 	us, _ := nostr.GetPublicKey(w.secret)
@@ -101,6 +115,9 @@ func (w *Wallet) receive(e nostr.Event) {
 	if tag := e.Tags.Find("p"); e.Kind != 23194 || e.PubKey != app || len(tag) < 2 || tag[1] != us {
 		return
 	}
+	w.mu.Lock()
+	w.heard++
+	w.mu.Unlock()
 	if tag := e.Tags.Find("expiration"); len(tag) > 1 {
 		if until, err := strconv.ParseInt(tag[1], 10, 64); err != nil || time.Now().Unix() > until {
 			return
