@@ -19,6 +19,16 @@ type Journal struct {
 	clock func() time.Time
 	rule  Rule
 	ready readiness
+	peers peers
+}
+
+// CheckPayment is Payment.Validate for a rail of that unit, with each peer's key
+// looked at once.
+func (j *Journal) CheckPayment(p Payment, unit Unit) error {
+	if err := p.check(unit); err != nil {
+		return err
+	}
+	return j.peers.check(p)
 }
 
 // NewJournal returns the journal of the rail in s; clock gives the times of
@@ -129,7 +139,7 @@ func (j *Journal) complete(tx store.Txn, e *Entry) (old Entry, err error) {
 	if old.State != "" && old.State != StateReleased {
 		err = old.Same(e.Payment()) // and so is its peer, which was checked
 	} else {
-		err = e.Payment().checkPeer()
+		err = j.peers.check(e.Payment())
 	}
 	if err != nil {
 		return Entry{}, err

@@ -3,6 +3,7 @@ package payments
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"infernet.tech/infernet/p2p/identity"
@@ -105,6 +106,36 @@ func (p Payment) checkPeer() error {
 	if _, err := identity.ParsePubKey(p.Peer.Hex()); err != nil {
 		return fmt.Errorf("peer: %w: %w", ErrSyntax, err)
 	}
+	return nil
+}
+
+// peers are keys that were found to be good: to look at one takes as long as all
+// else about an entry.
+type peers struct {
+	mu   sync.Mutex
+	good map[identity.PubKey]bool
+}
+
+// maxPeers bounds peers; beyond it they are forgotten and looked at again.
+const maxPeers = 4096
+
+// check is checkPeer, once for each peer.
+func (k *peers) check(p Payment) error {
+	k.mu.Lock()
+	good := k.good[p.Peer]
+	k.mu.Unlock()
+	if good {
+		return nil
+	}
+	if err := p.checkPeer(); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.good == nil || len(k.good) >= maxPeers {
+		k.good = map[identity.PubKey]bool{}
+	}
+	k.good[p.Peer] = true
 	return nil
 }
 

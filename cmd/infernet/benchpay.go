@@ -16,7 +16,8 @@ func benchPayCmd(a *app) *cobra.Command {
 vouchers, over the real rails with pipes between them, in memory and on disk, where
 every step is synced before it is answered for. Told is how many one core does in a
 second, both sides together, beside what the signatures that both sides owe each other
-would allow alone; and how many the clock saw. Then: what a payment leaves in the
+would allow alone; and how many the clock saw. In company many payments to one payee are
+made at the same time: those that wait share a note and its signatures. Then: what a payment leaves in the
 journal, how long it takes to reconcile a large one beside just reading it, and the gas
 of the contract's operations as it was measured when it was committed. An aim that is
 missed is marked. The vouchers know no chain: looking at the channel, its records and
@@ -39,6 +40,7 @@ node and no wallet.`,
 	f := c.Flags()
 	f.IntVar(&cfg.Payments, "payments", cfg.Payments, "each way and round")
 	f.IntVar(&cfg.Channels, "channels", cfg.Channels, "payees of the one payer, paid at the same time")
+	f.IntVar(&cfg.Together, "together", cfg.Together, "payments to one payee at the same time, in company")
 	f.IntVar(&cfg.Signatures, "signatures", cfg.Signatures, "of each kind and round")
 	f.IntVar(&cfg.Entries, "entries", cfg.Entries, "of the journal that is reconciled; 0 leaves it out")
 	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "of each measurement")
@@ -98,9 +100,9 @@ func (a *app) payWays(ways []bench.PayWay) {
 			left = fmt.Sprintf("%.0f", w.Bytes)
 		}
 		rows = append(rows, []string{
-			w.Name, w.Store, decimal(w.PerSecond.Median), decimal(w.PerSecond.Min), decimal(w.SignaturesAlone.Median),
+			w.Name, w.Store, fmt.Sprint(w.Together), decimal(w.PerSecond.Median), decimal(w.PerSecond.Min), decimal(w.SignaturesAlone.Median),
 			fmt.Sprintf("%.2f", w.Ratio.Median), aim, decimal(w.Wall.Median), left, w.What,
 		})
 	}
-	a.table("WAY STORE MEDIAN LEAST SIGNATURES RATIO AIM CLOCK BYTES WHAT", rows)
+	a.table("WAY STORE TOGETHER MEDIAN LEAST SIGNATURES RATIO AIM CLOCK BYTES WHAT", rows)
 }

@@ -12,6 +12,7 @@ import (
 type PayConfig struct {
 	Payments   int          // shards paid for, each way and round
 	Channels   int          // payees of the one payer, paid at the same time
+	Together   int          // payments to one payee at the same time, in the ways in company
 	Signatures int          // of each kind and round
 	Entries    int          // of the journal that is reconciled; 0 leaves it out
 	Rounds     int          // of each measurement
@@ -21,7 +22,7 @@ type PayConfig struct {
 
 // DefaultPay is what the verb measures.
 func DefaultPay() PayConfig {
-	return PayConfig{Payments: 1000, Channels: 16, Signatures: 500, Entries: 100_000, Rounds: 5}
+	return PayConfig{Payments: 1000, Channels: 16, Together: 64, Signatures: 500, Entries: 100_000, Rounds: 5}
 }
 
 // Validate tells the first number that makes no sense. Error: ErrConfig.
@@ -30,7 +31,7 @@ func (c PayConfig) Validate() error {
 		what       string
 		have, most int
 	}{
-		{"payments", c.Payments, 1_000_000}, {"channels", c.Channels, 1000}, {"signatures", c.Signatures, 1_000_000},
+		{"payments", c.Payments, 1_000_000}, {"channels", c.Channels, 1000}, {"payments together", c.Together, 1000}, {"signatures", c.Signatures, 1_000_000},
 		{"rounds", c.Rounds, 1000},
 	} {
 		if n.have < 1 || n.have > n.most {
@@ -70,6 +71,7 @@ type PayWay struct {
 	What     string `json:"what"`
 	Store    string `json:"store"` // memory, or disk: synced before it is answered for
 	Channels int    `json:"channels"`
+	Together int    `json:"together"` // payments to one payee at the same time
 	// PerSecond is how many of them one core does in a second, both sides together.
 	PerSecond Series `json:"per_second_of_a_core"`
 	// SignaturesAlone is what a core would do if making and checking the signatures

@@ -3,18 +3,19 @@ package bench
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 )
 
 func TestPay(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultPay()
-	cfg.Payments, cfg.Channels, cfg.Signatures, cfg.Entries, cfg.Rounds, cfg.Dir = 40, 3, 20, 1200, 2, t.TempDir()
+	cfg.Payments, cfg.Channels, cfg.Together, cfg.Signatures, cfg.Entries, cfg.Rounds, cfg.Dir = 40, 3, 8, 20, 1200, 2, t.TempDir()
 	got, err := RunPay(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Signatures) != 4 || len(got.Ways) != 6 || len(got.Gas) == 0 || len(got.Elsewhere) != 3 {
+	if len(got.Signatures) != 4 || len(got.Ways) != 10 || len(got.Gas) == 0 || len(got.Elsewhere) != 3 {
 		t.Errorf("%+v", got)
 	}
 	for _, s := range got.Signatures {
@@ -28,8 +29,11 @@ func TestPay(t *testing.T) {
 		if w.PerSecond.N != 2 || !(w.PerSecond.Median > 1) || !(w.Ratio.Median > 0.01) || w.Ratio.Median > 1.3 {
 			t.Errorf("%+v", w)
 		}
-		if noted := w.Bytes > 800 && w.Bytes < 6000; noted == (w.Name == "voucher") {
+		if noted := w.Bytes > 300 && w.Bytes < 6000; noted == (w.Name == "voucher") {
 			t.Errorf("%s leaves %.0f bytes", w.Name, w.Bytes)
+		}
+		if company := w.Together == 8; company != strings.HasSuffix(w.Name, "in company") {
+			t.Errorf("%+v", w)
 		}
 	}
 	b := got.Books
@@ -47,6 +51,7 @@ func TestPayConfig(t *testing.T) {
 		func(c *PayConfig) { c.Payments = 0 },
 		func(c *PayConfig) { c.Channels = 1001 },
 		func(c *PayConfig) { c.Signatures = -1 },
+		func(c *PayConfig) { c.Together = 0 },
 		func(c *PayConfig) { c.Entries = 99 },
 		func(c *PayConfig) { c.Rounds = 0 },
 	} {

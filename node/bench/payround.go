@@ -30,23 +30,28 @@ func (c *payCost) timed(do func() error) error {
 	return err
 }
 
-// payRound measures the three ways once, on one kind of store.
+// payRound measures the ways once, on one kind of store: payments that nobody
+// waits beside, then those in company.
 func payRound(ctx context.Context, cfg PayConfig, dir string, disk bool, sign signCosts, ways []*payWay) error {
-	credit, err := paySeries(ctx, cfg, dir, disk, false)
-	if err != nil {
-		return err
+	alone := cfg
+	alone.Together = 1
+	var total [2][2]payTotal // alone and in company, of credit and of money
+	for i, c := range []PayConfig{alone, cfg} {
+		for j, money := range []bool{false, true} {
+			var err error
+			if total[i][j], err = paySeries(ctx, c, dir, disk, money); err != nil {
+				return err
+			}
+		}
 	}
-	money, err := paySeries(ctx, cfg, dir, disk, true)
-	if err != nil {
-		return err
-	}
-	both := money.notes
-	both.add(money.vouchers)
 	n := float64(cfg.Payments)
 	for i, m := range []struct {
 		cost  payCost
 		bytes float64
-	}{{credit.notes, credit.bytes}, {money.vouchers, 0}, {both, money.bytes}} {
+	}{
+		{total[0][0].notes, total[0][0].bytes}, {total[0][1].vouchers, 0}, {total[0][1].all(), total[0][1].bytes},
+		{total[1][0].notes, total[1][0].bytes}, {total[1][1].all(), total[1][1].bytes},
+	} {
 		w := ways[i]
 		if m.cost.cpu <= 0 {
 			return fmt.Errorf("%w: %d payments took no time that the system measures", ErrConfig, cfg.Payments)
@@ -65,23 +70,31 @@ type payTotal struct {
 	bytes           float64
 }
 
+func (t payTotal) all() payCost {
+	both := t.notes
+	both.add(t.vouchers)
+	return both
+}
+
 // paySeries makes cfg.Payments payments, in one world on disk or in several in
 // memory. Making the worlds is not counted.
 func paySeries(ctx context.Context, cfg PayConfig, dir string, disk, money bool) (t payTotal, err error) {
 	for left := cfg.Payments; left > 0; {
 		n := left
 		if !disk {
-			n = min(left, memoryWorld)
+			n = min(left, max(memoryWorld, 2*cfg.Together))
 		}
 		left -= n
-		if err := payOnce(ctx, cfg.Channels, n, dir, disk, money, &t); err != nil {
+		// No more payees than have all the company that is asked for.
+		channels := max(1, min(cfg.Channels, n/cfg.Together))
+		if err := payOnce(ctx, channels, cfg.Together, n, dir, disk, money, &t); err != nil {
 			return t, err
 		}
 	}
 	return t, nil
 }
 
-func payOnce(ctx context.Context, channels, n int, dir string, disk, money bool, t *payTotal) (err error) {
+func payOnce(ctx context.Context, channels, together, n int, dir string, disk, money bool, t *payTotal) (err error) {
 	open := func(string) store.Store { return store.NewMem() }
 	if disk {
 		stores, release, err := payDisks(dir)
@@ -96,15 +109,16 @@ func payOnce(ctx context.Context, channels, n int, dir string, disk, money bool,
 		return err
 	}
 	defer w.served.Wait()
-	for done := 0; done < n; done += channels {
-		now := min(channels, n-done)
-		if err := t.notes.timed(func() error { return w.each(now, func(to int) error { return w.pay(ctx, to, done+to) }) }); err != nil {
+	for done := 0; done < n; done += channels * together {
+		now := min(channels*together, n-done)
+		if err := t.notes.timed(func() error { return w.each(now, func(i int) error { return w.pay(ctx, i%channels, done+i) }) }); err != nil {
 			return err
 		}
 		if !money {
 			continue
 		}
-		if err := t.vouchers.timed(func() error { return w.each(now, func(to int) error { return w.settle(ctx, to) }) }); err != nil {
+		paid := min(now, channels)
+		if err := t.vouchers.timed(func() error { return w.each(paid, func(to int) error { return w.settle(ctx, to) }) }); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"infernet.tech/infernet/p2p/identity"
+	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments/polygon/contract"
 )
 
@@ -92,7 +93,7 @@ func payWays(ctx context.Context, cfg PayConfig, dir string) ([]PaySignature, []
 		sign, verify = append(sign, c.sign), append(verify, c.verify)
 		voucherSign, voucherRecover = append(voucherSign, c.voucherSign), append(voucherRecover, c.voucherRecover)
 		for i, disk := range []bool{false, true} {
-			if err := payRound(ctx, cfg, dir, disk, c, ways[3*i:3*i+3]); err != nil {
+			if err := payRound(ctx, cfg, dir, disk, c, ways[waysPerStore*i:waysPerStore*(i+1)]); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -117,7 +118,11 @@ const (
 	voucherAim = 2000
 )
 
-// newPayWays are the three ways in memory, then those on disk.
+// waysPerStore are the three ways alone and the two in company.
+const waysPerStore = 5
+
+// newPayWays are the ways in memory, then those on disk. In company one note, and
+// one voucher, is for as many payments as wait at the same time.
 func newPayWays(cfg PayConfig) []*payWay {
 	var ways []*payWay
 	for _, store := range []string{"memory", "disk"} {
@@ -126,8 +131,14 @@ func newPayWays(cfg PayConfig) []*payWay {
 			{PayWay: PayWay{Name: "voucher", Aim: voucherAim, What: "a noted debt made good by a voucher"}, does: signCosts.voucher},
 			{PayWay: PayWay{Name: "note and voucher", Aim: voucherAim, What: "a shard's whole payment: note, then voucher"},
 				does: func(c signCosts) float64 { return c.note() + c.voucher() }},
+			{PayWay: PayWay{Name: "credit in company", Aim: creditAim, Together: cfg.Together, What: "the same, many to a payee at once: one note for those that wait"},
+				does: func(c signCosts) float64 { return c.note() / float64(min(cfg.Together, wire.MaxLines)) }},
+			{PayWay: PayWay{Name: "voucher in company", Aim: voucherAim, Together: cfg.Together, What: "notes in company, then one voucher for them"},
+				does: func(c signCosts) float64 {
+					return c.note()/float64(min(cfg.Together, wire.MaxLines)) + c.voucher()/float64(cfg.Together)
+				}},
 		} {
-			w.Store, w.Channels = store, cfg.Channels
+			w.Store, w.Channels, w.Together = store, cfg.Channels, max(w.Together, 1)
 			ways = append(ways, &w)
 		}
 	}

@@ -105,11 +105,11 @@ func (w *payWorld) pipe(ctx context.Context, from, to identity.PubKey) (account.
 	return near, nil
 }
 
-// each calls do for the first n payees at the same time.
-func (w *payWorld) each(n int, do func(to int) error) error {
+// each calls do n times at the same time, with 0 to n-1.
+func (w *payWorld) each(n int, do func(i int) error) error {
 	var g errgroup.Group
-	for to := range n {
-		g.Go(func() error { return do(to) })
+	for i := range n {
+		g.Go(func() error { return do(i) })
 	}
 	return g.Wait()
 }

@@ -3,6 +3,7 @@ package account_test
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -97,4 +98,33 @@ func BenchmarkSignatures(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Payments to one payee that wait for each other, 64 at a time, in memory: an
+// update of store.Mem costs by what is in it, so that worlds are small.
+func BenchmarkCreditInCompany(b *testing.B) {
+	const together, world = 64, 4 * 64
+	cpu := cpuTime()
+	for done := 0; done < b.N; done += world {
+		w := newWorld(b)
+		cfg := config(1 << 40)
+		cfg.Ceiling = 1 << 40
+		payer, payee := w.add(cfg, store.NewMem()), w.add(cfg, store.NewMem())
+		for from := 0; from < world; from += together {
+			var all sync.WaitGroup
+			for i := range together {
+				all.Go(func() {
+					ref := fmt.Sprintf("%064x/%d/0", 1, from+i)
+					payee.expect(payer, ref, 3)
+					if _, err := payer.now().Pay(b.Context(), pay(payee, ref, 3)); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		}
+	}
+	if cpu = cpuTime() - cpu; cpu > 0 {
+		b.ReportMetric(float64((b.N+world-1)/world*world)/cpu.Seconds(), "settlements/cpu-s")
+	}
 }

@@ -99,7 +99,7 @@ func (r *Rail) Waive(_ context.Context, peer identity.PubKey, ref payments.Ref, 
 
 // checkPayment refuses what no note could say.
 func (r *Rail) checkPayment(p payments.Payment) error {
-	if err := p.Validate(r.cfg.Unit); err != nil {
+	if err := r.journal.CheckPayment(p, r.cfg.Unit); err != nil {
 		return err
 	}
 	if p.Peer == r.key.PubKey() {
