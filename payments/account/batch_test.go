@@ -253,6 +253,49 @@ func TestLinesAreOne(t *testing.T) {
 	}
 }
 
+// What is expected of one peer at the same time is written down together, and
+// what is refused is refused alone; the store that fails fails them all.
+func TestExpectedTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.add(config(100), store.NewMem()), w.add(config(100), store.NewMem())
+	b.expect(a, "j/0/0", 5)
+	const n = 200
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n { // of 95 left, 31 of 3 fit; the first are known with another amount
+		all.Go(func() { errs[i] = b.now().Expect(t.Context(), pay(a, fmt.Sprintf("j/%d/0", i/2), 3)) })
+	}
+	all.Wait()
+	fit := map[int]bool{}
+	for i, err := range errs {
+		switch {
+		case i < 2 && !errors.Is(err, payments.ErrConflict), i >= 2 && err != nil && !errors.Is(err, payments.ErrOverLimit):
+			t.Fatalf("%d: %v", i, err)
+		case err == nil:
+			fit[i/2] = true
+		}
+	}
+	if got := b.balance(a); len(fit) != 31 || got.Expected != 5+31*3 {
+		t.Fatalf("%d fit, %+v", len(fit), got)
+	}
+	b.crashAt(0, false)
+	for i := range errs[:20] {
+		all.Go(func() { errs[i] = b.now().Expect(t.Context(), pay(a, fmt.Sprintf("k/%d/0", i), 1)) })
+	}
+	all.Wait()
+	for _, err := range errs[:20] {
+		if err == nil {
+			t.Fatal("expected on a dead disk")
+		}
+	}
+	b.revive()
+	if got := b.balance(a); got.Expected != 5+31*3 {
+		t.Fatalf("%+v", got)
+	}
+	agree(t, a, b)
+}
+
 // Who leads and is called off takes nobody along.
 func TestLeaderGivesUp(t *testing.T) {
 	t.Parallel()

@@ -8,11 +8,13 @@ import (
 	"infernet.tech/infernet/payments"
 )
 
-// turn is one call of Pay that waits for its peer's lock. Who has the lock may
-// pay it with its own, in one note; then done has the outcome.
+// turn is one call of Pay, or of Expect, that waits for its peer's lock. Who has
+// the lock may do it with its own, in one note or update; then done has the
+// outcome.
 type turn struct {
 	p     payments.Payment
-	alone bool // by a note of its own: several were refused together
+	by    string // of Expect: what is locked for it
+	alone bool   // by a note of its own: several were refused together
 	done  chan outcome
 }
 

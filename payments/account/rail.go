@@ -23,6 +23,8 @@ type Rail struct {
 	journal *payments.Journal
 	paying  keyed // held while a note to that peer is decided upon, sent, answered
 	settler Settler
+
+	expecting keyed // held while payments of that peer are written down as expected
 }
 
 var _ payments.Rail = (*Rail)(nil)
