@@ -34,7 +34,7 @@ func (b moneyBackend) Payments(_ context.Context, q api.PaymentQuery) ([]api.Pay
 	if q.Peer != "" {
 		peer, err := identity.ParsePubKey(q.Peer)
 		if err != nil {
-			return nil, api.Errorf(api.CodeBadRequest, "", "peer: %v", err)
+			return nil, api.Errorf(api.CodeBadRequest, "a node is named by its npub, as infernet status prints it", "peer: %v", err)
 		}
 		f.Peer = peer
 	}

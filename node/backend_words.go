@@ -67,7 +67,7 @@ func storeError(err error) *api.Error {
 	return nil
 }
 
-var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|chain|compare|container|content|exec|holders|image|lightning|mirror|payments|polygon): `)
+var packageNames = regexp.MustCompile(`(^|: |\n)(?:blob|chain|compare|container|content|exec|holders|image|lightning|mirror|payments|polygon|polygon rail): `)
 
 // dialing is how gRPC wraps why it did not connect.
 var dialing = regexp.MustCompile(`connection error: desc = "(?:transport: )?(?:Error while dialing: )?([^"]*)"`)

@@ -9,12 +9,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/lightning/ln/nwc"
 	"infernet.tech/infernet/payments/polygon"
+	"infernet.tech/infernet/payments/polygon/chain"
 )
 
 // joinWallets has the rails join whose wallets were connected earlier. One that
@@ -92,14 +96,14 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 	}
 	rail, fresh, err := conf.open(asking, n)
 	if err != nil {
-		return connectError(err)
+		return connectError(req.Rail, err)
 	}
 	err = fresh.check(asking)
 	if err != nil || back != nil {
 		fresh.shut()
 	}
 	if err != nil {
-		return connectError(err)
+		return connectError(req.Rail, err)
 	}
 	if err := saveWallets(n.cfg.Home, kept); err != nil {
 		return err
@@ -121,7 +125,7 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 func (n *Node) reallow(ctx context.Context, k *keeper, kept walletFile, conf walletConf) error {
 	_, back := k.has()
 	if err := back.allow(ctx, conf); err != nil {
-		return connectError(err)
+		return connectError(k.rail, err)
 	}
 	if err := saveWallets(n.cfg.Home, kept); err != nil {
 		return err
@@ -141,7 +145,7 @@ func confOf(ctx context.Context, req api.ConnectRequest) (walletConf, error) {
 		return nil, err
 	}
 	if w.Network, err = networkOf(ctx, w); err != nil {
-		return nil, connectError(err)
+		return nil, connectError(req.Rail, err)
 	}
 	return w, nil
 }
@@ -187,6 +191,11 @@ func polygonOf(req api.ConnectRequest) (polygonWallet, error) {
 		return w, api.Errorf(api.CodeBadRequest, "name the one that your peers use: --contract 0x…; where there is none, infernet wallet deploy --network "+req.Network+" puts one there, once for all",
 			"there is no contract of channels that everybody uses on %s yet", req.Network)
 	}
+	for flag, address := range map[string]string{"contract": req.Contract, "token": req.Token, "address": req.Address} {
+		if address != "" && !common.IsHexAddress(address) {
+			return w, api.Errorf(api.CodeBadRequest, "an address is 0x and 40 hex digits", "%s: %.80q is no address", flag, address)
+		}
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return w, badRequest(err)
 	}
@@ -206,14 +215,19 @@ func badRequest(err error) error {
 }
 
 // connectError tells why a wallet cannot be used: nothing was kept.
-func connectError(err error) error {
+func connectError(rail string, err error) error {
 	var coded *api.Error
 	switch {
 	case errors.As(err, &coded):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return api.Errorf(api.CodeNotFound, "nothing was kept; lnd has tls.cert in its own folder (~/.lnd) and macaroons in data/chain/bitcoin/NETWORK there",
-			"%s", plainWords(err))
+		where := "name a file that is there"
+		if rail == lightning.Name {
+			where = "lnd has tls.cert in its own folder (~/.lnd) and macaroons in data/chain/bitcoin/NETWORK there"
+		}
+		return api.Errorf(api.CodeNotFound, "nothing was kept; "+where, "%s", plainWords(err))
+	case errors.Is(err, chain.ErrConfig):
+		return api.Errorf(api.CodeBadRequest, "nothing was kept; infernet wallet connect "+rail+" --help", "%s", plainWords(err))
 	}
 	return api.Errorf(api.CodeRefused, "nothing was kept; try again when this is mended", "the wallet cannot be used: %s", plainWords(err))
 }

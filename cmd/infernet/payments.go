@@ -23,6 +23,9 @@ func paymentsListCmd(a *app) *cobra.Command {
 		Example: "  infernet payments list --job 1f3a --csv\n  infernet payments list --open",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.Max < 1 {
+				return usagef("--max %d: it is a number above zero", q.Max)
+			}
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err

@@ -124,9 +124,12 @@ func (a *app) connect(cmd *cobra.Command, req api.ConnectRequest) error {
 		}
 		*secret = strings.TrimSpace(string(raw))
 	}
-	if req.PerDay != "" {
-		if _, err := money(req.PerDay); err != nil {
-			return fmt.Errorf("--per-day: %w", err)
+	for flag, amount := range map[string]string{"per-day": req.PerDay, "deposit": req.Deposit} {
+		if amount == "" {
+			continue
+		}
+		if _, err := money(amount); err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
 		}
 	}
 	c, err := a.client(cmd.Context())
