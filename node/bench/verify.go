@@ -73,8 +73,9 @@ type VerifyPath struct {
 	Mode      string  `json:"mode"`
 	Shards    int     `json:"shards"` // of one job
 	PerSecond Series  `json:"shards_per_second"`
-	Machine   Series  `json:"machine_us"` // of it, by shard: the state machine
-	Store     Series  `json:"store_us"`   // writing the job and its documents down
+	Both      Series  `json:"both_sides_per_second"` // with the providers' documents on the same core
+	Machine   Series  `json:"machine_us"`            // of it, by shard: the state machine
+	Store     Series  `json:"store_us"`              // writing the job and its documents down
 	Documents Series  `json:"documents_us"`
 	Scoring   Series  `json:"scoring_us"`     // receipts into the ledger, standings out of it
 	Runs      float64 `json:"runs_per_shard"` // executions of one shard

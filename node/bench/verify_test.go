@@ -18,7 +18,7 @@ func TestVerify(t *testing.T) {
 	}
 	t.Logf("%+v", got.Gossip)
 	for _, p := range got.Paths {
-		if !(p.PerSecond.Median > 0) || p.Runs < 1 || p.Mode == "quorum" && p.Runs < 2 {
+		if !(p.PerSecond.Median > p.Both.Median) || !(p.Both.Median > 0) || p.Runs < 1 || p.Mode == "quorum" && p.Runs < 2 {
 			t.Errorf("%+v", p)
 		}
 	}

@@ -50,7 +50,7 @@ const (
 // verifyPath measures one mode.
 func verifyPath(ctx context.Context, cfg VerifyConfig, mode string) (VerifyPath, error) {
 	out := VerifyPath{Mode: mode, Shards: min(cfg.JobShards, cfg.Shards)}
-	var rate []float64
+	var rate, both []float64
 	var parts [4][]float64
 	for range cfg.Rounds {
 		var all, theirs time.Duration
@@ -69,13 +69,13 @@ func verifyPath(ctx context.Context, cfg VerifyConfig, mode string) (VerifyPath,
 			}
 			shards, runs = shards+n, runs+in.runs
 		}
-		rate = append(rate, float64(shards)/(all-theirs).Seconds())
+		rate, both = append(rate, float64(shards)/(all-theirs).Seconds()), append(both, float64(shards)/all.Seconds())
 		for i := range parts {
 			parts[i] = append(parts[i], float64(spent[i].Microseconds())/float64(shards))
 		}
 		out.Runs = round(float64(runs) / float64(shards))
 	}
-	out.PerSecond = summarise(rate)
+	out.PerSecond, out.Both = summarise(rate), summarise(both)
 	out.Machine, out.Store = summarise(parts[onMachine]), summarise(parts[onStore])
 	out.Documents, out.Scoring = summarise(parts[onDocuments]), summarise(parts[onScoring])
 	return out, nil
