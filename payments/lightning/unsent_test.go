@@ -12,10 +12,10 @@ import (
 	"infernet.tech/infernet/payments/paymentstest"
 )
 
-// hasty is a config whose calls of the node and of the peer do not last.
+// hasty is a config whose calls of the node do not last.
 func hasty(limit uint64) lightning.Config {
 	cfg := config(limit)
-	cfg.PayFor, cfg.FundFor = time.Second, time.Second
+	cfg.PayFor = time.Second
 	return cfg
 }
 
@@ -25,7 +25,9 @@ func TestHoldThatWasNeverSent(t *testing.T) {
 	t.Parallel()
 	w, a, b := pair(t, hasty(0))
 	a.ln.Sink(true)
-	if err := a.now().Fund(t.Context(), pay(b, "job/0/0", shard)); payments.OutcomeOf(err) == payments.Charged || err == nil {
+	soon, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := a.now().Fund(soon, pay(b, "job/0/0", shard)); payments.OutcomeOf(err) == payments.Charged || err == nil {
 		t.Fatal(err)
 	}
 	a.ln.Sink(false)
@@ -33,7 +35,7 @@ func TestHoldThatWasNeverSent(t *testing.T) {
 	if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s.Terminal() {
 		t.Fatalf("the hold is %s while its invoice can be paid", s)
 	}
-	w.sleep(2*time.Minute + time.Second)
+	w.sleep(2*time.Minute + 10*time.Second)
 	a.reconcile(t)
 	b.reconcile(t)
 	if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s != payments.StateReleased {
@@ -132,7 +134,7 @@ func TestWalletThatForgets(t *testing.T) {
 	w.converge(t, a, b, 2)
 	w.agree(t, a, b)
 
-	_, c, d := pair(t, hasty(0))
+	_, c, d := pair(t, config(0))
 	fund(t, c, d, "job/1/0", shard)
 	c.ln.Intercept(forgets)
 	c.w.fault(paymentstest.LostReply)
