@@ -98,8 +98,8 @@ func (r *Rail) expectIn(tx store.Txn, p payments.Payment, by string) (wrote bool
 	reason := "work accepted on credit"
 	if by != "" {
 		reason = "work accepted on locked money"
-	} else if room := a.room(r.cfg.Net, r.cfg.limit(p.Peer, a, r.clock())); p.Amount.Value > room {
-		return false, fmt.Errorf("%s has room for %d of %s: %w", p.Peer.Short(), room, p.Amount, payments.ErrOverLimit)
+	} else if err := r.fits(tx, a, p); err != nil {
+		return false, err
 	}
 	e = payments.Entry{
 		Direction: payments.In, Ref: p.Ref, Peer: p.Peer, Amount: p.Amount, Memo: p.Memo,
@@ -111,6 +111,18 @@ func (r *Rail) expectIn(tx store.Txn, p payments.Payment, by string) (wrote bool
 	}
 	_, err = r.journal.Put(tx, e)
 	return true, err
+}
+
+// fits refuses what the peer of that account may not come to owe.
+func (r *Rail) fits(tx store.Reader, a account, p payments.Payment) error {
+	window, err := r.window(tx, p.Peer, a)
+	if err != nil {
+		return err
+	}
+	if room := a.room(r.cfg.Net, window); p.Amount.Value > room {
+		return fmt.Errorf("%s has room for %d of %s: %w", p.Peer.Short(), room, p.Amount, payments.ErrOverLimit)
+	}
+	return nil
 }
 
 // Waive implements payments.Payee.

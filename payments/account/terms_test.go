@@ -374,3 +374,42 @@ func TestFirstAccountIsRead(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+// covered is a Settler that holds so much money of every peer.
+type covered struct {
+	account.Settler
+	by uint64
+}
+
+func (c covered) Cover(store.Reader, identity.PubKey) (uint64, error) { return c.by, nil }
+
+// What is covered may be owed beside the limit: room, what is expected and what
+// is paid agree on how much that is, for one call and for many at once.
+func TestCoverWidensWhatIsExpected(t *testing.T) {
+	t.Parallel()
+	_, a, b := newMoneyWorld(t, store.NewMem(), store.NewMem())
+	b.now().Use(covered{b.pays, 50})
+	if room, err := b.now().RoomFor(t.Context(), a.id()); err != nil || room.Value != 150 {
+		t.Fatalf("room %v, %v", room, err)
+	}
+	errs := make(chan error, 16)
+	for i := range cap(errs) {
+		go func() { errs <- b.now().Expect(t.Context(), pay(a, fmt.Sprintf("j/0/%d", i), 10)) }()
+	}
+	taken := 0
+	for range cap(errs) {
+		switch err := <-errs; {
+		case err == nil:
+			taken++
+		case !errors.Is(err, payments.ErrOverLimit):
+			t.Fatal(err)
+		}
+	}
+	if taken != 15 {
+		t.Fatalf("%d payments of 10 expected where 150 may be owed", taken)
+	}
+	got := b.balance(a)
+	if got.Expected != 150 || got.Left != 0 {
+		t.Fatalf("%+v", got)
+	}
+}
