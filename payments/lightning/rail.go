@@ -58,8 +58,8 @@ type Rail struct {
 	wake    chan struct{}
 
 	mu      sync.Mutex
-	hot     map[lane]bool                 // of which something was heard
-	due     map[identity.PubKey]time.Time // since when a debt waits to be settled
+	hot     map[lane]bool           // of which something was heard
+	due     map[identity.PubKey]due // debts that wait to be settled
 	retries map[identity.PubKey]retry
 }
 
@@ -97,7 +97,7 @@ func New(cfg Config, d Deps) (*Rail, error) {
 	r := &Rail{
 		cfg: cfg, acc: acc, key: d.Key, node: d.Node, s: d.Store, ceiling: d.Ceiling,
 		clock: d.Clock, log: d.Log, unpaid: d.Unpaid, wake: make(chan struct{}, 1),
-		hot: map[lane]bool{}, due: map[identity.PubKey]time.Time{}, retries: map[identity.PubKey]retry{},
+		hot: map[lane]bool{}, due: map[identity.PubKey]due{}, retries: map[identity.PubKey]retry{},
 	}
 	if r.unpaid == nil {
 		r.unpaid = func(identity.PubKey, []payments.Ref, string) {}

@@ -22,6 +22,12 @@ const (
 	mostBusy = 2048
 )
 
+// due is since when something is owed, and how often that was said.
+type due struct {
+	since time.Time
+	said  uint64
+}
+
 // retry is when a peer that could not be paid is tried again.
 type retry struct {
 	at    time.Time
@@ -31,9 +37,12 @@ type retry struct {
 // noted remembers that something is owed to peer, and wakes Run.
 func (r *Rail) noted(peer identity.PubKey) {
 	r.mu.Lock()
-	if _, ok := r.due[peer]; !ok {
-		r.due[peer] = r.clock()
+	d, ok := r.due[peer]
+	if !ok {
+		d.since = r.clock()
 	}
+	d.said++
+	r.due[peer] = d
 	r.hot[lane{payments.Out, peer}] = true
 	r.mu.Unlock()
 	r.poke()
@@ -61,29 +70,53 @@ func (r *Rail) hotLanes() map[lane]bool {
 	defer r.mu.Unlock()
 	hot := r.hot
 	r.hot = map[lane]bool{}
-	for peer, since := range r.due {
-		if _, failed := r.retries[peer]; !failed && !r.clock().Before(since.Add(r.cfg.Linger)) {
+	for peer, d := range r.due {
+		if !r.clock().Before(r.turn(peer, d)) {
 			hot[lane{payments.Out, peer}] = true
 		}
 	}
 	return hot
 }
 
-// settled forgets when peer was to be paid.
-func (r *Rail) settled(peer identity.PubKey) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.due, peer)
-	delete(r.retries, peer)
+// turn is when peer is paid at the latest, or tried again. The caller has the
+// lock.
+func (r *Rail) turn(peer identity.PubKey, d due) time.Time {
+	if t, failed := r.retries[peer]; failed {
+		return t.at
+	}
+	return d.since.Add(r.cfg.Linger)
 }
 
-// tryLater doubles the time until peer is tried again.
-func (r *Rail) tryLater(peer identity.PubKey) {
+// seen is what was said of a debt to peer until now, for settled.
+func (r *Rail) seen(peer identity.PubKey) due {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.due[peer]
+}
+
+// settled forgets that peer was to be paid, unless more was noted since seen: a
+// window that was begun before pays none of it.
+func (r *Rail) settled(peer identity.PubKey, seen due) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.retries, peer)
+	if d, ok := r.due[peer]; ok && d.said != seen.said {
+		r.due[peer] = due{since: r.clock(), said: d.said}
+		r.hot[lane{payments.Out, peer}] = true
+		r.poke()
+		return
+	}
+	delete(r.due, peer)
+}
+
+// tryLater doubles the time until peer is tried again, which is first first.
+func (r *Rail) tryLater(peer identity.PubKey, first time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.retries[peer]
-	wait := min(r.cfg.Account.Reconcile<<min(t.tries, 8), 10*time.Minute)
+	wait := min(first<<min(t.tries, 8), 10*time.Minute)
 	r.retries[peer] = retry{at: r.clock().Add(wait), tries: t.tries + 1}
+	r.poke() // Run sleeps no longer than that
 }
 
 // settleAt is when a debt to peer is to be settled: at once when it is large, or
@@ -94,11 +127,11 @@ func (r *Rail) settleAt(peer identity.PubKey, debt uint64, o out) time.Time {
 	if t, ok := r.retries[peer]; ok {
 		return t.at
 	}
-	since, ok := r.due[peer]
+	d, ok := r.due[peer]
 	if !ok || debt >= r.cfg.Batch || o.Window != nil || 2*debt >= o.Limit {
 		return time.Time{}
 	}
-	return since.Add(r.cfg.Linger)
+	return d.since.Add(r.cfg.Linger)
 }
 
 // next is how long Run may sleep.
@@ -106,8 +139,8 @@ func (r *Rail) next() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := r.cfg.Account.Reconcile
-	for _, since := range r.due {
-		if wait := since.Add(r.cfg.Linger).Sub(r.clock()); wait > 0 {
+	for peer, owed := range r.due {
+		if wait := r.turn(peer, owed).Sub(r.clock()); wait > 0 {
 			d = min(d, wait)
 		}
 	}
@@ -118,7 +151,7 @@ func (r *Rail) next() time.Duration {
 // node; what the node tells by itself only makes it look sooner.
 func (r *Rail) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	c := crew{r: r, g: g, slots: make(chan struct{}, atOnce), busy: map[any]bool{}}
+	c := crew{r: r, g: g, slots: make(chan struct{}, atOnce), busy: map[any]bool{}, more: map[any]bool{}}
 	g.Go(func() error { return c.loop(gctx) })
 	err := g.Wait()
 	if ctx.Err() != nil {
@@ -135,6 +168,7 @@ type crew struct {
 
 	mu   sync.Mutex
 	busy map[any]bool
+	more map[any]bool // of what is busy: what was asked for again meanwhile
 }
 
 func (c *crew) loop(ctx context.Context) error {
@@ -170,14 +204,19 @@ func (c *crew) loop(ctx context.Context) error {
 	}
 }
 
-// start runs a task unless the same is running already. Its errors are logged:
-// the next pass meets them again.
+// start runs a task; where the same is running already it is run once more after
+// that, which may be past what it is asked for now. Its errors are logged: the
+// next pass meets them again.
 func (c *crew) start(ctx context.Context, key any, run func(context.Context) error) {
 	if !c.enter(key) {
 		return
 	}
 	c.g.Go(func() error {
-		defer c.leave(key)
+		defer func() {
+			if c.leave(key) && ctx.Err() == nil {
+				c.start(ctx, key, run)
+			}
+		}()
 		select {
 		case c.slots <- struct{}{}:
 			defer func() { <-c.slots }()
@@ -194,17 +233,25 @@ func (c *crew) start(ctx context.Context, key any, run func(context.Context) err
 func (c *crew) enter(key any) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.busy[key] || len(c.busy) >= mostBusy {
+	if c.busy[key] {
+		c.more[key] = true
+		return false
+	}
+	if len(c.busy) >= mostBusy {
 		return false
 	}
 	c.busy[key] = true
 	return true
 }
 
-func (c *crew) leave(key any) {
+// leave tells whether the task was asked for again since enter.
+func (c *crew) leave(key any) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	again = c.more[key]
 	delete(c.busy, key)
+	delete(c.more, key)
+	return again
 }
 
 // watch asks the node to tell of every invoice to peer that is open, those of an

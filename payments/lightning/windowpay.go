@@ -20,6 +20,9 @@ var errMoved = errors.New("the totals moved meanwhile")
 // asks is how often a window is asked for in a row when notes cross it.
 const asks = 4
 
+// movedAgain is when such a peer is asked once more after that.
+const movedAgain = 100 * time.Millisecond
+
 // grace is how long after an invoice's end a payment that the node has never
 // heard of is taken as never begun: an earlier call of ours may still have been
 // on its way to the node.

@@ -50,6 +50,7 @@ func (r *Rail) work(ctx context.Context, l lane, now bool) error {
 
 // workOut brings on what is under way towards peer.
 func (r *Rail) workOut(ctx context.Context, peer identity.PubKey, now bool) error {
+	seen := r.seen(peer)
 	o, err := r.out(peer)
 	if err != nil {
 		return err
@@ -68,17 +69,19 @@ func (r *Rail) workOut(ctx context.Context, peer identity.PubKey, now bool) erro
 		return err
 	}
 	if o.Window == nil && d.Total-d.Settled < r.cfg.Least {
-		r.settled(peer)
+		r.settled(peer, seen)
 		return errors.Join(all...)
 	}
 	if wait := r.settleAt(peer, d.Total-d.Settled, o).Sub(r.clock()); wait > 0 && !now {
 		return errors.Join(all...)
 	}
-	err = r.settle(ctx, peer)
-	if err != nil {
-		r.tryLater(peer)
-	} else {
-		r.settled(peer)
+	switch err = r.settle(ctx, peer); {
+	case errors.Is(err, errMoved): // by notes that crossed, it seems
+		r.tryLater(peer, movedAgain)
+	case err != nil:
+		r.tryLater(peer, r.cfg.Account.Reconcile)
+	default:
+		r.settled(peer, seen)
 	}
 	return errors.Join(append(all, err)...)
 }
