@@ -45,6 +45,18 @@ func (r *Rail) window(tx store.Reader, peer identity.PubKey, a account) (uint64,
 	return limit + min(cover, payments.MaxValue-limit), err
 }
 
+// Overdrawn is how much of what peer owes, or is expected to, is over its window:
+// what was accepted under a cover that is gone.
+func (r *Rail) Overdrawn(tx store.Reader, peer identity.PubKey) (uint64, error) {
+	a, _, err := load(tx, peer)
+	if err != nil {
+		return 0, err
+	}
+	window, err := r.window(tx, peer, a)
+	used := a.owed(r.cfg.Net) + int64(min(a.Reserved, payments.MaxValue))
+	return uint64(max(used-int64(window), 0)), err
+}
+
 // Use attaches a Settler. It is called before Run, Pay and ServeStream or not at
 // all.
 func (r *Rail) Use(s Settler) { r.settler = s }

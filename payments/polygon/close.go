@@ -168,7 +168,10 @@ func (r *Rail) agreeClose(ctx context.Context, peer identity.PubKey, m wire.Rele
 			return nil
 		}
 		c.Agreed = true
-		return put(tx, inKey(id), c)
+		if err := put(tx, inKey(id), c); err != nil {
+			return err
+		}
+		return r.mayLeave(tx, peer)
 	})
 	if err != nil {
 		return doc, err
@@ -186,6 +189,17 @@ func (r *Rail) agreeClose(ctx context.Context, peer identity.PubKey, m wire.Rele
 		Rail: Name, Network: p.Network, Contract: p.Contract.Hex(), Channel: id.Hex(),
 		Cumulative: c.Last.Cum, Total: c.Last.Total, Root: root, Signature: hex.EncodeToString(sig),
 	}, nil
+}
+
+// mayLeave refuses, in the transaction that agrees to a close, where peer owes or
+// is worked for beyond the credit that it has without the channel: it would get
+// back at once what covers that. Its own close takes the delay, in which it can pay.
+func (r *Rail) mayLeave(tx store.Reader, peer identity.PubKey) error {
+	over, err := r.acct.Overdrawn(tx, peer)
+	if err == nil && over > 0 {
+		err = refuse(CodeOwing, "%s above your credit is owed, or being worked for", r.amount(over).Human())
+	}
+	return err
 }
 
 // finish fetches the rest of a channel whose delay is over.

@@ -46,6 +46,9 @@ const (
 	CodeOverDeposit = "over_deposit"
 	// CodeBadVoucher: the signature is not that of the channel's signer.
 	CodeBadVoucher = "bad_voucher"
+	// CodeOwing: a close is not agreed to while more is owed than is given on
+	// credit without the channel.
+	CodeOwing = "owing"
 	// CodeDiverged: total or root is not what the payee's notes add up to.
 	CodeDiverged = "diverged"
 )

@@ -250,6 +250,37 @@ func TestCoverEnds(t *testing.T) {
 	}
 }
 
+// A payer cannot have its deposit back at once while it covers what is owed or
+// worked for: the payee signs no close, and the payer's own takes the delay.
+func TestNoCloseUnderCover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cfg := strict(1000, 5_000_000)
+	a, b := w.add(cfg), w.add(cfg)
+	a.ready(b, "j/0/0", 300_000)
+	id := a.current(b)
+	ask := wire.Release{Rail: Name, Ref: closeWord + id.Hex(), Hold: wire.ID(id)}
+	b.expect(a, "j/0/0", 300_000)
+	if got := w.show(b, a, ask); got != CodeOwing {
+		t.Fatalf("while work is under way: %q", got)
+	}
+	a.pay(b, "j/0/0", 300_000)
+	if got := w.show(b, a, ask); got != CodeOwing {
+		t.Fatalf("while it is owed: %q", got)
+	}
+	if got := b.room(a); got != 701_000 {
+		t.Fatalf("room for %d: a refusal changes nothing", got)
+	}
+	a.settle(b)
+	b.expect(a, "j/1/0", 1000) // on credit, as without any channel
+	if _, err := b.now().agreeClose(t.Context(), a.id(), ask); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.room(a); got != 0 {
+		t.Fatalf("room for %d after it", got)
+	}
+}
+
 // current is the channel that n pays peer through.
 func (n *node) current(peer *node) common.Hash {
 	n.w.t.Helper()
