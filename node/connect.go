@@ -124,11 +124,16 @@ func (n *Node) connect(ctx context.Context, req api.ConnectRequest) error {
 // today goes on counting.
 func (n *Node) reallow(ctx context.Context, k *keeper, kept walletFile, conf walletConf) error {
 	_, back := k.has()
-	if err := back.allow(ctx, conf); err != nil {
-		return connectError(k.rail, err)
+	var kerr error
+	err := back.allow(ctx, conf, func() error {
+		kerr = saveWallets(n.cfg.Home, kept)
+		return kerr
+	})
+	if kerr != nil {
+		return kerr // of this node's disk, not of the wallet
 	}
-	if err := saveWallets(n.cfg.Home, kept); err != nil {
-		return err
+	if err != nil {
+		return connectError(k.rail, err)
 	}
 	k.use(conf, back)
 	n.noted(k, nil)

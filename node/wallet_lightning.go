@@ -217,12 +217,15 @@ func (b *lightningBack) note() string {
 
 func (b *lightningBack) spends() bool { return b.conf.Load().PerDay > 0 }
 
-func (b *lightningBack) allow(ctx context.Context, conf walletConf) error {
+func (b *lightningBack) allow(ctx context.Context, conf walletConf, keep func() error) error {
 	w, ok := conf.(lightningWallet)
 	if !ok {
 		return fmt.Errorf("%T is no wallet of %s", conf, lightning.Name)
 	}
 	if err := b.checkFor(ctx, w); err != nil {
+		return err
+	}
+	if err := keep(); err != nil {
 		return err
 	}
 	b.conf.Store(&w)

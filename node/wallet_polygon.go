@@ -192,7 +192,7 @@ func (b *polygonBack) check(ctx context.Context) error {
 
 func (b *polygonBack) spends() bool { return b.conf.Load().PerDay > 0 }
 
-func (b *polygonBack) allow(ctx context.Context, conf walletConf) error {
+func (b *polygonBack) allow(ctx context.Context, conf walletConf, keep func() error) error {
 	w, ok := conf.(polygonWallet)
 	if !ok {
 		return fmt.Errorf("%T is no wallet of %s", conf, polygon.Name)
@@ -202,6 +202,9 @@ func (b *polygonBack) allow(ctx context.Context, conf walletConf) error {
 	}
 	if err := b.rail.Limit(w.limits()); err != nil {
 		return err
+	}
+	if err := keep(); err != nil {
+		return errors.Join(err, b.rail.Limit(b.conf.Load().limits()))
 	}
 	b.conf.Store(&w)
 	b.perDay.Set(w.PerDay)

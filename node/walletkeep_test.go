@@ -2,15 +2,22 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"infernet.tech/infernet/node/api"
+	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/ceiling"
+	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/lightning/ln"
+	"infernet.tech/infernet/payments/lightning/ln/lntest"
 	"infernet.tech/infernet/payments/polygon/chain"
+	"infernet.tech/infernet/store"
 )
 
 // What may come back by itself is told from what somebody must mend.
@@ -82,5 +89,29 @@ func TestKeeperBacksOff(t *testing.T) {
 	w = api.Wallet{}
 	if k.tell(&w); w.State != api.WalletReady || w.Problem != "" || w.NextMS != 0 {
 		t.Errorf("%+v", w)
+	}
+}
+
+// A ceiling that cannot be written down does not hold until the next start
+// either: nothing changes.
+func TestCeilingIsKeptFirst(t *testing.T) {
+	t.Parallel()
+	s := store.NewMem()
+	old := lightningWallet{NWC: "w", PerDay: 1000}
+	b := &lightningBack{node: lntest.New(nil).Node("a"), perDay: ceiling.New(s, payments.MilliSat, old.PerDay, time.Now)}
+	b.conf.Store(&old)
+	k := newKeeper(lightning.Name)
+	k.use(old, b)
+	n := &Node{cfg: Config{Home: filepath.Join(t.TempDir(), "gone")}}
+	more := old
+	more.PerDay = 5000
+	if err := n.reallow(t.Context(), k, walletFile{Lightning: &more}, more); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if conf, _ := k.has(); b.perDay.PerDay().Value != old.PerDay || conf != walletConf(old) || *b.conf.Load() != old {
+		t.Fatalf("a ceiling of %s, by %+v", b.perDay.PerDay().Human(), *b.conf.Load())
+	}
+	if err := b.allow(t.Context(), more, func() error { return nil }); err != nil || b.perDay.PerDay().Value != more.PerDay {
+		t.Fatalf("a ceiling of %s, %v", b.perDay.PerDay().Human(), err)
 	}
 }

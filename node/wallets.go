@@ -32,8 +32,8 @@ type wallet interface {
 	// spends tells whether its owner allowed that anything is spent.
 	spends() bool
 	// allow changes what may be spent to what conf, which is the same wallet,
-	// says; an error changes nothing.
-	allow(ctx context.Context, conf walletConf) error
+	// says, once keep has written that down; an error changes nothing.
+	allow(ctx context.Context, conf walletConf, keep func() error) error
 	// shut lets go of a wallet whose rail never joined.
 	shut()
 	channels(ctx context.Context) ([]api.MoneyChannel, error)
