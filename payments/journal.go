@@ -65,17 +65,8 @@ func (j *Journal) Get(r store.Reader, d Direction, peer identity.PubKey, ref Ref
 		return Entry{}, err
 	}
 	e, err := j.named(r, d, nameOf(d, peer, ref))
-	if d == Out || err != nil && !errors.Is(err, ErrNoEntry) {
-		return e, err
-	}
-	if err == nil && e.Peer != peer {
+	if err == nil && d == In && e.Peer != peer {
 		return Entry{}, fmt.Errorf("%s of %s: %w", ref, e.Peer.Short(), ErrConflict) // half of a key alike
-	}
-	if err == nil {
-		return e, nil
-	}
-	if e, err = j.named(r, d, string(ref)); err == nil && e.Peer != peer {
-		return Entry{}, fmt.Errorf("%s: %w", ref, ErrNoEntry)
 	}
 	return e, err
 }
@@ -182,12 +173,6 @@ func (j *Journal) Amend(tx store.Txn, e Entry) error {
 
 func (j *Journal) write(tx store.Txn, old, e Entry) (err error) {
 	name := nameOf(e.Direction, e.Peer, e.Ref)
-	if old.State != "" && old.name != name {
-		if err := j.rename(tx, old); err != nil {
-			return err
-		}
-		old.State = ""
-	}
 	switch {
 	case e.State.Open() && (old.State == "" || !old.State.Open()):
 		err = tx.Set(j.openKey(e.Direction, name), []byte{1})

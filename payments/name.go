@@ -12,8 +12,6 @@ import (
 // The name of what is paid is its ref. The name of what is received is its ref,
 // a mark that no ref has and that sorts before all of them, and the first half of
 // the payer's key in hex: what a stranger calls its payments is in nobody's way.
-// Entries from before payers were in the name are under the bare ref; they are
-// found there, and move when they are next written.
 const nameMark = "!"
 
 func nameOf(d Direction, peer identity.PubKey, ref Ref) string {
@@ -36,18 +34,10 @@ func checkName(d Direction, name string) error {
 		return err
 	}
 	raw, err := hex.DecodeString(half)
-	if err != nil || marked && (d == Out || len(raw) != len(identity.PubKey{})/2) {
+	if err != nil || marked != (d == In) || marked && len(raw) != len(identity.PubKey{})/2 {
 		return ErrSyntax
 	}
 	return nil
-}
-
-// rename takes an entry away from where it was, to be written under its name
-// of today.
-func (j *Journal) rename(tx store.Txn, old Entry) error {
-	p := place(old)
-	return errors.Join(tx.Delete(j.key(old.Direction, old.name)), tx.Delete(j.openKey(old.Direction, old.name)),
-		tx.Delete(j.timeKey(p)), tx.Delete(j.withKey(old.Peer, p)))
 }
 
 // Under returns every entry for ref, what was paid before what was received:
