@@ -79,6 +79,7 @@ type outgoing struct {
 	Ops     uint64          `json:"ops"`             // how many were begun
 	Shown   uint64          `json:"shown,omitempty"` // of Balance, known to the payee
 	ShownAt time.Time       `json:"shownAt,omitzero"`
+	Spurned bool            `json:"spurned,omitempty"` // the payee will not have the channel
 	Reason  string          `json:"reason,omitempty"`
 }
 

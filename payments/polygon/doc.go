@@ -43,9 +43,10 @@
 //
 // holds for a peer, however many payments stand in "expected". What is covered
 // is no promise: a payer that will not sign has it back after the delay, so
-// limit and MaxCover together are what a payee can lose to one peer. A close that
-// was seen, even in a block that is not final, ends the cover at once; work that
-// was accepted before can still be paid.
+// limit and MaxCover together are what a payee can lose to one peer. It has it back
+// no sooner: a payee signs no close while that would leave the inequality untrue.
+// A close that was seen, even in a block that is not final, ends the cover at once;
+// work that was accepted before can still be paid.
 //
 // # What a payee asks of a voucher
 //

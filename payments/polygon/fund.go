@@ -188,6 +188,10 @@ func (r *Rail) stepRoom(ctx context.Context, peer identity.PubKey, t payeeTerms)
 		return false, fmt.Errorf("no deposit is configured: %w", ErrDeposit)
 	case ok && c.State == StateOpen:
 		return false, r.topUp(ctx, c, max(r.limits().Deposit, need-c.room()))
+	case ok && !c.State.ended() && c.Spurned:
+		// A payee that refuses one channel after the other must not have a deposit
+		// locked, and gas paid, for each.
+		return false, fmt.Errorf("%s: %w: %s", peer.Short(), ErrRefused, c.Reason)
 	case ok && !c.State.ended() && c.unsettled():
 		// Whether the payee counts its last voucher is not known before the
 		// chain has the last word.

@@ -83,7 +83,7 @@ func (r *Rail) notCounted(c outgoing, no *refusal) error {
 			if err != nil || now.State != StateOpen {
 				return err
 			}
-			now.State, now.Reason = StateStopped, "the payee does not take the channel: "+why
+			now.State, now.Spurned, now.Reason = StateStopped, true, "the payee does not take the channel: "+why
 			return put(tx, outKey(c.ID), now)
 		})
 		return errors.Join(fmt.Errorf("%s: %w: %s", c.Peer.Short(), ErrRefused, why), err)

@@ -313,6 +313,37 @@ func TestIntroducedAgain(t *testing.T) {
 	}
 }
 
+// A payee that will not have the channel made for it costs one deposit, which
+// comes back, however often it is asked.
+func TestSpurnedChannelIsTheLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cfg := strict(1000, 5_000_000)
+	a, b := w.add(cfg), w.add(cfg)
+	if _, err := a.now().termsOf(t.Context(), b.id()); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.MinDelay = a.cfg.Delay + time.Hour // not what it said before
+	b.restart()
+	for i := range 3 {
+		err := a.tryFund(b, fmt.Sprintf("j/%d/0", i), 2000)
+		if !errors.Is(err, ErrRefused) || payments.OutcomeOf(err) != payments.NotCharged {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if list, err := a.now().Channels(t.Context()); err != nil || len(list) != 1 {
+			t.Fatalf("%d: %d channels, %v", i, len(list), err)
+		}
+	}
+	w.quiet(a)
+	w.pass(a.cfg.Delay + time.Hour)
+	w.quiet(a)
+	if a.coins() != purse {
+		t.Fatalf("%d came back of %d", a.coins(), purse)
+	}
+	a.fund(b, "j/3/0", 2000) // by what it says now
+	b.expect(a, "j/3/0", 2000)
+}
+
 // Whatever payers do, what a payee has accepted and not been promised stays
 // under its limit and what the chain holds for it, by the model's own account of
 // the final blocks, each time that it accepts.
