@@ -3,7 +3,9 @@ package compare_test
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"infernet.tech/infernet/node/compare"
@@ -80,6 +82,24 @@ func FuzzGIF(f *testing.F) {
 	m := painting(1, 9, 9)
 	raw := encodeImage(f, "x.gif", m)
 	fuzzFile(f, "x.gif", []string{job.CompareImage}, raw, encodeImage(f, "x.gif", painting(2, 9, 9)), raw[:50])
+}
+
+// FuzzNames gives two results of two files names of a provider's choice.
+func FuzzNames(f *testing.F) {
+	f.Add("a.json", "b/c.csv", "a.json", "b", []byte("[1]"))
+	f.Add("../x", "/y", strings.Repeat("n", 256), "x\x00y", []byte("a"))
+	f.Add("a\\b", "CON", "\xff", ".", []byte{})
+	f.Fuzz(func(t *testing.T, a1, a2, b1, b2 string, raw []byte) {
+		a, b := fstest.MapFS{a1: {Data: raw}, a2: {Data: raw}}, fstest.MapFS{b1: {Data: raw}, b2: {Data: raw}}
+		for _, kind := range byBytes {
+			c := comparator(t, kind)
+			x, err := c.Compare(t.Context(), a, b)
+			y, errY := c.Compare(t.Context(), b, a)
+			if err != nil || errY != nil || x.Answer != y.Answer || len(x.Why) > 400 || strings.ContainsFunc(x.Why, func(r rune) bool { return r < ' ' }) {
+				t.Errorf("%s: %+v, %v; %+v, %v", kind, x, err, y, errY)
+			}
+		}
+	})
 }
 
 // FuzzText takes 25 bytes for a token.

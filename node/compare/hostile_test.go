@@ -78,6 +78,8 @@ func TestHostileFolders(t *testing.T) {
 			{small, fstest.MapFS{"x": {Data: []byte("x")}, "empty": {Mode: fs.ModeDir | 0o755}}, compare.Mismatch},
 			{small, deep, compare.Mismatch},
 			{small, one("x\n\x1b[31m", nil), compare.Mismatch},
+			{small, one(strings.Repeat("x", 256), []byte("x")), compare.Mismatch},
+			{small, one("x\x00", []byte("x")), compare.Mismatch},
 		} {
 			if _, many := v.b.(swarm); many && kind != "numeric" {
 				continue // listed by the same code, and slow to make

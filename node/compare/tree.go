@@ -17,6 +17,7 @@ const (
 	MaxEntries  = 100_000  // files and folders
 	MaxDepth    = 64       // of folders
 	MaxPath     = 4096     // bytes of one path
+	MaxName     = 255      // bytes of the name of a file or folder: more no disk takes
 	MaxDocument = 32 << 20 // bytes of a file that is read whole: JSON, CSV, an image
 	MaxStream   = 16 << 30 // bytes of a file that is read in pieces
 
@@ -92,7 +93,9 @@ func (l *lister) entry(ctx context.Context, name string, e fs.DirEntry, depth in
 		return fmt.Errorf("%w: more than %d entries", ErrLarge, len(l.found))
 	case len(name) > MaxPath:
 		return fmt.Errorf("%w: a path of %d bytes", ErrLarge, len(name))
-	case !fs.ValidPath(name):
+	case !fs.ValidPath(name) || len(e.Name()) > MaxName || strings.IndexByte(e.Name(), 0) >= 0:
+		// A task cannot have written that, whatever machine it ran on; here it
+		// could not be written either.
 		return fmt.Errorf("%w: path %.80q", ErrMalformed, name)
 	case e.IsDir():
 		l.found = append(l.found, Entry{Path: name, Size: -1})
