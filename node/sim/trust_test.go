@@ -14,7 +14,9 @@ func TestCheatingDoesNotPay(t *testing.T) {
 	t.Parallel()
 	cfg := Default()
 	cfg.Clients, cfg.Strategies = 4, []Strategy{Swapper, Selective, Whitewash}
-	cfg.Shards = size(10_000, 400)
+	// The reduced form has fewer providers too: with one shard or two for each,
+	// who earns more is the luck of the deal.
+	cfg.Shards, cfg.Providers = size(10_000, 800), size(300, 100)
 	for _, row := range worlds(t, cfg).Rows {
 		// The interval of a difference of two independent means.
 		less := row.HonestTotal.Value - row.CheatTotal.Value
