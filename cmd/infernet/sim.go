@@ -61,6 +61,7 @@ earn. The same seed gives the same numbers. Needs no node. The strategies are:
 	f.DurationVar(&cfg.Partition, "partition", cfg.Partition, "how long half of the providers are out of reach, once (0: never)")
 	f.Float64Var(&cfg.Days, "days", cfg.Days, "days over which the jobs are spread")
 	f.StringVar(&plots, "plot", "", "write plots (SVG) into this folder, which must be empty or not exist")
+	f.Lookup("share").DefValue = "1/3" // and not with sixteen digits
 	return c
 }
 

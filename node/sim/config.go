@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"infernet.tech/infernet/node/job"
+	"infernet.tech/infernet/payments"
 )
 
 // Config is the worlds to be tried: one for each strategy, each with that share
@@ -64,8 +66,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: no mode of verification is called %.40q", ErrConfig, c.Mode)
 	case len(c.Strategies) == 0:
 		return fmt.Errorf("%w: no strategy", ErrConfig)
-	case !within(c.Share, 0, 1) || !within(c.Churn, 0, 0.9) || !within(c.Days, 0.01, 3650):
-		return fmt.Errorf("%w: a share of %g is played, %g are away, over %g days", ErrConfig, c.Share, c.Churn, c.Days)
+	case !within(c.Share, 0, 1):
+		return fmt.Errorf("%w: a share of %g follows the strategy, 0 to 1 is possible", ErrConfig, c.Share)
+	case !within(c.Churn, 0, 0.9):
+		return fmt.Errorf("%w: a share of %g is away, 0 to 0.9 is possible", ErrConfig, c.Churn)
+	case !within(c.Days, 0.01, 3650):
+		return fmt.Errorf("%w: %g days, 0.01 to 3650 are possible", ErrConfig, c.Days)
 	case c.Partition < 0:
 		return fmt.Errorf("%w: a partition of %s", ErrConfig, c.Partition)
 	}
@@ -74,7 +80,24 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%w: no strategy is called %.40q", ErrConfig, s)
 		}
 	}
+	// The mode, its rate and its copies are held to what a job may ask for,
+	// before anything is played.
+	var wrong *job.SpecError
+	if errors.As(c.spec().Validate(), &wrong) {
+		return fmt.Errorf("%w: %s", ErrConfig, wrong.Problems[0].What)
+	}
 	return nil
+}
+
+// spec is what a client asks for, but for the money: everything that is not in
+// Config is a default.
+func (c Config) spec() job.Spec {
+	s := job.Spec{Name: "sim", Task: job.Task{Image: "sim"}, Inputs: []job.SpecInput{{Path: "in"}}}
+	s.Verify = job.Verify{Mode: c.Mode, Replicas: c.Replicas, Agree: c.Agree, Rate: c.Rate}
+	s.Payment.Max = payments.Amount{Value: 1, Unit: payments.Credits}
+	s.Timeouts = job.Timeouts{Shard: 2 * time.Minute, Fetch: time.Minute, Job: 12 * time.Hour}
+	s.ApplyDefaults()
+	return s
 }
 
 func within(v, low, high float64) bool { return !math.IsNaN(v) && v >= low && v <= high }

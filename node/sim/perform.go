@@ -43,13 +43,10 @@ func (w *world) submit(c *client, shards int) error {
 	return nil
 }
 
-// spec is what a client asks for: everything that is not in Config is a default.
+// spec is what a client asks for, and the most that it pays.
 func (w *world) spec(shards int) job.Spec {
-	s := job.Spec{Name: "sim", Task: job.Task{Image: "sim"}, Inputs: []job.SpecInput{{Path: "in"}}}
-	s.Verify = job.Verify{Mode: w.cfg.Mode, Replicas: w.cfg.Replicas, Agree: w.cfg.Agree, Rate: w.cfg.Rate}
+	s := w.cfg.spec()
 	s.Payment.Max = payments.Amount{Value: uint64(shards) * 8 * w.usualPrice(), Unit: payments.Credits}
-	s.Timeouts = job.Timeouts{Shard: 2 * time.Minute, Fetch: time.Minute, Job: 12 * time.Hour}
-	s.ApplyDefaults()
 	return s
 }
 

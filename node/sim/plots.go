@@ -20,7 +20,7 @@ func (r Report) Plots() []Plot {
 		r.bars("overhead", "What verification costs", bars, plot.Axis{Label: "executions beyond one, for each shard", Percent: true},
 			side{"executions", func(w Row) Estimate { return w.Overhead }}),
 		r.bars("income", "Who earns what", bars, plot.Axis{Label: "income of a player over the whole time, credits"},
-			side{"honest providers", func(w Row) Estimate { return w.HonestTotal }},
+			side{"honest ones of that role", func(w Row) Estimate { return w.HonestTotal }},
 			side{"the strategy's players", func(w Row) Estimate { return w.CheatTotal }}),
 		r.detection(note),
 	}
@@ -82,11 +82,19 @@ func (w Row) incomes(note string) Plot {
 		Title: fmt.Sprintf("Income with and without cheating: %s", w.Strategy), Note: note,
 		X: plot.Axis{Label: "days"}, Y: plot.Axis{Label: "mean income so far, credits"},
 		Lines: []plot.Line{
-			{Name: "honest providers", Points: line(w.Curves.Honest)},
+			{Name: w.honest(), Points: line(w.Curves.Honest)},
 			{Name: string(w.Strategy), Points: line(w.Curves.Cheat)},
 		},
 	}
 	return Plot{Name: "income-" + string(w.Strategy), SVG: c.SVG()}
+}
+
+// honest names those whom the players are compared with: their like.
+func (w Row) honest() string {
+	if w.Role == RoleValidator {
+		return "honest validators"
+	}
+	return "honest providers"
 }
 
 func line(points []Point) (out []plot.Point) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,17 @@ func TestIntervalsHold(t *testing.T) {
 		// The bootstrap of 60 skewed values is known to be a little too narrow.
 		if share := float64(got) / rounds; share < 0.90 || share > 0.99 {
 			t.Errorf("%s holds the truth in %.1f%%", name, 100*share)
+		}
+	}
+}
+
+// Validators are compared with validators: they are paid otherwise than providers.
+func TestPlotNamesTheHonest(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[string]string{RoleValidator: ">honest validators<", RoleProvider: ">honest providers<"} {
+		w := Row{Strategy: "x", Role: role, Curves: Curves{Honest: []Point{{X: 1, Y: 1}, {X: 2, Y: 2}}, Cheat: []Point{{X: 1, Y: 1}, {X: 2, Y: 1}}}}
+		if svg := string(w.incomes("").SVG); !strings.Contains(svg, want) {
+			t.Errorf("%s: no %s", role, want)
 		}
 	}
 }
