@@ -103,6 +103,6 @@ func lines(x reputation.Explanation) string {
 		fmt.Fprintf(&b, "receipt %s of %s: %s, %s, %d %s: good %.3f, bad %.3f\n",
 			i.Receipt.Short(), i.When.UTC().Format(time.RFC3339), i.Verdict, i.Label, i.Amount, i.Unit, i.Good, i.Bad)
 	}
-	fmt.Fprintf(&b, "sum: good %.3f, bad %.3f; expected rate of success %.3f, its lower bound %.3f", x.Good, x.Bad, x.Mean, x.Score)
+	fmt.Fprintf(&b, "sum: good %.3f, bad %.3f; expected share of right results %.3f, its lower bound %.3f", x.Good, x.Bad, x.Mean, x.Score)
 	return b.String()
 }

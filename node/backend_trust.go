@@ -142,7 +142,7 @@ func showEvidence(cid string, raw []byte) (api.Evidence, error) {
 	case len(out.Accused) == 0:
 		out.Summary += "one stands, and nobody is blamed"
 	default:
-		out.Summary += fmt.Sprintf("one stands against %d", len(out.Accused))
+		out.Summary += fmt.Sprintf("one is what stands, and %d of those who computed are blamed", len(out.Accused))
 	}
 	return out, nil
 }

@@ -68,6 +68,9 @@ func (a *app) calibrate(cmd *cobra.Command, q calibration) error {
 	if q.target.FPRppm, err = parseRate("--false-alarms", q.alarms); err != nil {
 		return err
 	}
+	if c := q.target.Confidence; !(c >= 0.5 && c < 1) {
+		return failf(exitUsage, "the more, the more samples it takes", "--confidence: %v is not from 0.5 to below 1", c)
+	}
 	key, err := a.openKey(a.keyPath(), "node key")
 	if errors.Is(err, os.ErrNotExist) {
 		return failf(exitNotFound, "infernet init makes one", "there is no key in %s to sign with", a.home)

@@ -157,7 +157,7 @@ var sentinels = []struct {
 	{identity.ErrNeedPassphrase, exitKey, "set INFERNET_PASSPHRASE, or run it on a terminal to be asked"},
 	{identity.ErrWrongPassphrase, exitKey, "try again; without the passphrase the key cannot be recovered"},
 	{identity.ErrBadKeyFile, exitKey, "restore the file from your copy, or move it away and run infernet init"},
-	{identity.ErrBadPubKey, exitUsage, "a node is named by its npub, as infernet status prints it"},
+	{identity.ErrBadPubKey, exitUsage, "a node is named by its whole npub: infernet status prints this node's, --json those that tables shorten"},
 	{store.ErrLocked, exitInUse, "another node runs for this home: infernet status"},
 	{exec.ErrLocked, exitInUse, "another node runs for this home: infernet status"},
 	{store.ErrSchema, exitInUse, "this home was used by a newer infernet: update this one"},

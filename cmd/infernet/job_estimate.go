@@ -70,7 +70,11 @@ func (a *app) showEstimate(e api.Estimate) {
 
 // showCosts tells what the job takes, and how sure it would be.
 func (a *app) showCosts(e api.Estimate) {
-	a.printf("cost      %s expected, between %s and %s", inUnit(e.Cost.Expected, e.Cost.Unit), inUnit(e.Cost.Low, e.Cost.Unit), inUnit(e.Cost.High, e.Cost.Unit))
+	between := ""
+	if e.Cost.Low < e.Cost.High {
+		between = fmt.Sprintf(", between %s and %s", inUnit(e.Cost.Low, e.Cost.Unit), inUnit(e.Cost.High, e.Cost.Unit))
+	}
+	a.printf("cost      %s expected%s", inUnit(e.Cost.Expected, e.Cost.Unit), between)
 	usual := lasts(e.TimeMS.Expected) + " expected"
 	if e.TimeMS.Expected <= 0 {
 		usual = "not known yet"

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,8 +40,13 @@ prove is told as uncertain.`,
 				if err != nil {
 					return err
 				}
-				for _, d := range docs {
-					all = append(all, checkReceipt(d))
+				for i, d := range docs {
+					c := checkReceipt(d)
+					c.File = path
+					if len(docs) > 1 {
+						c.Entry = i + 1
+					}
+					all = append(all, c)
 				}
 			}
 			return a.showChecked(all, verbose)
@@ -73,9 +80,24 @@ func (a *app) receiptsOf(path string, left *int64) ([]json.RawMessage, error) {
 	}
 	docs, err := splitReceipts(raw)
 	if err != nil {
-		return nil, failf(exitCheck, "give it one receipt, or the output of infernet job receipts (or lease receipts) --json", "%s: not receipts: %s", path, words(err.Error()))
+		return nil, failf(exitCheck, "give it one receipt, or the output of infernet job receipts (or lease receipts) --json", "%s: not receipts: %s", path, words(notJSON(err).Error()))
 	}
 	return docs, nil
+}
+
+// notJSON says of what is no JSON just that: where a parser stumbled helps nobody
+// who gave it the wrong file.
+func notJSON(err error) error {
+	var se *json.SyntaxError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the file is empty")
+	case !errors.As(err, &se):
+		return err
+	case strings.HasPrefix(se.Error(), "unexpected end"):
+		return errors.New("the file is cut short")
+	}
+	return errors.New("it is no JSON, or more than one document")
 }
 
 // splitReceipts finds the documents in a file: one, a list of them, or a list
@@ -86,6 +108,10 @@ func splitReceipts(raw []byte) ([]json.RawMessage, error) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if raw[0] != '[' {
+		var one json.RawMessage
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return nil, err
+		}
 		raw = append(append([]byte{'['}, raw...), ']')
 	}
 	var list []json.RawMessage
@@ -141,7 +167,14 @@ func (a *app) showChecked(all []checkedReceipt, verbose bool) error {
 
 func (a *app) showReceipt(c checkedReceipt, verbose bool) {
 	if c.Reason != "" {
-		a.printf("NOT VALID: %s", words(c.Reason))
+		where := ""
+		if c.File != "" {
+			where = pathText(c.File) + ": "
+		}
+		if c.Entry > 0 {
+			where += fmt.Sprintf("entry %d: ", c.Entry)
+		}
+		a.printf("NOT VALID: %s%s", where, words(strings.TrimPrefix(c.Reason, reputation.ErrReceipt.Error()+": ")))
 		return
 	}
 	head := "valid"

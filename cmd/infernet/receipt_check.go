@@ -13,6 +13,8 @@ import (
 // checkedReceipt is one line of receipt verify.
 type checkedReceipt struct {
 	Valid     bool       `json:"valid"`
+	File      string     `json:"file,omitempty"`   // it is in, "-" for stdin
+	Entry     int        `json:"entry,omitempty"`  // its place in that file, from 1, where there are several
 	Reason    string     `json:"reason,omitempty"` // why it is no receipt at all
 	ID        string     `json:"id,omitempty"`
 	Job       string     `json:"job,omitempty"`

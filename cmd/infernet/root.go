@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newRoot builds the tree of verbs.
@@ -23,7 +26,7 @@ Every participant runs this program.`
 		if rest, ok := strings.CutPrefix(err.Error(), "unknown shorthand flag: '"); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
 			return failf(exitUsage, "infernet help "+verbPath(cmd), "an amount or a number is not negative")
 		}
-		return failf(exitUsage, "infernet help "+verbPath(cmd), "%s", err)
+		return failf(exitUsage, "infernet help "+verbPath(cmd), "%s", flagText(err))
 	})
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print exactly one JSON document on stdout")
@@ -43,6 +46,28 @@ Every participant runs this program.`
 		exitCodesTopic(), verificationTopic(),
 	)
 	return root
+}
+
+// flagText is what is wrong with a flag, without the words of Go's parsers.
+func flagText(err error) string {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return err.Error()
+	}
+	want := ""
+	switch kind := bad.GetFlag().Value.Type(); {
+	case kind == "duration":
+		want = "time, as 90s, 5m or 2h"
+	case strings.HasPrefix(kind, "uint"):
+		want = "whole number from 0"
+	case strings.HasPrefix(kind, "int"):
+		want = "whole number"
+	case strings.HasPrefix(kind, "float"):
+		want = "number"
+	default:
+		return err.Error()
+	}
+	return fmt.Sprintf("--%s: %.80q is no %s", bad.GetFlag().Name, bad.GetValue(), want)
 }
 
 // group is a verb that only holds others.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"infernet.tech/infernet/exec/engine/openai"
 	"infernet.tech/infernet/node/compare"
@@ -25,6 +26,9 @@ const maxReplay = 64 << 20
 // nothing.
 func (a *app) pairSamples(ctx context.Context, comparator, dir string) ([]compare.Sample, error) {
 	inputs, err := os.ReadDir(dir)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, failf(exitUsage, "infernet help verifier calibrate tells how samples are laid out", "%s is a file: samples for %s are folders", dir, comparator)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("samples: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,6 +56,9 @@ cheaters through, who makes them narrow has the honest blamed.`,
 		Example: "  infernet verifier show bafkrei…",
 		Args:    args(1, 1, "one CID"),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if !strings.HasPrefix(given[0], "baf") {
+				return failf(exitUsage, "infernet verifier list shows those of profiles that are kept; verifier add takes a FILE", "%s is no CID of a profile", foreign(given[0]))
+			}
 			c, err := a.client(cmd.Context())
 			if err != nil {
 				return err

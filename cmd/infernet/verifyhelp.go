@@ -35,7 +35,7 @@ infernet node --validators says it for all your jobs. Strangers decide by majori
 of yours can be reached.
 
 What results are called: claimed (the provider's word), replicated (others computed the same),
-audited (replayed, held against a known answer, or confirmed by your validator). infernet job estimate FILE tells what each
-mode would cost, before anything is spent.`,
+audited (replayed, held against a known answer, or confirmed by your validator). What each mode
+would cost, infernet job estimate FILE tells before anything is spent.`,
 	}
 }

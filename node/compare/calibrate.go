@@ -33,10 +33,10 @@ func Calibrate(t Target, samples []Sample) (wire.Profile, error) {
 		t.Confidence = usualConfidence
 	}
 	if t.FPRppm == 0 || t.FPRppm >= 1_000_000 || t.Confidence < 0.5 || t.Confidence >= 1 {
-		return wire.Profile{}, fmt.Errorf("%w: %d false alarms in a million at confidence %v cannot be shown", ErrProfile, t.FPRppm, t.Confidence)
+		return wire.Profile{}, fmt.Errorf("%w: a share of %v called wrong cannot be shown at confidence %v", ErrProfile, float64(t.FPRppm)/1e6, t.Confidence)
 	}
 	if need := 2 * Enough(t.FPRppm, t.Confidence); len(samples) < need {
-		return wire.Profile{}, fmt.Errorf("%w: %d samples, %d are needed for %d in a million", ErrTooFew, len(samples), need, t.FPRppm)
+		return wire.Profile{}, fmt.Errorf("%w: %d samples, %d are needed to show that at most %v%% are called wrong", ErrTooFew, len(samples), need, float64(t.FPRppm)/1e4)
 	}
 	var learn, test []Sample
 	for i, s := range samples {
@@ -66,7 +66,7 @@ func (t Target) measured(c chosen, test []Sample) (wire.Profile, error) {
 	}
 	bound := ppm(UpperBound(wrong, len(test), t.Confidence))
 	if bound > t.FPRppm {
-		return wire.Profile{}, fmt.Errorf("%w: %d of %d honest ones were called wrong, which is up to %d in a million", ErrSpread, wrong, len(test), bound)
+		return wire.Profile{}, fmt.Errorf("%w: %d of %d honest ones were called wrong, which is up to %v%%", ErrSpread, wrong, len(test), float64(bound)/1e4)
 	}
 	p := wire.Profile{
 		Model: t.Model, Image: t.Image, Class: t.Class, Comparator: t.Comparator,

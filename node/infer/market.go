@@ -202,10 +202,12 @@ func (r *Router) search(ctx context.Context, key string, v *view) error {
 	q.OnDrop = func(p identity.PubKey, _ dht.Via, reason error) {
 		mu.Lock()
 		defer mu.Unlock()
+		why := "it does not serve the model"
 		if !errors.Is(reason, dht.ErrNoMatch) {
 			v.unseen++
+			why = reason.Error()
 		}
-		v.dropped = append(v.dropped, Dropped{Peer: p, Stage: "search", Reason: reason.Error()})
+		v.dropped = append(v.dropped, Dropped{Peer: p, Stage: "search", Reason: why})
 	}
 	found, err := r.d.Market.Search(ctx, q)
 	if err != nil {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -59,7 +60,13 @@ func ParsePubKey(s string) (PubKey, error) {
 	if len(s) == 2*size && !strings.HasPrefix(s, "npub1") {
 		return parseHex(s)
 	}
+	if strings.Contains(s, "..") || strings.Contains(s, "…") {
+		return PubKey{}, fmt.Errorf("%w: it is shortened", ErrBadPubKey)
+	}
 	raw, err := decodeBech32("npub", s, size)
+	if errors.As(err, new(bech32.ErrInvalidChecksum)) {
+		return PubKey{}, fmt.Errorf("%w: it is mistyped, or not all of it", ErrBadPubKey)
+	}
 	if err != nil {
 		return PubKey{}, fmt.Errorf("%w: %w", ErrBadPubKey, err)
 	}
