@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,8 +117,9 @@ func TestE2ELightningJob(t *testing.T) {
 	closes(t, r, client)
 }
 
-// closes has a member close its Lightning channels, the first by force and the
-// others together with their other sides, until its coins are on chain.
+// closes has a member close its Lightning channels, the first by force since its
+// other side is away and the others together with theirs, until its coins are on
+// chain.
 func closes(t *testing.T, r *rig.Rig, m *nodetest.Member) {
 	t.Helper()
 	list := func() []api.MoneyChannel {
@@ -132,11 +134,21 @@ func closes(t *testing.T, r *rig.Rig, m *nodetest.Member) {
 	if len(all) != len(r.Nodes)-1 {
 		t.Fatalf("%+v", all)
 	}
+	away(t, r, all[0].Peer)
+	nodetest.Predicate(t, 30*time.Second, "one is known to be away", func() bool {
+		return slices.ContainsFunc(list(), func(ch api.MoneyChannel) bool { return ch.ID == all[0].ID && ch.State == "open, peer away" })
+	})
+	refused(t, m, api.CloseRequest{Channel: all[0].ID}, "--force "+all[0].ID)
 	for i, ch := range all {
+		want := "closing"
+		if i == 0 {
+			want = "force closing"
+		}
 		ch, err := m.API().Close(t.Context(), api.CloseRequest{Channel: ch.ID, Force: i == 0})
-		if err != nil || ch.State != "closing" {
+		if err != nil || ch.State != want {
 			t.Fatalf("%+v, %v", ch, err)
 		}
+		refused(t, m, api.CloseRequest{Channel: ch.ID}, "confirmed")
 	}
 	nodetest.Predicate(t, 30*time.Second, "all are closing, one by force", func() bool {
 		states := map[string]int{}
@@ -155,6 +167,32 @@ func closes(t *testing.T, r *rig.Rig, m *nodetest.Member) {
 	now := wallet(t, m, "lightning")
 	if now.Spendable.Amount != 0 || now.OnChain.Amount+fees < had.OnChain.Amount+had.Spendable.Amount {
 		t.Errorf("%+v\nthen %+v", had, now)
+	}
+}
+
+// away kills the Lightning node of that key.
+func away(t *testing.T, r *rig.Rig, key string) {
+	t.Helper()
+	for _, n := range r.Nodes {
+		info, err := n.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.PubKey.String() == key {
+			n.Kill()
+			return
+		}
+	}
+	t.Fatalf("no node has the key %s", key)
+}
+
+// refused requires that a channel is not closed, and a hint that helps.
+func refused(t *testing.T, m *nodetest.Member, req api.CloseRequest, hint string) {
+	t.Helper()
+	var coded *api.Error
+	_, err := m.API().Close(t.Context(), req)
+	if !errors.As(err, &coded) || coded.Code != api.CodeConflict || !strings.Contains(coded.Hint, hint) {
+		t.Errorf("Close(%+v) = %v (%+v), want a hint with %q", req, err, coded, hint)
 	}
 }
 

@@ -69,3 +69,31 @@ func TestNotNWC(t *testing.T) {
 		}
 	}
 }
+
+// A channel that cannot be closed now says why, and force is advised only where
+// it is the way.
+func TestClosable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of                  ln.Channel
+		gently, force, hint string
+	}{
+		{of: ln.Channel{State: ln.ChannelOpen, Active: true}},
+		{of: ln.Channel{State: ln.ChannelOpen}, gently: "away", hint: "--force"},
+		{of: ln.Channel{State: ln.ChannelOpen, Active: true, HTLCs: 2}, gently: "on their way", hint: "--force"},
+		{of: ln.Channel{State: ln.ChannelOpening}, gently: "opening", hint: "wait"},
+		{of: ln.Channel{State: ln.ChannelClosing}, gently: "closing already", hint: "confirmed"},
+		{of: ln.Channel{State: ln.ChannelForced}, gently: "closing already", force: "closing already", hint: "confirmed"},
+	} {
+		for force, want := range map[bool]string{false: c.gently, true: c.force} {
+			err := closable(c.of, force)
+			if (err == nil) != (want == "") {
+				t.Errorf("%+v, force %t: %v, want %q", c.of, force, err, want)
+			}
+			var told *api.Error
+			if err != nil && (!errors.As(err, &told) || !strings.Contains(told.Message, want) || !strings.Contains(told.Hint, c.hint)) {
+				t.Errorf("%+v, force %t: %+v, want %q and %q", c.of, force, told, want, c.hint)
+			}
+		}
+	}
+}

@@ -325,26 +325,61 @@ func (b *lightningBack) close(ctx context.Context, channel string, force bool) (
 	if err != nil {
 		return api.MoneyChannel{}, err
 	}
-	before, err := b.channel(ctx, channel)
-	if err != nil {
-		return before, err
+	c, err := b.find(ctx, channel)
+	if err == nil {
+		err = closable(c, force)
 	}
-	if err := b.node.CloseChannel(ctx, point, force); err != nil {
-		return before, err
-	}
-	before.State = string(ln.ChannelClosing)
-	return before, nil
-}
-
-func (b *lightningBack) channel(ctx context.Context, id string) (api.MoneyChannel, error) {
-	all, err := b.node.Channels(ctx)
 	if err != nil {
 		return api.MoneyChannel{}, err
 	}
+	if err := b.node.CloseChannel(ctx, point, force); err != nil {
+		return lightningChannelView(c), err
+	}
+	if c.State = ln.ChannelClosing; force {
+		c.State = ln.ChannelForced
+	}
+	return lightningChannelView(c), nil
+}
+
+// closable says why a channel cannot be closed now. Some of it a Lightning node
+// would call a peer that is offline, whatever the reason, and advise force.
+func closable(c ln.Channel, force bool) error {
+	id := c.Point.String()
+	switch {
+	case c.State == ln.ChannelForced, c.State == ln.ChannelClosing && !force:
+		return api.Errorf(api.CodeConflict, "infernet wallet channels lists it until the chain has confirmed that",
+			"channel %s is %s already", id, c.State)
+	case force:
+		return nil
+	case c.State == ln.ChannelOpening:
+		return api.Errorf(api.CodeConflict, "wait until infernet wallet channels shows it as open", "channel %s is opening", id)
+	case c.HTLCs > 0:
+		return api.Errorf(api.CodeConflict, "try again when they have ended, or close it without waiting: infernet wallet close --force "+id,
+			"payments are on their way over channel %s: %d", id, c.HTLCs)
+	case !c.Active:
+		return api.Errorf(api.CodeConflict, "try again when it is back, or close it without asking: infernet wallet close --force "+id,
+			"the other side of channel %s is away and cannot agree", id)
+	}
+	return nil
+}
+
+func (b *lightningBack) find(ctx context.Context, id string) (ln.Channel, error) {
+	all, err := b.node.Channels(ctx)
+	if err != nil {
+		return ln.Channel{}, err
+	}
 	for _, c := range all {
 		if c.Point.String() == id {
-			return lightningChannelView(c), nil
+			return c, nil
 		}
 	}
-	return api.MoneyChannel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", id)
+	return ln.Channel{}, api.Errorf(api.CodeNotFound, "infernet wallet channels lists them", "no channel %.80q", id)
+}
+
+func (b *lightningBack) channel(ctx context.Context, id string) (api.MoneyChannel, error) {
+	c, err := b.find(ctx, id)
+	if err != nil {
+		return api.MoneyChannel{}, err
+	}
+	return lightningChannelView(c), nil
 }

@@ -38,8 +38,8 @@ func (n *Node) OpenChannel(ctx context.Context, spec ln.OpenSpec) (ln.ChannelPoi
 	return ln.ParseChannelPoint(fmt.Sprintf("%s:%d", r.GetFundingTxidStr(), r.OutputIndex))
 }
 
-// CloseChannel is ln.Opener's. Without force it waits until what is on its way
-// is resolved.
+// CloseChannel is ln.Opener's. Without force lnd refuses while a payment is on its
+// way over the channel, or the peer is away.
 func (n *Node) CloseChannel(ctx context.Context, point ln.ChannelPoint, force bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
