@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"infernet.tech/infernet/payments/lightning/ln"
 	"infernet.tech/infernet/payments/lightning/ln/rig"
 )
 
@@ -26,7 +25,10 @@ func TestE2ERouted(t *testing.T) {
 	}
 	t.Cleanup(r.Close)
 	alice, carol, bob := r.Node("alice"), r.Node("carol"), r.Node("bob")
-	line(t, r, alice, carol, bob)
+	_, err = r.OpenAll(ctx, rig.Wanted{From: alice, To: carol, Sat: 2_000_000, PushSat: 500_000}, rig.Wanted{From: carol, To: bob, Sat: 2_000_000, PushSat: 500_000})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := newWorld(t)
 	a, b, between := w.addReal(alice, config(1000*sat)), w.addReal(bob, config(1000*sat)), w.addReal(carol, config(0))
 	l := lnds{r, alice, bob}
@@ -64,36 +66,4 @@ func TestE2ERouted(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	t.Logf("fees %d msat of %d", fees, uint64(all))
-}
-
-// line opens channels along the nodes and waits until all of them know all.
-func line(t *testing.T, r *rig.Rig, nodes ...*rig.Node) {
-	t.Helper()
-	var points []ln.ChannelPoint
-	for i, from := range nodes[:len(nodes)-1] {
-		to, err := nodes[i+1].Info(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := from.Fund(t.Context(), ln.OpenSpec{
-			Peer: to.PubKey, Address: nodes[i+1].PeerAddress(), CapacitySat: 2_000_000, PushSat: 500_000,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		points = append(points, p)
-	}
-	if err := r.Mine(t.Context(), 6); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() error {
-		for _, n := range nodes {
-			for _, p := range points {
-				if known, err := n.Announced(t.Context(), p); err != nil || !known {
-					return fmt.Errorf("%s knows %s: %t, %w", n.Name, p, known, err)
-				}
-			}
-		}
-		return nil
-	})
 }

@@ -95,28 +95,12 @@ func testClose(t *testing.T, r *rig.Rig, alice, carol *rig.Node) {
 	t.Log(err)
 }
 
-// testUnsent: lnd dies when it has chosen a way and not yet signed the channel's
-// next state, which it is made to put off. It never ends such a payment; the
-// driver tells that nothing was sent.
+// testUnsent: lnd dies when it has sent an HTLC down its own way and not yet
+// signed the channel's next state, which it is made to put off. It never ends such
+// a payment; the driver tells that nothing was sent.
 func testUnsent(t *testing.T, alice, bob *rig.Node) {
-	alice.Kill()
-	must(t, alice.StartWith(t.Context(), "--channel-commit-interval=10m"))
-	must(t, alice.Active(t.Context()))
-	_, inv := hold(t, bob, 40)
-	done := make(chan error, 1)
-	go func() {
-		_, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: time.Minute})
-		done <- err
-	}()
-	await(t, "a way", func(ctx context.Context) (bool, error) {
-		p, err := alice.Track(ctx, inv.Hash)
-		return p.State == ln.InFlight && p.ExpiryHeight > 0, err
-	})
-	alice.Kill()
-	if err := <-done; !errors.Is(err, ln.ErrInFlight) {
-		t.Errorf("Pay while lnd was killed: %v; want in doubt", err)
-	}
-	for _, then := range []func(){func() {}, func() { must(t, bob.Cancel(t.Context(), inv.Hash)) }, alice.Kill} {
+	inv := unsent(t, alice, bob)
+	for _, then := range []func(){func() { must(t, bob.Cancel(t.Context(), inv.Hash)) }, alice.Kill} {
 		then()
 		if err := alice.Start(t.Context()); err != nil && !strings.Contains(err.Error(), "runs already") {
 			t.Fatal(err)
@@ -133,4 +117,49 @@ func testUnsent(t *testing.T, alice, bob *rig.Node) {
 	if s, err := bob.Lookup(t.Context(), inv.Hash); err != nil || s.PaidMsat != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
+}
+
+// unsent kills alice until a payment stays that she never ends. Between choosing
+// a way, which she tells, and taking it, which nothing tells, her death ends the
+// payment: then it must be certain that it failed, and another one is begun.
+func unsent(t *testing.T, alice, bob *rig.Node) ln.Invoice {
+	t.Helper()
+	for range 10 {
+		alice.Kill()
+		must(t, alice.StartWith(t.Context(), "--channel-commit-interval=10m"))
+		must(t, alice.Active(t.Context()))
+		_, inv := hold(t, bob, 40)
+		done := make(chan error, 1)
+		go func() {
+			_, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: time.Minute})
+			done <- err
+		}()
+		await(t, "a way", func(ctx context.Context) (bool, error) {
+			p, err := alice.Track(ctx, inv.Hash)
+			return p.State == ln.InFlight && p.ExpiryHeight > 0, err
+		})
+		alice.Kill()
+		if err := <-done; !errors.Is(err, ln.ErrInFlight) {
+			t.Errorf("Pay while lnd was killed: %v; want in doubt", err)
+		}
+		must(t, alice.Start(t.Context()))
+		must(t, alice.Active(t.Context()))
+		var p ln.Payment
+		await(t, "the payment's fate", func(ctx context.Context) (ok bool, err error) {
+			p, err = alice.Track(ctx, inv.Hash)
+			return p.Unsent || p.State.Final(), err
+		})
+		if p.Unsent {
+			return inv
+		}
+		if p.State != ln.Failed {
+			t.Fatalf("it ended: %+v", p)
+		}
+		if s, err := bob.Lookup(t.Context(), inv.Hash); err != nil || s.State != ln.Open || s.PaidMsat != 0 {
+			t.Fatalf("a payment that failed left %+v, %v", s, err)
+		}
+		t.Logf("ended by its death: %s", p.Reason)
+	}
+	t.Fatal("she always died before she took the way")
+	return ln.Invoice{}
 }
