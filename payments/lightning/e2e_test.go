@@ -86,11 +86,11 @@ func (l lnds) moves(t *testing.T, a, b *node, want uint64, what func()) {
 	}
 }
 
-// quiet waits until no HTLC is left.
+// quiet waits until no HTLC is left at any node, one between them included.
 func (l lnds) quiet(t *testing.T) {
 	t.Helper()
 	eventually(t, func() error {
-		for _, n := range []*rig.Node{l.alice, l.bob} {
+		for _, n := range l.Nodes {
 			b, err := n.Balance(t.Context())
 			if err != nil {
 				return err

@@ -23,6 +23,7 @@
 // by right, since offchain:write would also let its bearer erase payments.
 // ReadRights says what a macaroon allows, without asking anybody.
 //
-// It refuses to talk without TLS, and to call a payment failed when its outcome
-// was merely not seen. The lightning rail calls it; cmd connects it.
+// It refuses to talk without TLS, to call a payment failed when its outcome was
+// merely not seen, and to settle an invoice that lnd calls accepted and no longer
+// holds anything for, where it may list channels. The lightning rail calls it; cmd connects it.
 package lnd

@@ -58,6 +58,9 @@ func made(text string) (ln.Invoice, error) {
 
 // Settle is ln.Receiver's.
 func (n *Node) Settle(ctx context.Context, preimage ln.Preimage) error {
+	if s, err := n.Lookup(ctx, preimage.Hash()); err == nil && s.State == ln.Canceled {
+		return ln.ErrCanceled
+	}
 	_, err := n.invoices.SettleInvoice(ctx, &invoicesrpc.SettleInvoiceMsg{Preimage: preimage[:]})
 	if errors.Is(err, ln.ErrSettled) {
 		return nil
@@ -76,13 +79,17 @@ func (n *Node) Cancel(ctx context.Context, hash ln.Hash) error {
 
 // Lookup is ln.Receiver's.
 func (n *Node) Lookup(ctx context.Context, hash ln.Hash) (ln.InvoiceState, error) {
-	r, err := n.invoices.LookupInvoiceV2(ctx, &invoicesrpc.LookupInvoiceMsg{
-		InvoiceRef: &invoicesrpc.LookupInvoiceMsg_PaymentHash{PaymentHash: hash[:]},
-	})
+	r, err := n.lookup(ctx, hash)
 	if err != nil {
 		return ln.InvoiceState{}, err
 	}
-	return invoiceState(hash, r)
+	return n.held(ctx, hash, r)
+}
+
+func (n *Node) lookup(ctx context.Context, hash ln.Hash) (*lnrpc.Invoice, error) {
+	return n.invoices.LookupInvoiceV2(ctx, &invoicesrpc.LookupInvoiceMsg{
+		InvoiceRef: &invoicesrpc.LookupInvoiceMsg_PaymentHash{PaymentHash: hash[:]},
+	})
 }
 
 // Subscribe is ln.Receiver's.

@@ -76,6 +76,21 @@ func certificate(t *testing.T, until time.Time) (tls.Certificate, []byte) {
 // serve starts the parrot and returns a driver for it, and how to end it.
 func (p *parrot) serve(t *testing.T) (*lnd.Node, *grpc.Server) {
 	t.Helper()
+	address, cert, s := listen(t, p)
+	return connect(t, lnd.Config{Address: address, CertPEM: cert, Macaroon: macaroon(t), Timeout: 5 * time.Second}), s
+}
+
+// services are those of lnd that the driver calls.
+type services interface {
+	lnrpc.LightningServer
+	lnrpc.StateServer
+	invoicesrpc.InvoicesServer
+	routerrpc.RouterServer
+}
+
+// listen serves p on loopback, and returns where and with what certificate.
+func listen(t *testing.T, p services) (string, []byte, *grpc.Server) {
+	t.Helper()
 	cert, text := certificate(t, time.Now().Add(time.Hour))
 	s := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&cert)))
 	lnrpc.RegisterLightningServer(s, p)
@@ -86,7 +101,7 @@ func (p *parrot) serve(t *testing.T) (*lnd.Node, *grpc.Server) {
 	must(t, err)
 	go s.Serve(l)
 	t.Cleanup(s.Stop)
-	return connect(t, lnd.Config{Address: l.Addr().String(), CertPEM: text, Macaroon: macaroon(t), Timeout: 5 * time.Second}), s
+	return l.Addr().String(), text, s
 }
 
 func connect(t *testing.T, cfg lnd.Config) *lnd.Node {

@@ -291,6 +291,7 @@ func (s *suite) killed(t *testing.T) {
 	s.moves(t, someMsat, func() {
 		p, inv := s.hold(t, 60)
 		before := s.lock(t, inv)
+		s.stands(t)
 		s.Stop(t)
 		_, err := s.Payee.Lookup(s.ctx(t), inv.Hash)
 		want(t, "Lookup of a dead node", err, ln.ErrUnavailable)
@@ -303,6 +304,19 @@ func (s *suite) killed(t *testing.T) {
 		}
 		s.ends(t, inv.Hash, ln.Succeeded)
 	})
+}
+
+// stands returns when the payee has written down all of what it has accepted: it
+// tells so before, and takes the next payment on the same channel after that.
+func (s *suite) stands(t *testing.T) {
+	t.Helper()
+	p, inv := s.hold(t, 40)
+	s.lock(t, inv)
+	if err := s.Payee.Cancel(s.ctx(t), inv.Hash); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(t, inv.Hash, ln.Failed)
+	want(t, "Settle of what was given back", s.Payee.Settle(s.ctx(t), p), ln.ErrCanceled)
 }
 
 // givenBack is the case of a payee that neither settles nor cancels: its node
