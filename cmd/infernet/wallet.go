@@ -294,8 +294,10 @@ func walletHistoryCmd(a *app) *cobra.Command {
 	var csv bool
 	c := &cobra.Command{
 		Use: "history", Short: "list what moved on the rails themselves, newest first",
-		Long: `List invoices paid and received, holds, channels opened, topped up, redeemed and closed, and
-their fees: the money that the many small payments of "infernet payments list" come to.`,
+		Long: `List invoices paid and received, holds, and the fees of both; on Polygon also channels
+opened, topped up, redeemed and closed, and their gas: the money that the many small payments of
+"infernet payments list" come to. Opening and closing a Lightning channel moves the Lightning
+node's own coins and is in its books: lncli listchaintxns.`,
 		Example: "  infernet wallet history --rail lightning --csv > moved.csv",
 		Args:    args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
