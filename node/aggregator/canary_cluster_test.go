@@ -58,6 +58,7 @@ func TestCanariesAreNewToWhoGetsThem(t *testing.T) {
 	}
 	// Whether one of them gets a canary is drawn: it is tried until it has.
 	liar := w.Liar(nodetest.Wrong(nil))
+	w.finds(liar.NPub())
 	for round := 0; ; round++ {
 		w.lines(fmt.Sprint("last-", round), 60)
 		j = w.run(fmt.Sprintf("with-a-liar-%d", round), "verify: {mode: canary, rate: 50%}")

@@ -62,6 +62,19 @@ func (w *world) honest(n int) (out []*nodetest.Member) {
 	return out
 }
 
+// finds waits until the client's searches bring that provider: who comes up just
+// before a job may be missed by it.
+func (w *world) finds(npub string) {
+	w.t.Helper()
+	nodetest.NoError(w.t, time.Minute, func() error {
+		list, err := w.client.API().Providers(w.t.Context(), api.ProviderQuery{})
+		if err == nil && !slices.ContainsFunc(list.Providers, func(p api.Provider) bool { return p.NPub == npub }) {
+			err = fmt.Errorf("%d providers are found, %s is none of them", len(list.Providers), npub)
+		}
+		return err
+	})
+}
+
 func (w *world) submit(name, verify string) string {
 	w.t.Helper()
 	j, err := w.client.API().Submit(w.t.Context(), api.SubmitRequest{Spec: spec(name, w.image, w.file, verify), Dir: w.dir})
@@ -234,6 +247,7 @@ func TestAdaptiveCatchesACheater(t *testing.T) {
 			w := newWorld(t, 60)
 			liar := w.Liar(script)
 			w.honest(3)
+			w.finds(liar.NPub())
 			j := w.run("adaptive", adaptive)
 			w.right(j)
 			worked := len(liar.Works())
