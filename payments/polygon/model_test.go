@@ -25,6 +25,7 @@ type model struct {
 
 	mu      sync.Mutex
 	blocks  []block // the last is the head
+	final   int     // the highest that was final: no reorg takes it back
 	waiting []*modelOp
 	stuck   bool // fees are too high for anything to be mined
 	// meddle makes an op of that kind fail: for nothing, or because a stranger did
@@ -85,6 +86,7 @@ func (m *model) mine(n int) {
 			m.waiting = nil
 		}
 		m.blocks = append(m.blocks, b)
+		m.finalHeight()
 	}
 }
 
@@ -101,11 +103,12 @@ func (m *model) late(kind string) {
 	}
 }
 
-// reorg takes the last n blocks back. What was in them waits again, or is gone.
+// reorg takes the last n blocks back that are not final. What was in them waits
+// again, or is gone.
 func (m *model) reorg(n int, drop bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n = min(n, len(m.blocks)-1, m.depth)
+	n = min(n, len(m.blocks)-1-m.finalHeight())
 	for range n {
 		last := m.blocks[len(m.blocks)-1]
 		m.blocks = m.blocks[:len(m.blocks)-1]
@@ -118,7 +121,10 @@ func (m *model) reorg(n int, drop bool) {
 	}
 }
 
-func (m *model) finalHeight() int { return max(0, len(m.blocks)-1-m.depth) }
+func (m *model) finalHeight() int {
+	m.final = max(m.final, len(m.blocks)-1-m.depth)
+	return m.final
+}
 
 // apply does what the contract does and reports whether it did not revert.
 func (m *model) apply(b *block, op *modelOp) bool {
