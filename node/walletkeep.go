@@ -153,6 +153,9 @@ func (k *keeper) refusal(now time.Time) error {
 	if k.state == "" {
 		return api.Errorf(api.CodeNotReady, "try again in a moment", "the %s wallet has not been looked at yet", k.rail)
 	}
+	if k.err == nil { // it came back since the caller looked
+		return api.Errorf(api.CodeNotReady, "try again", "the %s wallet was away and is back just now", k.rail)
+	}
 	return api.Errorf(api.CodeRefused, k.hint(), "the %s wallet is %s, for %s now: %s; it is tried again in %s",
 		k.rail, k.state, now.Sub(k.since).Round(time.Second), plainWords(k.err), max(k.next.Sub(now), 0).Round(time.Second))
 }

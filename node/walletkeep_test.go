@@ -90,6 +90,10 @@ func TestKeeperBacksOff(t *testing.T) {
 	if k.tell(&w); w.State != api.WalletReady || w.Problem != "" || w.NextMS != 0 {
 		t.Errorf("%+v", w)
 	}
+	// Who found it away a moment ago may only now ask why.
+	if err := k.refusal(now); !strings.Contains(err.Error(), "back just now") {
+		t.Error(err)
+	}
 }
 
 // A ceiling that cannot be written down does not hold until the next start
