@@ -32,7 +32,7 @@ const (
 // pulling, each as GET and as HEAD.
 func TestPull(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	index, manifest := newIndex(t, 100_000)
 	single := newImage(t, 10)
 	s.add(index, "team/app:v1", "team/app:latest")
@@ -111,7 +111,7 @@ func TestPull(t *testing.T) {
 
 func TestBase(t *testing.T) {
 	t.Parallel()
-	addr := run(t, newShelf(), nil)
+	addr := run(t, newShelf(t), nil)
 	for path, status := range map[string]int{"/v2/": 200, "/v2": 200, "/": 404, "/v1/": 404, "/v2x/": 404, "/v2/app": 404, "": 404} {
 		if got := ask(t, "GET", addr, path); got.status != status {
 			t.Errorf("%q: %d %q", path, got.status, got.body)
@@ -139,7 +139,7 @@ func TestBase(t *testing.T) {
 
 func TestRanges(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 300_000)
 	s.add(img, "app:v1")
 	addr := run(t, s, nil)
@@ -180,7 +180,7 @@ func TestRanges(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 10)
 	s.add(img, "app:a", "app:b", "app:c", "app:d", "app:latest", "team/app:v1", "docker.io/library/app:hub", "ghcr.io/x:v1")
 	addr := run(t, s, nil)
@@ -234,7 +234,7 @@ func TestLists(t *testing.T) {
 // TestNames: what a repository's name may mean, by the registry it stands for.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	own, hub, ghcr, theirs := newImage(t, 1), newImage(t, 2), newImage(t, 3), newImage(t, 4)
 	npub := owner().String()
 	s.add(own, "app:v1")

@@ -91,7 +91,7 @@ func pullAll(ctx context.Context, r remotes.Resolver, ref string) (root ocispec.
 // and as from a mirror of others.
 func TestContainerdsPuller(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	index, _ := newIndex(t, 200_000)
 	npub := owner().String()
 	s.add(index, "app:v1", "team/app:latest", "ghcr.io/team/tool:v2", npub+"/app:v1")
@@ -150,7 +150,7 @@ func TestContainerdsPuller(t *testing.T) {
 // TestRestart: a puller goes on with layers at a mirror that has just begun.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 1000)
 	s.add(img, "app:v1", "docker.io/library/hub:v1")
 	d := layer(t, img)

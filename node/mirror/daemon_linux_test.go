@@ -52,7 +52,7 @@ func TestRealContainerd(t *testing.T) {
 	case <-time.After(3 * time.Minute):
 		t.Fatal("not ready")
 	}
-	s := newShelf()
+	s := newShelf(t)
 	index, manifest := newIndex(t, 5_000_000)
 	s.add(index, "team/app:v1")
 	addr := run(t, s, nil)

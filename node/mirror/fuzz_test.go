@@ -16,7 +16,7 @@ import (
 // FuzzServe asks for anything and wants an answer that is one: what has a
 // digest with the bytes of it, or an error in the specification's form.
 func FuzzServe(f *testing.F) {
-	s := newShelf()
+	s := newShelf(f)
 	index, _ := newIndex(f, 100)
 	s.add(index, "team/app:v1")
 	if err := os.WriteFile(filepath.Join(index.Layout, "secret"), []byte("the secret"), 0o644); err != nil {

@@ -24,7 +24,7 @@ type mirrorConfig = mirror.Config
 // TestNoWayOut: no path of a request reaches a file that is no blob.
 func TestNoWayOut(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 10)
 	s.add(img, "app:v1")
 	secret := "the secret"
@@ -56,7 +56,7 @@ func TestNoWayOut(t *testing.T) {
 // TestPagesAreRefused: what a browser can be made to ask is not answered.
 func TestPagesAreRefused(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	s.add(newImage(t, 10), "app:v1")
 	addr := run(t, s, nil)
 	_, port, _ := net.SplitHostPort(addr)
@@ -83,7 +83,7 @@ func TestListensOnThisMachineAlone(t *testing.T) {
 	} {
 		cfg := mirror.Default()
 		cfg.Listen = listen
-		if _, err := mirror.New(cfg, newShelf(), slog.New(slog.DiscardHandler)); (err == nil) != ok || err != nil && !errors.Is(err, mirror.ErrListen) {
+		if _, err := mirror.New(cfg, newShelf(t), slog.New(slog.DiscardHandler)); (err == nil) != ok || err != nil && !errors.Is(err, mirror.ErrListen) {
 			t.Errorf("%q: %v", listen, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestListensOnThisMachineAlone(t *testing.T) {
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{10, 3_000_000} {
-		s := newShelf()
+		s := newShelf(t)
 		index, manifest := newIndex(t, size)
 		s.add(index, "app:v1")
 		addr := run(t, s, nil)
@@ -138,7 +138,7 @@ func TestDamage(t *testing.T) {
 // TestNoLinks: a blob that is a link is not followed.
 func TestNoLinks(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 10)
 	s.add(img, "app:v1")
 	addr := run(t, s, nil)
@@ -159,7 +159,7 @@ func TestNoLinks(t *testing.T) {
 // the rest hear so, and nobody who has gone is waited for.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	s.add(newImage(t, 10), "app:v1")
 	begun := make(chan struct{}, 100)
 	let := make(chan struct{})
@@ -202,7 +202,7 @@ func TestCrowd(t *testing.T) {
 // TestGone: a client that has gone ends what was begun for it.
 func TestGone(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	begun, ended := make(chan struct{}), make(chan error, 1)
 	s.hook = func(ctx context.Context) error {
 		close(begun)
@@ -229,7 +229,7 @@ func TestGone(t *testing.T) {
 // TestStall: a client that takes nothing is left after a while.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 64<<20)
 	s.add(img, "app:v1")
 	addr := run(t, s, func(c *mirrorConfig) { c.Stall, c.Requests = 300*time.Millisecond, 1 })
@@ -254,7 +254,7 @@ func TestStall(t *testing.T) {
 // has been used before.
 func TestSlowImages(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	img := newImage(t, 10)
 	s.add(img, "app:v1")
 	const stall = 50 * time.Millisecond
@@ -297,7 +297,7 @@ func (l liars) ByDigest(ctx context.Context, digest string) (mirror.Image, error
 
 func TestWrongImage(t *testing.T) {
 	t.Parallel()
-	s := newShelf()
+	s := newShelf(t)
 	a, b := newImage(t, 1), newImage(t, 2)
 	s.add(a, "a:v1")
 	s.add(b, "b:v1")

@@ -33,8 +33,18 @@ type shelf struct {
 	hook    func(ctx context.Context) error
 }
 
-func newShelf() *shelf {
-	return &shelf{names: map[string]exec.Image{}, digests: map[string]exec.Image{}}
+// newShelf is an empty shelf. When the test and every mirror that it began have
+// ended, nothing of it may still be held; before that a request may have
+// answered whole and not have returned.
+func newShelf(t testing.TB) *shelf {
+	t.Helper()
+	s := &shelf{names: map[string]exec.Image{}, digests: map[string]exec.Image{}}
+	t.Cleanup(func() {
+		if n := s.holding(); n != 0 {
+			t.Errorf("%d images are still held", n)
+		}
+	})
+	return s
 }
 
 func (s *shelf) add(img exec.Image, names ...string) {
@@ -81,16 +91,6 @@ func (s *shelf) List(context.Context) (all []mirror.Ref, err error) {
 		}
 	}
 	return all, nil
-}
-
-func of(images mirror.Images) *shelf {
-	switch v := images.(type) {
-	case *shelf:
-		return v
-	case liars:
-		return v.shelf
-	}
-	return nil
 }
 
 func (s *shelf) holding() int {
@@ -157,11 +157,6 @@ func run(t testing.TB, images mirror.Images, change func(*mirror.Config)) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // after the last request has ended
-		if s := of(images); s != nil && s.holding() != 0 {
-			t.Errorf("%d images are still held", s.holding())
-		}
-	})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()
