@@ -38,17 +38,22 @@ func TestRealContainerd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- r.Run(context.Background()) }()
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = r.Run(context.Background())
+	}()
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
+		<-ended // it writes to the log of the test
 	})
 	select {
 	case <-r.Ready():
-	case err := <-failed:
-		t.Fatalf("run: %v", err)
+	case <-ended:
+		t.Fatalf("run: %v", failed)
 	case <-time.After(3 * time.Minute):
 		t.Fatal("not ready")
 	}

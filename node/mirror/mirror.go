@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,8 +48,9 @@ func (m *Mirror) Addr() string {
 	return a
 }
 
-// Run serves until ctx ends, then lets running requests finish for a moment.
-// It must be called once.
+// Run serves until ctx ends, then lets running requests finish for a moment and
+// breaks off the others. When it returns no request holds an image any more. It
+// must be called once.
 func (m *Mirror) Run(ctx context.Context) error {
 	ln, err := m.listen(ctx)
 	if err != nil {
@@ -56,6 +58,8 @@ func (m *Mirror) Run(ctx context.Context) error {
 	}
 	m.addr.Store(ln.Addr().String())
 	g, gctx := errgroup.WithContext(ctx)
+	var conns sync.WaitGroup // also of requests that Close leaves behind
+	defer conns.Wait()
 	// No ReadTimeout: it would end requests that wait for a download.
 	srv := &http.Server{
 		Handler:           m,
@@ -63,7 +67,15 @@ func (m *Mirror) Run(ctx context.Context) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		BaseContext:       func(net.Listener) context.Context { return gctx },
-		ErrorLog:          slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				conns.Add(1)
+			case http.StateClosed:
+				conns.Done()
+			}
+		},
+		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
 	}
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
