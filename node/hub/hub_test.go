@@ -1,12 +1,15 @@
 package hub
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -231,38 +235,56 @@ func TestGatedWithToken(t *testing.T) {
 	}
 }
 
+// stalling answers over pipes, which have the time of their bubble, and sends
+// half of every file until the test ends.
+func stalling(t *testing.T) http.RoundTripper {
+	t.Helper()
+	end := make(chan struct{})
+	var served sync.WaitGroup
+	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		mine, theirs := net.Pipe()
+		served.Go(func() {
+			defer theirs.Close()
+			r, err := http.ReadRequest(bufio.NewReader(theirs))
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+			if r.Method == http.MethodGet {
+				_, _ = io.WriteString(theirs, "half")
+				<-end
+			}
+		})
+		return mine, nil
+	}}
+	t.Cleanup(func() {
+		close(end)
+		served.Wait()
+	})
+	return tr
+}
+
 // A server that sends nothing is given up; so is one whose caller went away.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	block := make(chan struct{})
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "10")
-		if r.Method == http.MethodGet {
-			_, _ = w.Write([]byte("half"))
-			_ = http.NewResponseController(w).Flush()
-			<-block
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Default(dir)
+		cfg.Endpoint, cfg.Attempts, cfg.HTTP = "http://hub.example", 1, stalling(t)
+		c, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer s.Close()
-	defer close(block)
-	cfg := Default(t.TempDir())
-	cfg.Endpoint, cfg.Attempts, cfg.Wait, cfg.Idle = s.URL, 1, 0, 50*time.Millisecond
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Download(t.Context(), ref(t, "hf:o/r/f"), nil); !errors.Is(err, ErrIncomplete) {
-		t.Errorf("stalled: %v", err)
-	}
-	cfg.Idle = time.Hour
-	if c, err = New(cfg); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err = c.Download(ctx, ref(t, "hf:o/r/f"), func(Progress) { cancel() })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
+		begun := time.Now()
+		if _, err := c.Download(t.Context(), ref(t, "hf:o/r/f"), nil); !errors.Is(err, ErrIncomplete) || time.Since(begun) != cfg.Idle {
+			t.Errorf("stalled for %v: %v", time.Since(begun), err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = c.Download(ctx, ref(t, "hf:o/r/f"), func(Progress) { cancel() })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
 }
 
 func TestConfig(t *testing.T) {
