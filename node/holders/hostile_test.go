@@ -126,6 +126,9 @@ func TestBadQuestions(t *testing.T) {
 func TestPeerThatAsksTooMuch(t *testing.T) {
 	t.Parallel()
 	node := join(t, nil)
+	began := time.Now() // the clock stands: what was asked is not forgotten meanwhile
+	node.Service = holders.New(holders.Deps{Host: node.host, Local: node.shelf, Now: func() time.Time { return began }})
+	node.host.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), node.Serve)
 	pest, other := join(t, nil, node), join(t, nil, node)
 	refs := make([]string, 1200)
 	for i := range refs {

@@ -261,13 +261,13 @@ func TestFindGoesOn(t *testing.T) {
 	var late *member
 	found := map[identity.PubKey]bool{}
 	first := make(chan struct{})
+	one := sync.OnceFunc(func() { close(first) }) // who was found is asked again after a while
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		b.Find(ctx, holders.Query{Ref: cidA, Anyone: true}, func(p identity.PubKey, _ holders.Answer) bool {
-			if found[p] = true; len(found) == 1 {
-				close(first)
-			}
+			found[p] = true
+			one()
 			return len(found) < 2
 		})
 	}()
@@ -319,18 +319,25 @@ func TestManySearchesAtOnce(t *testing.T) {
 	})
 	gone, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	for i := range 300 {
-		all.Go(func() {
-			if i%3 == 0 {
-				b.Find(gone, holders.Query{Ref: cidB, Ask: []identity.PubKey{a.id()}}, func(identity.PubKey, holders.Answer) bool { return true })
-				return
-			}
-			if got := find(t, b, holders.Query{Ref: cidA, Ask: []identity.PubKey{a.id()}}, 0); !got[a.id()].Whole {
-				t.Errorf("search %d finds %v", i, got)
-			}
-		})
+	search := func(i int) {
+		if i%3 == 0 {
+			b.Find(gone, holders.Query{Ref: cidB, Ask: []identity.PubKey{a.id()}}, func(identity.PubKey, holders.Answer) bool { return true })
+			return
+		}
+		if got := find(t, b, holders.Query{Ref: cidA, Ask: []identity.PubKey{a.id()}}, 0); !got[a.id()].Whole {
+			t.Errorf("search %d finds %v", i, got)
+		}
 	}
-	until(t, "questions are under way", func() bool { return len(streams) > 1 })
+	// As many questions as may be under way, and all others behind them.
+	const first, rest = 4, 296
+	for i := range first {
+		all.Go(func() { search(3 * i) })
+	}
+	until(t, "questions are under way", func() bool { return len(streams) == first })
+	for i := range rest {
+		all.Go(func() { search(i) })
+	}
+	until(t, "the others are in line", func() bool { return b.InLine(a.id()) == rest })
 	cancel()
 	close(hold)
 	all.Wait()

@@ -176,12 +176,12 @@ func (s *Service) ask(ctx context.Context, peer identity.PubKey, asked []asked) 
 	}
 	st, err := s.d.Host.Open(ctx, peer, p2p.ProtoHave)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(ctx.Err(), err)
 	}
 	defer func() { _ = st.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = st.Reset() })()
 	if err := writeFrame(st, b); err != nil {
-		return nil, fmt.Errorf("asking %s: %w", peer.Short(), err)
+		return nil, errors.Join(ctx.Err(), fmt.Errorf("asking %s: %w", peer.Short(), err))
 	}
 	if b, err = readFrame(st, maxReply); err == nil {
 		var answers []Answer
