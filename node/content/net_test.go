@@ -31,23 +31,29 @@ type member struct {
 	dht    *dht.DHT
 	asks   *holders.Service
 	served atomic.Int64 // bytes of content written
+	brake  atomic.Int64 // no more is written than so many; 0: all
 	blamed sync.Map     // by peer: points
 	stop   func()
 }
 
 func (m *member) id() identity.PubKey { return m.host.ID() }
 
-// counted is a stream whose writes are counted, and slowed on demand.
+// counted is a stream whose writes are counted, and slowed or held on demand.
 type counted struct {
 	*p2p.Stream
 	m    *member
 	wait time.Duration
+	hold func(to identity.PubKey) bool
 }
 
 func (c counted) Write(p []byte) (int, error) {
 	if c.wait > 0 {
 		<-time.After(c.wait)
 	}
+	c.m.awaits(func() bool {
+		brake := c.m.brake.Load()
+		return (brake == 0 || c.m.served.Load() < brake) && (c.hold == nil || !c.hold(c.Peer()))
+	})
 	n, err := c.Stream.Write(p)
 	c.m.served.Add(int64(n))
 	return n, err
@@ -57,11 +63,23 @@ func (c counted) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
+// awaits waits until ok, or the end of the test.
+func (m *member) awaits(ok func() bool) {
+	for !ok() {
+		select {
+		case <-m.t.Context().Done():
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 type memberOptions struct {
 	network func(*Network) // changes what the library is told
 	serve   func(context.Context, *p2p.Stream)
-	wait    time.Duration // before each write
-	tables  bool          // takes part in the table
+	wait    time.Duration                 // before each write
+	hold    func(to identity.PubKey) bool // each write waits as long as it says
+	tables  bool                          // takes part in the table
 }
 
 // start makes a member that dials those named.
@@ -106,7 +124,7 @@ func start(t *testing.T, o memberOptions, to ...*member) *member {
 	m.SetNetwork(net)
 	if o.serve == nil {
 		o.serve = func(ctx context.Context, s *p2p.Stream) {
-			_ = m.serve(ctx, s.Peer(), counted{s, m, o.wait})
+			_ = m.serve(ctx, s.Peer(), counted{s, m, o.wait, o.hold})
 		}
 	}
 	h.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), m.asks.Serve)
@@ -206,13 +224,32 @@ func (m *member) get(cid string, want []byte, o FetchOptions) {
 	}
 }
 
-var anyone = FetchOptions{Anyone: true, Patience: 10 * time.Second}
+var anyone = FetchOptions{Anyone: true, Patience: 3 * time.Minute}
+
+// refusal fetches in vain, with ever more patience until the error is the one
+// wanted: a search may end before anybody had the time to answer.
+func (m *member) refusal(cid string, o FetchOptions, want error) error {
+	for o.Patience = time.Second / 2; ; o.Patience *= 2 {
+		if _, err := m.FetchWith(m.t.Context(), cid, o); errors.Is(err, want) || o.Patience > time.Minute {
+			return err
+		}
+	}
+}
 
 // What is added at A is found by C, who knows B alone, and comes from both.
 func TestFromTwoThroughHints(t *testing.T) {
 	t.Parallel()
-	a := start(t, memberOptions{wait: 2 * time.Millisecond})
-	b := start(t, memberOptions{wait: 2 * time.Millisecond}, a)
+	// Of the last transfer either gives no more than 8 MiB before the other has.
+	const share = 8 << 20
+	var a, b *member
+	var before atomic.Int64
+	a = start(t, memberOptions{hold: func(identity.PubKey) bool {
+		at := before.Load()
+		return at > 0 && a.served.Load()-at >= share && b.served.Load() < share
+	}})
+	b = start(t, memberOptions{hold: func(identity.PubKey) bool {
+		return b.served.Load() >= share && a.served.Load()-before.Load() < share
+	}}, a)
 	c := start(t, memberOptions{}, b)
 	data := noise(1, 48<<20)
 	cid := a.share(data)
@@ -220,7 +257,7 @@ func TestFromTwoThroughHints(t *testing.T) {
 	if !b.Shared(cid) {
 		t.Error("what came from the public is not given to it again")
 	}
-	before := a.served.Load()
+	before.Store(a.served.Load())
 	var sources sync.Map
 	o := anyone
 	o.Progress = func(p blob.Progress) {
@@ -229,7 +266,7 @@ func TestFromTwoThroughHints(t *testing.T) {
 		}
 	}
 	c.get(cid, data, o)
-	fromA, fromB := a.served.Load()-before, b.served.Load()
+	fromA, fromB := a.served.Load()-before.Load(), b.served.Load()
 	t.Logf("%d bytes from A, %d from B", fromA, fromB)
 	if fromA < 4<<20 || fromB < 4<<20 {
 		t.Errorf("%d bytes from A, %d from B: not from both", fromA, fromB)
@@ -278,13 +315,13 @@ func TestPrivateStaysPrivate(t *testing.T) {
 			t.Errorf("announced: %v, %v", refs, err)
 		}
 	}
-	o := FetchOptions{Anyone: true, Patience: time.Second}
-	if _, err := stranger.FetchWith(t.Context(), cid, o); !errors.Is(err, blob.ErrNoSource) {
+	o := FetchOptions{Anyone: true}
+	if err := stranger.refusal(cid, o, blob.ErrNoSource); !errors.Is(err, blob.ErrNoSource) {
 		t.Errorf("fetch by a stranger: %v", err)
 	}
 	// Not even who asks for the bytes outright.
 	o.From = []identity.PubKey{a.id(), friend.id()}
-	if _, err := stranger.FetchWith(t.Context(), cid, o); !errors.Is(err, blob.ErrRefused) {
+	if err := stranger.refusal(cid, o, blob.ErrRefused); !errors.Is(err, blob.ErrRefused) {
 		t.Errorf("fetch by a stranger who knows whom to ask: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func (claims) Answer(identity.PubKey, string) holders.Answer {
 // not have it published.
 func TestLieThatItIsPublic(t *testing.T) {
 	t.Parallel()
-	owner := start(t, slow())
+	owner := start(t, memberOptions{wait: 10 * time.Millisecond})
 	stranger := start(t, memberOptions{})
 	friend := start(t, memberOptions{}, owner, stranger)
 	data := noise(11, 4<<20)
@@ -43,7 +43,7 @@ func TestLieThatItIsPublic(t *testing.T) {
 	more := noise(12, 40<<20)
 	cid = owner.add(more)
 	owner.Grant(cid, other.id())
-	other.part(cid, FetchOptions{From: []identity.PubKey{owner.id()}})
+	other.part(owner, cid, FetchOptions{From: []identity.PubKey{owner.id()}})
 	if err := owner.Share(cid); err != nil {
 		t.Fatal(err)
 	}
@@ -53,13 +53,11 @@ func TestLieThatItIsPublic(t *testing.T) {
 	}
 }
 
-// slow is a member whose transfers can be broken off in the middle, on a busy
-// machine too.
-func slow() memberOptions { return memberOptions{wait: 10 * time.Millisecond} }
-
-// part fetches some of a blob and breaks off.
-func (m *member) part(cid string, o FetchOptions) {
+// part fetches some of a blob and breaks off; from gives no more meanwhile.
+func (m *member) part(from *member, cid string, o FetchOptions) {
 	m.t.Helper()
+	from.brake.Store(from.served.Load() + 30<<20)
+	defer from.brake.Store(0)
 	ctx, cancel := context.WithCancel(m.t.Context())
 	defer cancel()
 	o.Progress = func(p blob.Progress) {
@@ -78,11 +76,11 @@ func (m *member) part(cid string, o FetchOptions) {
 // What came from the public in two parts is given to it again.
 func TestPublicAfterABreak(t *testing.T) {
 	t.Parallel()
-	a := start(t, slow())
+	a := start(t, memberOptions{})
 	b := start(t, memberOptions{}, a)
 	data := noise(13, 40<<20)
 	cid := a.share(data)
-	b.part(cid, anyone)
+	b.part(a, cid, anyone)
 	before := a.served.Load()
 	b.get(cid, data, anyone)
 	if got := a.served.Load() - before; got > 24<<20 {
@@ -97,11 +95,26 @@ func TestPublicAfterABreak(t *testing.T) {
 // it; of what is granted to it alone nobody else is asked.
 func TestJobTakesFromAnyone(t *testing.T) {
 	t.Parallel()
-	boss := start(t, memberOptions{wait: 10 * time.Millisecond})
+	// The boss gives what it was asked for by name before it says that everybody
+	// may have it: it is held until that was heard.
+	var boss, worker *member
+	var cid string
+	boss = start(t, memberOptions{hold: func(identity.PubKey) bool {
+		worker.mu.Lock()
+		t := worker.fetches[cid]
+		worker.mu.Unlock()
+		if t == nil {
+			return false
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return !t.origin.open[boss.id().String()]
+	}})
 	other := start(t, memberOptions{}, boss)
-	worker := start(t, memberOptions{}, boss, other)
+	worker = start(t, memberOptions{}, boss, other)
 	data, secret := noise(14, 48<<20), noise(15, 4<<20)
-	cid, private := boss.share(data), boss.add(secret)
+	cid = boss.share(data)
+	private := boss.add(secret)
 	other.share(data)
 	other.share(secret)
 	boss.Grant(cid, worker.id())
@@ -155,7 +168,11 @@ func TestFolderThatListsWhatIsConfidential(t *testing.T) {
 			}
 		}
 		before := m.served.Load()
-		_, err = victim.FetchWith(t.Context(), folder.CID, FetchOptions{Anyone: true, From: []identity.PubKey{m.id()}, Patience: time.Second})
+		o := anyone
+		if o.From = []identity.PubKey{m.id()}; m == thief {
+			o.Patience = time.Second
+		}
+		_, err = victim.FetchWith(t.Context(), folder.CID, o)
 		if shared := victim.Shared(folder.CID); shared != (m == honest) || (err == nil) != shared {
 			t.Errorf("the thief's: %v, shared: %v, %v", m == thief, shared, err)
 		}

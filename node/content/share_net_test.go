@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,8 +77,8 @@ func TestPrices(t *testing.T) {
 	data := noise(4, 5<<20)
 	cid := a.share(data)
 	o := anyone
-	o.Patience, o.MaxPrice = 500*time.Millisecond, 6
-	_, err := b.FetchWith(t.Context(), cid, o)
+	o.MaxPrice = 6
+	err := b.refusal(cid, o, ErrPrice)
 	if !errors.Is(err, ErrPrice) || !errors.Is(err, blob.ErrNoSource) || !strings.Contains(err.Error(), "7 credits per GiB") {
 		t.Errorf("too dear: %v", err)
 	}
@@ -136,12 +137,16 @@ func (l *lying) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io
 // the rest.
 func TestLiar(t *testing.T) {
 	t.Parallel()
-	var liar *member
+	var liar, honest, c *member
 	liar = start(t, memberOptions{serve: func(ctx context.Context, s *p2p.Stream) {
 		_ = liar.serve(ctx, s.Peer(), &lying{Stream: s})
 	}})
-	honest := start(t, memberOptions{wait: time.Millisecond})
-	c := start(t, memberOptions{}, liar, honest)
+	// The honest one leaves something to the liar until that was found.
+	honest = start(t, memberOptions{hold: func(identity.PubKey) bool {
+		_, found := c.blamed.Load(liar.id())
+		return !found && honest.served.Load() >= 4<<20
+	}})
+	c = start(t, memberOptions{}, liar, honest)
 	data := noise(5, 24<<20)
 	cid := liar.share(data)
 	honest.share(data)
@@ -163,11 +168,17 @@ func TestLiar(t *testing.T) {
 // Who has it only in part gives what it has, while it fetches.
 func TestUnfinishedSeeds(t *testing.T) {
 	t.Parallel()
-	slow := start(t, memberOptions{wait: 10 * time.Millisecond})
-	b := start(t, memberOptions{}, slow)
-	c := start(t, memberOptions{}, b)
+	// The first gives B no more than half before C has asked B, and C nothing
+	// before B gave its part.
+	var first, b, c *member
+	first = start(t, memberOptions{hold: func(to identity.PubKey) bool {
+		return to == c.id() && b.served.Load() < 4<<20
+	}})
+	b = start(t, memberOptions{}, first)
+	c = start(t, memberOptions{}, b)
 	data := noise(6, 40<<20)
-	cid := slow.share(data)
+	cid := first.share(data)
+	first.brake.Store(int64(len(data) / 2))
 	half := make(chan struct{})
 	once := sync.OnceFunc(func() { close(half) })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -188,9 +199,9 @@ func TestUnfinishedSeeds(t *testing.T) {
 	if err != nil || !got[0].Has() || got[0].Whole || !got[0].Public || got[0].Size != uint64(len(data)) {
 		t.Fatalf("the unfinished is told as %+v, %v", got, err)
 	}
-	before := b.served.Load()
+	first.brake.Store(0)
 	c.get(cid, data, anyone)
-	if got := b.served.Load() - before; got < 4<<20 {
+	if got := b.served.Load(); got < 4<<20 {
 		t.Errorf("%d bytes from who had it in part", got)
 	}
 	if err := <-done; err != nil {
@@ -201,12 +212,23 @@ func TestUnfinishedSeeds(t *testing.T) {
 // All who wait share one transfer and hear of it; it ends with the last.
 func TestWaitersShare(t *testing.T) {
 	t.Parallel()
-	a := start(t, memberOptions{wait: 5 * time.Millisecond})
-	b := start(t, memberOptions{}, a)
+	// Nothing comes before all wait, and not all before one has left.
+	const waiters = 7
+	var a, b *member
+	var cid string
+	var came atomic.Bool
+	gone, cancel := context.WithCancel(t.Context())
+	a = start(t, memberOptions{hold: func(identity.PubKey) bool {
+		if !came.Load() && b.waiters(cid) == waiters {
+			came.Store(true)
+		}
+		return !came.Load() || a.served.Load() >= 8<<20 && gone.Err() == nil
+	}})
+	b = start(t, memberOptions{}, a)
 	data := noise(7, 16<<20)
-	cid := a.share(data)
+	cid = a.share(data)
 	var all sync.WaitGroup
-	heard := make([]blob.Progress, 5)
+	heard := make([]blob.Progress, waiters-2)
 	for i := range heard {
 		all.Go(func() {
 			o := anyone
@@ -218,10 +240,13 @@ func TestWaitersShare(t *testing.T) {
 	}
 	// One who waits no longer takes nothing from the others; one who wants less
 	// hears at once that it is more.
-	gone, cancel := context.WithCancel(t.Context())
 	all.Go(func() {
 		o := anyone
-		o.Progress = func(blob.Progress) { cancel() }
+		o.Progress = func(p blob.Progress) {
+			if p.Bytes > 0 {
+				cancel()
+			}
+		}
 		if _, err := b.FetchWith(gone, cid, o); !errors.Is(err, context.Canceled) {
 			t.Errorf("who left: %v", err)
 		}
@@ -250,6 +275,19 @@ func TestWaitersShare(t *testing.T) {
 	}
 }
 
+// waiters is how many wait for a transfer.
+func (m *member) waiters(cid string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.fetches[cid]
+	if t == nil {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting)
+}
+
 // A search that finds nobody ends, and says so; its context ends it sooner; a
 // holder that comes while it runs is found.
 func TestSearchForNobody(t *testing.T) {
@@ -271,14 +309,18 @@ func TestSearchForNobody(t *testing.T) {
 	if _, err := b.FetchWith(ctx, cid, anyone); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("out of time: %v", err)
 	}
-	o.Patience = 3 * time.Minute
+	// Who has nothing when it is asked is not asked again so soon.
+	late := start(t, memberOptions{})
+	late.share(data)
 	done := make(chan error, 1)
 	go func() {
-		_, err := b.FetchWith(t.Context(), cid, o)
+		_, err := b.FetchWith(t.Context(), cid, anyone)
 		done <- err
 	}()
-	late := start(t, memberOptions{}, b)
-	late.share(data)
+	until(t, "it is looked for", func() bool { return b.waiters(cid) == 1 })
+	if err := late.host.Connect(t.Context(), b.host.Addrs()[0]); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-done; err != nil {
 		t.Errorf("a holder came while it was looked for: %v", err)
 	}
