@@ -61,25 +61,19 @@ func Binary(tb testing.TB) string {
 func StartProcess(tb testing.TB, period time.Duration) *Process {
 	tb.Helper()
 	p := &Process{tb: tb, bin: Binary(tb), dir: tb.TempDir(), period: period, Token: evm.Token(), Contract: evm.Contract()}
-	p.start()
-	p.port = port(p.URL)
-	client, err := ethclient.DialContext(tb.Context(), p.URL)
+	port, free, err := keepPort()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p.Client = client
-	tb.Cleanup(func() { client.Close(); p.Kill() })
-	return p
-}
-
-func port(url string) int {
-	for i := len(url) - 1; i >= 0; i-- {
-		if url[i] == ':' {
-			n, _ := strconv.Atoi(url[i+1:])
-			return n
-		}
+	tb.Cleanup(free)
+	p.port = port
+	p.start()
+	tb.Cleanup(p.Kill)
+	if p.Client, err = ethclient.DialContext(tb.Context(), p.URL); err != nil {
+		tb.Fatal(err)
 	}
-	return 0
+	tb.Cleanup(p.Client.Close)
+	return p
 }
 
 func (p *Process) start() {
