@@ -62,7 +62,7 @@ INFERNET_HOME=DIR/client talks to the client. Providers need root.`,
 	f.IntVar(&cfg.Cheaters, "cheaters", 0, "providers that alter their results")
 	f.IntVar(&cfg.Validators, "validators", 0, "validators, whom the client trusts to decide disputes")
 	f.StringSliceVar(&cfg.Serve, "serve", []string{engine.DemoModelName}, "models that the honest providers serve (repeatable; none: --serve=)")
-	f.DurationVar(&cfg.Timeout, "timeout", time.Minute, "for all nodes to be ready")
+	f.DurationVar(&cfg.Timeout, "timeout", devnet.DefaultTimeout, "for all nodes to be ready")
 	f.StringVar(&cfg.Network, "network", "", "name, beginning with devnet (default: one is made up)")
 	return devnetDir(c, &cfg.Dir)
 }

@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// DefaultTimeout is for machines that have much else to do: a node that cannot
+// become ready ends by itself, and is not waited for.
+const DefaultTimeout = 5 * time.Minute
+
 // Config says what network to start.
 type Config struct {
 	Dir        string        // holds the homes; made if missing
@@ -20,7 +24,7 @@ type Config struct {
 	Bin        string        // the infernet program; "" is this one
 	Network    string        // name, beginning with "devnet"; "" makes one up
 	Detach     bool          // outlive this process
-	Timeout    time.Duration // for all nodes to be ready; 0 is a minute
+	Timeout    time.Duration // for all nodes to be ready; 0 is five minutes
 	Env        []string      // "NAME=value", for all nodes
 	NodeArgs   []string      // more flags for all nodes
 
@@ -65,7 +69,7 @@ func (c Config) complete() (Config, error) {
 		c.Network = "devnet-" + hex.EncodeToString(b[:])
 	}
 	if c.Timeout == 0 {
-		c.Timeout = time.Minute
+		c.Timeout = DefaultTimeout
 	}
 	if c.Report == nil {
 		c.Report = func(string) {}

@@ -16,7 +16,7 @@ import (
 
 const (
 	stopGrace = 15 * time.Second // for a node to end its containers and itself
-	killGrace = 5 * time.Second  // for the system to take a killed one away
+	killGrace = time.Minute      // for the system to take a killed one away: it may wait for a disk
 	lookEvery = 20 * time.Millisecond
 )
 

@@ -48,7 +48,7 @@ func (n *Network) Node(name string) (Node, bool) {
 }
 
 // findTime is how long the client may take to find all providers.
-const findTime = time.Minute
+const findTime = DefaultTimeout
 
 // AwaitProviders waits until the client finds so many providers: nodes that
 // are ready still have to hear of each other. Error: ErrNode.

@@ -6,9 +6,7 @@
 package devnettest
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,9 +16,9 @@ import (
 	"infernet.tech/infernet/node/devnet"
 )
 
-// How long nodes may take to be ready, and to end: on a busy machine everything
-// takes as long as it takes.
-const startTime, closeTime = 5 * time.Minute, 3 * time.Minute
+// closeTime is how long nodes may take to end: on a busy machine everything takes
+// as long as it takes.
+const closeTime = 3 * time.Minute
 
 // Program returns the path of the program that make builds, found from the
 // folder of a test two levels below the module's root.
@@ -51,10 +49,7 @@ func Up(t testing.TB, cfg devnet.Config) *devnet.Network {
 	if cfg.Dir == "" {
 		cfg.Dir = Dir(t)
 	}
-	cfg.Timeout = cmp.Or(cfg.Timeout, startTime)
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
-	defer cancel()
-	net, err := devnet.Up(ctx, cfg)
+	net, err := devnet.Up(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +60,7 @@ func Up(t testing.TB, cfg devnet.Config) *devnet.Network {
 			t.Error(err)
 		}
 	})
-	for err = devnet.ErrNode; errors.Is(err, devnet.ErrNode) && ctx.Err() == nil; { // it waits for a minute
-		err = net.AwaitProviders(ctx, cfg.Providers+cfg.Cheaters)
-	}
-	if err != nil {
+	if err := net.AwaitProviders(t.Context(), cfg.Providers+cfg.Cheaters); err != nil {
 		t.Fatal(err)
 	}
 	return net

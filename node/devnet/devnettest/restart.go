@@ -20,6 +20,7 @@ import (
 
 const (
 	answerTime = 5 * time.Second // of a node that is asked whether it is ready
+	awaitTime  = 5 * time.Minute // that a condition is waited for
 	logTail    = 4 << 10
 )
 
@@ -113,17 +114,17 @@ func lastWords(node devnet.Node) string {
 	return ":\n" + string(raw[max(0, len(raw)-logTail):])
 }
 
-// Await polls a condition for a minute.
+// Await polls a condition for some minutes.
 func Await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(time.Minute)
+	late := time.After(awaitTime)
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("not within a minute: %s", what)
+			t.Fatalf("not within %s: %s", awaitTime, what)
 		}
 	}
 }
