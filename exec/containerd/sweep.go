@@ -22,7 +22,8 @@ import (
 	"infernet.tech/infernet/exec"
 )
 
-const sweepPatience = 10 * time.Second
+// How long what was killed may take to be gone: it may be waiting for a disk.
+const sweepPatience = time.Minute
 
 // Clean removes all that a killed process left of the runner of this
 // configuration, and starts nothing: for one who takes a root away altogether.
@@ -133,7 +134,7 @@ func killAndWait(pid int) {
 	}
 	defer unix.Close(fd)
 	_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 2000)
+	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(sweepPatience.Milliseconds()))
 }
 
 // removeFiles takes away mounts and files, the mounts first and surely: a file
