@@ -163,7 +163,7 @@ var sentinels = []struct {
 	{store.ErrSchema, exitInUse, "this home was used by a newer infernet: update this one"},
 	{exec.ErrNoRights, exitNoRights, "providers need the right to run containers: run as root, or see infernet doctor"},
 	{exec.ErrNoRuntime, exitNotBuilt, "run make, and keep containerd, its shim and runc beside infernet"},
-	{engine.ErrNotBuilt, exitNotBuilt, "run make, and keep infernet-llm beside infernet"},
+	{engine.ErrNotBuilt, exitNotBuilt, "run make, and keep infernet-llm beside infernet; INFERNET_ENGINE, where it is set, must name it"},
 	{gpu.ErrNoGPU, exitNotFound, "infernet gpu list shows those of this machine"},
 	{exec.ErrUnsupported, exitUnsupported, "providers run on Linux; every other role runs here: infernet node --role client"},
 	{store.ErrNoSpace, exitDisk, "make room, then start again; nothing that was confirmed is lost"},

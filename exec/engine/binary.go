@@ -19,7 +19,11 @@ const BinaryEnv = "INFERNET_ENGINE"
 // Errors wrap ErrNotBuilt.
 func Binary() (string, error) {
 	if path := os.Getenv(BinaryEnv); path != "" {
-		return regular(path)
+		found, err := regular(path)
+		if err != nil {
+			err = fmt.Errorf("%w; %s is set to %q, and nothing else is looked for", err, BinaryEnv, path)
+		}
+		return found, err
 	}
 	self, err := os.Executable()
 	if err != nil {
