@@ -42,6 +42,13 @@ MONEY_BINS := $(addprefix $(BIN)/money/,btcd lnd clef)
 # Containers need root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# How long the tests of a package may take: a machine with much else to do is slow.
+PATIENCE := 60m
+
+# What is tried is what is built here, as it is by itself, whatever the caller's
+# shell has set for other nodes and engines; which tests run is the caller's to say.
+unexport $(filter-out INFERNET_LONG INFERNET_KUBO INFERNET_TEST_%,$(filter INFERNET_%,$(.VARIABLES)))
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint fuzz sim e2e bench cross clean deps node runtime engine money-tools testnet-money devchain contracts stubs headers test-node test-engine
 
@@ -62,10 +69,10 @@ test: build lint ## build, check and test everything
 	@$(MAKE) --no-print-directory test-node test-engine
 
 race: build headers ## run the tests with the race detector
-	INFERNET_ENGINE=$(ENGINE_BIN) CGO_ENABLED=1 $(GO) test -race ./...
-	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test -race ./...
+	INFERNET_ENGINE=$(ENGINE_BIN) CGO_ENABLED=1 $(GO) test -race -timeout $(PATIENCE) ./...
+	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test -race -timeout $(PATIENCE) ./...
 
-lint: headers ## gofmt, go vet and staticcheck
+lint: deps headers ## gofmt, go vet and staticcheck
 	@bad=$$($$($(GO) env GOROOT)/bin/gofmt -l .); test -z "$$bad" || { echo "not formatted by gofmt: $$bad" >&2; exit 1; }
 	$(NODE) $(GO) vet ./...
 	$(NODE) $(STATICCHECK) ./...
@@ -76,16 +83,16 @@ fuzz: headers ## run each fuzz target for FUZZTIME (10s)
 	@cd $(ENGINE_SRC) && $(ENGINE) FUZZTIME=$(FUZZTIME) sh $(CURDIR)/.ci/fuzz ./...
 
 sim: ## run the simulated network, and the rules of trust at their full size
-	$(NODE) $(GO) test -count=1 -v -run 'Sim' ./p2p/... ./dht/... ./node/...
+	$(NODE) $(GO) test -count=1 -v -timeout $(PATIENCE) -run 'Sim' ./p2p/... ./dht/... ./node/...
 	INFERNET_LONG=1 $(NODE) $(GO) test -count=1 -timeout 3h ./node/sim
 
 e2e: build money-tools ## run the tests with real nodes, containers and money
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout 30m -run 'E2E' ./node/... ./payments/...
-	$(NODE) $(GO) test -count=1 -v ./exec/containerd
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout $(PATIENCE) -run 'E2E' ./node/... ./payments/...
+	$(NODE) $(GO) test -count=1 -v -timeout $(PATIENCE) ./exec/containerd
 
 # The first time this builds btcd and lnd, which takes minutes.
 testnet-money: build money-tools ## bring up Lightning nodes and a chain, and run the demo's job paid on each
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout 30m -run 'E2EMoney' ./node/demo
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -count=1 -v -timeout $(PATIENCE) -run 'E2EMoney' ./node/demo
 
 bench: build ## measure dispatch, transfer, inference, verification and payment beside their baselines
 	$(SUDO) $(BIN)/infernet bench dispatch
@@ -189,7 +196,7 @@ $(ENGINE_BINS) &: $(ENGINE_DEPS) | headers
 test-node:
 	@for tool in btcd lnd clef devchain; do test -x $(BIN)/money/$$tool || { \
 		echo "not run: the tests that pay with real money; make money-tools builds $$tool for them"; break; }; done
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout 20m ./...
+	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout $(PATIENCE) ./...
 
 test-engine: engine
-	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test ./...
+	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test -timeout $(PATIENCE) ./...
