@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"infernet.tech/infernet/exec"
@@ -39,7 +40,10 @@ const (
 	storyPrompt = "Tell me a little story about a dog."
 	storyTokens = 96
 	// removalTime is how long the removal may take after an interruption.
-	removalTime = time.Minute
+	removalTime = 3 * time.Minute
+	// maxBatches bounds how often the batch is run until each cheater had a part
+	// in it: others may be quicker, and then its work is not waited for.
+	maxBatches = 10
 )
 
 // Run shows the demo and removes everything of it, whatever happens. The
@@ -144,7 +148,8 @@ func (s *show) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("the prompt: %w", err)
 	}
-	if err := s.batch(ctx, client, dir); err != nil {
+	jobs, err := s.batches(ctx, client, dir, cheaters, chat)
+	if err != nil {
 		return fmt.Errorf("the batch: %w", err)
 	}
 	balances, err := client.Balances(ctx)
@@ -155,8 +160,25 @@ func (s *show) run(ctx context.Context, dir string) error {
 	for _, b := range balances {
 		paid[b.Peer] += b.Paid
 	}
-	s.sum.collect(cheaters, paid, chat, s.sum.Job)
+	s.sum.collect(cheaters, paid, jobs...)
 	return nil
+}
+
+// batches runs the batch until every cheater is caught, and returns its jobs
+// after those that were before. A cheater that is not caught had no part in what
+// was believed: judge sees that no answer is wrong.
+func (s *show) batches(ctx context.Context, client *api.Client, dir string, cheaters []string, jobs ...api.Job) ([]api.Job, error) {
+	for n := 1; ; n++ {
+		if err := s.batch(ctx, client, dir); err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, s.sum.Job)
+		free := uncaught(cheaters, jobs)
+		if len(free) == 0 || n == maxBatches || s.sum.Job.State != api.JobDone {
+			return jobs, nil
+		}
+		s.say.line(s.names[free[0]] + " was too slow to have a part in it: once more")
+	}
 }
 
 // find waits until the client sees all providers.
@@ -198,14 +220,19 @@ func (s *show) warm(ctx context.Context, client *api.Client) error {
 func (s *show) chat(ctx context.Context, client *api.Client) (api.Job, error) {
 	s.say.line("asking a provider: " + chatPrompt)
 	since := time.Now()
-	first := true
-	answer, err := client.Ask(ctx, api.Prompt{Model: engine.DemoModelName, Text: chatPrompt, Replicas: 2}, func(words []byte) {
-		if first {
+	said := ""
+	say := func(words []byte) {
+		if said == "" {
 			s.took("chat_first_words", since)
-			first = false
 		}
+		said += string(words)
 		s.say.words(words)
-	})
+	}
+	answer, err := client.Ask(ctx, api.Prompt{Model: engine.DemoModelName, Text: chatPrompt, Replicas: 2}, say)
+	// The job may be over before its last words are here.
+	if rest, ok := strings.CutPrefix(answer.Answer, said); ok && rest != "" {
+		say([]byte(rest))
+	}
 	s.say.endWords()
 	s.took("chat", since)
 	if err != nil {
@@ -224,7 +251,7 @@ func (s *show) batch(ctx context.Context, client *api.Client, dir string) error 
 	if err := writeQuestions(filepath.Join(dir, "prompts.jsonl"), qs); err != nil {
 		return err
 	}
-	s.say.line(fmt.Sprintf("running %d prompts in shards of %d, each by two providers", len(qs), s.cfg.ShardSize))
+	s.say.job(fmt.Sprintf("running %d prompts in shards of %d, each by two providers", len(qs), s.cfg.ShardSize))
 	since := time.Now()
 	j, err := client.Submit(ctx, api.SubmitRequest{Spec: jobSpec(s.cfg.ShardSize), Dir: dir})
 	if err != nil {

@@ -143,6 +143,25 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestUncaught(t *testing.T) {
+	t.Parallel()
+	_, _, _, well := example()
+	unjudged := well
+	unjudged.Cheaters = []api.Cheater{{NPub: "npub-c"}}
+	for _, tc := range []struct {
+		jobs []api.Job
+		free []string
+	}{
+		{nil, []string{"npub-c", "npub-d"}},
+		{[]api.Job{unjudged}, []string{"npub-c", "npub-d"}},
+		{[]api.Job{unjudged, well}, []string{"npub-d"}},
+	} {
+		if free := uncaught([]string{"npub-c", "npub-d"}, tc.jobs); !slices.Equal(free, tc.free) {
+			t.Errorf("of %d jobs: %q are free, want %q", len(tc.jobs), free, tc.free)
+		}
+	}
+}
+
 func TestSummaryForPeopleAndPrograms(t *testing.T) {
 	t.Parallel()
 	s, cheaters, paid, j := example()

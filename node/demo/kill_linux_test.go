@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,8 @@ type testnet struct {
 	net *devnet.Network
 	dir string
 	qs  []question
+
+	paid uint64 // by all jobs that are over
 }
 
 func newTestnet(t *testing.T, prompts int) *testnet {
@@ -69,7 +72,7 @@ func (n *testnet) killAndRestart(name string) {
 	devnettest.Kill(n.t, n.net, name)()
 }
 
-// await polls a condition for a minute.
+// await polls a condition for some minutes.
 func (n *testnet) await(what string, ok func() bool) {
 	n.t.Helper()
 	devnettest.Await(n.t, what, ok)
@@ -79,7 +82,23 @@ func (n *testnet) await(what string, ok func() bool) {
 func (n *testnet) finish(id string) api.Job {
 	n.t.Helper()
 	j := n.ended(id)
-	n.sameBooks(j)
+	n.paid += j.Cost.Amount
+	n.sameBooks()
+	return j
+}
+
+// untilCaught has more jobs done until the cheater is found in one, and returns
+// that one. Others may be so quick that its work is not waited for, and then there
+// is nothing to find.
+func (n *testnet) untilCaught(j api.Job, again func() api.Job) api.Job {
+	n.t.Helper()
+	for more := 10; len(j.Cheaters) == 0 && more > 0; more-- {
+		n.t.Log("the cheater was not judged: once more")
+		j = again()
+	}
+	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != n.npub("cheater1") || j.Cheaters[0].PaidForWrong != 0 {
+		n.t.Errorf("cheaters %+v", j.Cheaters)
+	}
 	return j
 }
 
@@ -101,8 +120,8 @@ func (n *testnet) ended(id string) api.Job {
 // allRows is more than any test here pays.
 const allRows = 100_000
 
-// sameBooks compares both sides' journals, and with them what the job says.
-func (n *testnet) sameBooks(j api.Job) {
+// sameBooks compares both sides' journals, and with them what the jobs say.
+func (n *testnet) sameBooks() {
 	n.t.Helper()
 	me, _ := n.net.Node("client")
 	var total uint64
@@ -131,27 +150,31 @@ func (n *testnet) sameBooks(j api.Job) {
 		mine[p.Peer] += p.Amount.Amount
 		total += p.Amount.Amount
 	}
-	if total != j.Cost.Amount {
-		n.t.Errorf("the journal has %d, the job says it cost %d", total, j.Cost.Amount)
+	if total != n.paid {
+		n.t.Errorf("the journal has %d, the jobs say they cost %d", total, n.paid)
 	}
 	for _, node := range n.net.Nodes {
 		c, err := node.Client()
 		if err != nil {
 			n.t.Fatal(err)
 		}
-		theirs, err := c.Balances(n.t.Context())
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		var received uint64
-		for _, b := range theirs {
-			if b.Peer == me.NPub {
-				received += b.Received
+		// Who is paid may write it down after who pays knows.
+		n.await(fmt.Sprintf("%s says that it received %d", node.Name, mine[node.NPub]), func() bool {
+			theirs, err := c.Balances(n.t.Context())
+			if err != nil {
+				n.t.Fatal(err)
 			}
-		}
-		if received != mine[node.NPub] {
-			n.t.Errorf("%s says it received %d, the client that it paid %d", node.Name, received, mine[node.NPub])
-		}
+			var received uint64
+			for _, b := range theirs {
+				if b.Peer == me.NPub {
+					received += b.Received
+				}
+			}
+			if received > mine[node.NPub] {
+				n.t.Fatalf("%s says that it received %d, the client that it paid %d", node.Name, received, mine[node.NPub])
+			}
+			return received == mine[node.NPub]
+		})
 	}
 }
 
@@ -186,8 +209,10 @@ func TestE2EKilledDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	var said bytes.Buffer
 	demo := func() *exec.Cmd {
 		cmd := exec.Command(bin, "demo", "--json")
+		cmd.Stdout, cmd.Stderr = &said, &said
 		cmd.Env = append(os.Environ(), "TMPDIR="+base, "INFERNET_HOME="+filepath.Join(base, "home"))
 		return cmd
 	}
@@ -195,13 +220,22 @@ func TestE2EKilledDemo(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- first.Wait() }()
 	n := &testnet{t: t}
-	n.await("the first demo runs containers", func() bool { return below(t, base, "provider1") && mounted(t, base) })
+	n.await("the first demo runs containers", func() bool {
+		select {
+		case err := <-ended:
+			t.Fatalf("the first demo ended: %v: %s", err, &said)
+		default:
+		}
+		return below(t, base, "provider1") && mounted(t, base)
+	})
 	_ = first.Process.Kill()
-	_ = first.Wait()
-	out, err := demo().Output()
-	if err != nil {
-		t.Fatalf("second demo: %v: %s", err, out)
+	<-ended
+	said.Reset()
+	if err := demo().Run(); err != nil {
+		t.Fatalf("second demo: %v: %s", err, &said)
 	}
 	if below(t, base, "") || mounted(t, base) {
 		t.Error("processes or mounts of the demos are left")

@@ -14,10 +14,10 @@ type Summary struct {
 	OK        bool             `json:"ok"`
 	Story     Story            `json:"story"`
 	Chat      Chat             `json:"chat"`
-	Job       api.Job          `json:"job"`
+	Job       api.Job          `json:"job"` // the last batch
 	Answers   Answers          `json:"answers"`
 	Cheaters  []Cheater        `json:"cheaters"`
-	Providers []Provider       `json:"providers"` // of both jobs
+	Providers []Provider       `json:"providers"` // of all jobs
 	TimingsMS map[string]int64 `json:"timings_ms"`
 	Problems  []string         `json:"problems,omitempty"` // what was not as it should be
 }
@@ -86,6 +86,19 @@ func (s *Summary) collect(cheaters []string, paid map[string]uint64, jobs ...api
 			s.problem("%s was taken for a cheater and is none", npub)
 		}
 	}
+}
+
+// uncaught are the cheaters that no job has evidence against.
+func uncaught(cheaters []string, jobs []api.Job) (free []string) {
+	for _, npub := range cheaters {
+		caught := slices.ContainsFunc(jobs, func(j api.Job) bool {
+			return slices.ContainsFunc(j.Cheaters, func(c api.Cheater) bool { return c.NPub == npub && len(c.Evidence) > 0 })
+		})
+		if !caught {
+			free = append(free, npub)
+		}
+	}
+	return free
 }
 
 // judge decides whether all went as it should.

@@ -33,6 +33,12 @@ func (t *teller) line(text string) {
 	_, _ = fmt.Fprintf(t.w, "%6.1fs  %s\n", time.Since(t.began).Seconds(), text)
 }
 
+// job is the line of one that begins.
+func (t *teller) job(text string) {
+	t.done = 0
+	t.line(text)
+}
+
 // words are shown as they come. They are a task's: what could steer a terminal
 // is not passed on.
 func (t *teller) words(b []byte) {

@@ -65,11 +65,15 @@ func TestE2ETrust(t *testing.T) {
 	n := trustnet(t, 3, 36)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	e, err := n.client("client").Estimate(ctx, api.SubmitRequest{Spec: verified(""), Dir: n.dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Shards != 12 || e.Candidates != 4 || e.Cost.Low == 0 || e.Cost.Expected < e.Cost.Low || e.Cost.High < e.Cost.Expected || e.Overhead <= 0 {
+	var e api.Estimate
+	n.await("all providers quote in time", func() bool {
+		var err error
+		if e, err = n.client("client").Estimate(ctx, api.SubmitRequest{Spec: verified(""), Dir: n.dir}); err != nil {
+			t.Fatal(err)
+		}
+		return e.Candidates == 4
+	})
+	if e.Shards != 12 || e.Cost.Low == 0 || e.Cost.Expected < e.Cost.Low || e.Cost.High < e.Cost.Expected || e.Overhead <= 0 {
 		t.Errorf("estimate %+v", e)
 	}
 	j := n.finish(n.judged(""))
@@ -77,9 +81,7 @@ func TestE2ETrust(t *testing.T) {
 		t.Errorf("it cost %d, the estimate was %d to %d", j.Cost.Amount, e.Cost.Low, e.Cost.High)
 	}
 	cheater := n.npub("cheater1")
-	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != cheater || j.Cheaters[0].PaidForWrong != 0 {
-		t.Errorf("cheaters %+v", j.Cheaters)
-	}
+	j = n.untilCaught(j, func() api.Job { return n.finish(n.judged("")) })
 	n.receiptsHold(ctx, j.ID)
 	reps, err := n.client("client").Reputations(ctx)
 	if err != nil {
@@ -160,17 +162,18 @@ func offline(ctx context.Context, bin, home, path string) ([]byte, error) {
 // and it is paid its price.
 func TestE2EValidator(t *testing.T) {
 	n := trustnet(t, 2, 12)
-	j := n.finish(n.judged("verify: {mode: quorum, replicas: 2, agree: 2}\n"))
 	judge, cheater := n.npub("validator1"), n.npub("cheater1")
 	paid := map[string]uint64{}
-	for _, p := range j.Providers {
-		paid[p.NPub] = p.Paid
+	run := func() api.Job {
+		j := n.finish(n.judged("verify: {mode: quorum, replicas: 2, agree: 2}\n"))
+		for _, p := range j.Providers {
+			paid[p.NPub] += p.Paid
+		}
+		return j
 	}
+	j := n.untilCaught(run(), run)
 	if paid[cheater] != 0 || paid[judge] == 0 {
 		t.Errorf("paid %v", paid)
-	}
-	if len(j.Cheaters) != 1 || j.Cheaters[0].NPub != cheater {
-		t.Errorf("cheaters %+v", j.Cheaters)
 	}
 	disputed := false
 	for shard := range j.Shards.Total {
