@@ -15,6 +15,9 @@ import (
 // payer's side for the suite: 200,000 sat.
 type Pair struct {
 	Payer, Payee ln.Node
+	// Dead is the payee's node for calls while it is stopped, where Payee would
+	// wait long for an answer; nil: Payee.
+	Dead ln.Node
 	// Mine adds blocks and returns when both nodes have seen them.
 	Mine func(t testing.TB, blocks int)
 	// Stop kills the payee's node without warning, Start brings it back and
@@ -96,7 +99,7 @@ func (s *suite) hold(t testing.TB, blocks uint32) (ln.Preimage, ln.Invoice) {
 // lock pays a hold invoice and waits until the payee has it.
 func (s *suite) lock(t testing.TB, inv ln.Invoice) ln.InvoiceState {
 	t.Helper()
-	p, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: 30 * time.Second, Hold: true})
+	p, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: s.Patience, Hold: true})
 	if err != nil || p.State != ln.InFlight {
 		t.Fatalf("Pay of a hold = %+v, %v; want in flight", p, err)
 	}
@@ -185,7 +188,15 @@ func (s *suite) moves(t testing.TB, msat uint64, what func()) {
 
 func want(t testing.TB, what string, err, target error) {
 	t.Helper()
-	if !errors.Is(err, target) {
-		t.Errorf("%s: %v; want %v", what, err, target)
+	if wrong := other(err, target); wrong != nil {
+		t.Errorf("%s: %v", what, wrong)
 	}
+}
+
+// other is nil for an error that is the wanted one.
+func other(err, target error) error {
+	if errors.Is(err, target) {
+		return nil
+	}
+	return fmt.Errorf("%v; want %w", err, target)
 }

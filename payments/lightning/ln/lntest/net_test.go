@@ -15,7 +15,7 @@ func TestConformance(t *testing.T) {
 		payer, payee := net.Node("payer"), net.Node("payee")
 		net.Open(payer, payee, 500_000_000, 0)
 		return lntest.Pair{
-			Payer: payer, Payee: payee, Patience: 20 * time.Second,
+			Payer: payer, Payee: payee, Patience: time.Minute,
 			Mine:  func(_ testing.TB, blocks int) { net.Mine(blocks) },
 			Stop:  func(testing.TB) { payee.Stop() },
 			Start: func(testing.TB) { payee.Start() },

@@ -3,6 +3,7 @@ package lntest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *suite) ordinary(t *testing.T) {
 		!read.HasDescriptionHash || read.DescriptionHash != spec.DescriptionHash || read.Expiry != spec.Expiry || !read.ExpiresAt().Equal(inv.ExpiresAt) {
 		t.Errorf("the invoice says %+v; asked for %+v of %+v", read, spec, info)
 	}
-	pay := ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: 30 * time.Second}
+	pay := ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: s.Patience}
 	s.moves(t, someMsat, func() {
 		for i := range 2 { // the second time nothing moves
 			paid, err := s.Payer.Pay(s.ctx(t), pay)
@@ -121,7 +122,7 @@ func (s *suite) canceled(t *testing.T) {
 			t.Errorf("the payment failed for %q; want %q", sent.Reason, ln.ReasonRefused)
 		}
 		want(t, "Settle of a cancelled hold", s.Payee.Settle(s.ctx(t), p), ln.ErrCanceled)
-		_, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: 10 * time.Second})
+		_, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: s.Patience})
 		want(t, "Pay of a cancelled invoice", err, ln.ErrFailed)
 	})
 }
@@ -182,7 +183,7 @@ func (s *suite) expired(t *testing.T) {
 	}
 	s.become(t, inv.Hash, ln.Canceled)
 	s.moves(t, 0, func() {
-		_, err = s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: 10 * time.Second})
+		_, err = s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: s.Patience})
 		want(t, "Pay of an expired invoice", err, ln.ErrInvoice)
 	})
 }
@@ -190,7 +191,7 @@ func (s *suite) expired(t *testing.T) {
 func (s *suite) limits(t *testing.T) {
 	p, inv := s.hold(t, 1000)
 	s.moves(t, 0, func() {
-		_, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: 10 * time.Second, CLTVLimit: 600, Hold: true})
+		_, err := s.Payer.Pay(s.ctx(t), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: s.Patience, CLTVLimit: 600, Hold: true})
 		if !errors.Is(err, ln.ErrFailed) && !errors.Is(err, ln.ErrSpec) {
 			t.Errorf("Pay of a lock of 1000 blocks with a limit of 600: %v", err)
 		}
@@ -269,13 +270,26 @@ func (s *suite) waits(t *testing.T) {
 func (s *suite) doubt(t *testing.T) {
 	s.moves(t, someMsat, func() {
 		p, inv := s.hold(t, 40)
-		pay := ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: 2 * time.Second}
-		for range 2 { // the second finds the first one's money on its way
-			sent, err := s.Payer.Pay(s.ctx(t), pay)
-			want(t, "Pay of what is held", err, ln.ErrInFlight)
-			if sent.State != ln.InFlight || sent.Hash != inv.Hash {
-				t.Errorf("Pay = %+v", sent)
+		doubtful := func(ctx context.Context, limit time.Duration) error {
+			sent, err := s.Payer.Pay(ctx, ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 1000, Timeout: limit})
+			if err = other(err, ln.ErrInFlight); err == nil && (sent.State != ln.InFlight || sent.Hash != inv.Hash) {
+				err = fmt.Errorf("it is told as %+v", sent)
 			}
+			return err
+		}
+		// Who is called off while the payee has the money knows no more.
+		ctx, giveUp := context.WithCancel(s.ctx(t))
+		defer giveUp()
+		ended := make(chan error, 1)
+		go func() { ended <- doubtful(ctx, s.Patience) }()
+		s.become(t, inv.Hash, ln.Accepted)
+		giveUp()
+		if err := <-ended; err != nil {
+			t.Errorf("Pay that was called off: %v", err)
+		}
+		// Nor does who finds the first one's money on its way, and waits in vain.
+		if err := doubtful(s.ctx(t), 2*time.Second); err != nil {
+			t.Errorf("Pay of what is held: %v", err)
 		}
 		if err := s.Payee.Settle(s.ctx(t), p); err != nil {
 			t.Fatal(err)
@@ -293,7 +307,11 @@ func (s *suite) killed(t *testing.T) {
 		before := s.lock(t, inv)
 		s.stands(t)
 		s.Stop(t)
-		_, err := s.Payee.Lookup(s.ctx(t), inv.Hash)
+		dead := s.Dead
+		if dead == nil {
+			dead = s.Payee
+		}
+		_, err := dead.Lookup(s.ctx(t), inv.Hash)
 		want(t, "Lookup of a dead node", err, ln.ErrUnavailable)
 		s.Start(t)
 		if after := s.become(t, inv.Hash, ln.Accepted); after.ExpiryHeight != before.ExpiryHeight {

@@ -1,6 +1,7 @@
 package nwc_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func invoice(t *testing.T, w *world) (ln.Invoice, ln.PaySpec) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inv, ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 100, Timeout: time.Second}
+	return inv, ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 100, Timeout: patience}
 }
 
 func want(t *testing.T, what string, err, target error) {
@@ -32,13 +33,16 @@ func TestAnswerLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, true)
 	inv, pay := invoice(t, w)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
 	w.pays.Mangle(func(method string, a map[string]any) map[string]any {
 		if method == "pay_invoice" {
+			giveUp() // it has paid
 			return nil
 		}
 		return a
 	})
-	_, err := w.payer.Pay(t.Context(), pay)
+	_, err := w.payer.Pay(ctx, pay)
 	want(t, "Pay", err, ln.ErrInFlight)
 	p, err := w.payer.Pay(t.Context(), pay)
 	if err != nil || p.State != ln.Succeeded || p.Preimage.Hash() != inv.Hash || w.pays.Served("pay_invoice") != 1 {
@@ -153,12 +157,9 @@ func TestNoDescription(t *testing.T) {
 func TestAwayTooLong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, true)
-	if _, err := w.payer.Info(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	_, pay := invoice(t, w)
 	w.pays.Away(true)
-	_, err := w.payer.Pay(t.Context(), pay)
+	_, err := connect(t, w.pays, silence).Pay(t.Context(), pay)
 	want(t, "Pay, with no wallet there", err, ln.ErrUnavailable) // it could not even ask what was
 	if errors.Is(err, ln.ErrInFlight) {
 		t.Errorf("nothing was asked for, and yet: %v", err)
@@ -175,17 +176,19 @@ func TestRelayTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.relay.Drop()
-	wait := time.NewTicker(10 * time.Millisecond)
-	defer wait.Stop()
-	for tries := 0; ; tries++ { // the first may still see the dead connection
+	soon, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for again := true; again; { // the first may still see the dead connection
 		_, err := w.payer.Info(t.Context())
-		if err == nil {
-			break
+		if again = err != nil; again {
+			select {
+			case <-tick.C:
+			case <-soon.Done():
+				t.Fatalf("after the relay dropped us: %v", err)
+			}
 		}
-		if tries > 100 {
-			t.Fatalf("after the relay dropped us: %v", err)
-		}
-		<-wait.C
 	}
 	w.relay.Refuse("blocked: pay first")
 	_, err := w.payer.Info(t.Context())
