@@ -94,6 +94,11 @@ func (n *Node) encryption(ctx context.Context, s *session) (modern bool, err err
 	case <-ctx.Done():
 		return false, fmt.Errorf("%w: the relay says nothing", ln.ErrUnavailable)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.modern != nil { // a call at the same time has read it
+		return *n.modern, nil
+	}
 	select {
 	case e := <-s.info:
 		tag := e.Tags.Find("encryption")
@@ -103,8 +108,6 @@ func (n *Node) encryption(ctx context.Context, s *session) (modern bool, err err
 		<-s.done
 		return false, fmt.Errorf("%w: the relay has no description of the wallet (kind %d), which says how to write to it", ln.ErrUnavailable, kindInfo)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.modern = &modern
 	return modern, nil
 }
@@ -145,12 +148,12 @@ func (n *Node) call(ctx context.Context, limit time.Duration, method string, par
 	}
 	e, err := s.ask(inner, request)
 	switch {
+	case err == nil:
+		return n.answer(e, method, modern, result)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", errSilent, ctx.Err())
-	case err != nil:
-		return fmt.Errorf("%w: the wallet: %s: %w", ln.ErrUnavailable, method, err)
 	}
-	return n.answer(e, method, modern, result)
+	return fmt.Errorf("%w: the wallet: %s: %w", ln.ErrUnavailable, method, err)
 }
 
 func orEnded(ctx context.Context, err error) error {

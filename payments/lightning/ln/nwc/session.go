@@ -171,7 +171,8 @@ func (s *session) ask(ctx context.Context, request nostr.Event) (nostr.Event, er
 		delete(s.waiting, request.ID)
 		delete(s.refused, request.ID)
 	}()
-	if err := s.write(ctx, "EVENT", request); err != nil {
+	err := s.write(ctx, "EVENT", request)
+	if err != nil {
 		return nostr.Event{}, fmt.Errorf("%w: %w", errSilent, err)
 	}
 	select {
@@ -180,8 +181,14 @@ func (s *session) ask(ctx context.Context, request nostr.Event) (nostr.Event, er
 	case why := <-refusal:
 		return nostr.Event{}, fmt.Errorf("%w: %.200q", errRefused, why)
 	case <-s.done:
-		return nostr.Event{}, fmt.Errorf("%w: the relay broke off", errSilent)
+		err = errors.New("the relay broke off")
 	case <-ctx.Done():
-		return nostr.Event{}, fmt.Errorf("%w: %w", errSilent, ctx.Err())
+		err = ctx.Err()
+	}
+	select {
+	case e := <-answer: // it came before that
+		return e, nil
+	default:
+		return nostr.Event{}, fmt.Errorf("%w: %w", errSilent, err)
 	}
 }

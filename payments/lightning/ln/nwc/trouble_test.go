@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -150,6 +151,24 @@ func TestNoDescription(t *testing.T) {
 	old := newWorld(t, false)
 	if _, err := old.payer.Info(t.Context()); err != nil || !strings.Contains(old.payer.Note(), "NIP-04") {
 		t.Errorf("note %q, %v", old.payer.Note(), err)
+	}
+}
+
+// TestFirstCallsAtOnce: calls that make the connection together all have what the
+// wallet says of itself, and none breaks it off for the others.
+func TestFirstCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		w := newWorld(t, true)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, err := w.payer.Info(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 
