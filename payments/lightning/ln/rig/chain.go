@@ -26,11 +26,15 @@ type Chain struct {
 
 const user = "rig"
 
-func newChain(path, dir string) (*Chain, error) {
+// callFor is how long btcd may take for a call, of which mining hundreds of blocks
+// is one.
+const callFor = 5 * time.Minute
+
+func newChain(path, dir string, from *ports) (*Chain, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	at, err := addresses(2)
+	at, err := from.addresses(2)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +71,7 @@ func (c *Chain) serve(ctx context.Context) error {
 		if !pool.AppendCertsFromPEM(pem) {
 			return errors.New("its certificate is not written yet")
 		}
-		c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: time.Minute}
+		c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: callFor}
 		_, err = c.Height(ctx)
 		return err
 	})

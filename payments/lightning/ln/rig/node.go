@@ -27,7 +27,7 @@ func newNode(r *Rig, name string) (*Node, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	at, err := addresses(2)
+	at, err := r.ports.addresses(2)
 	if err != nil {
 		return nil, err
 	}

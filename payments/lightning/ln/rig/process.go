@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -121,28 +118,4 @@ func (p *program) lastWords() string {
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 600))
 	return strings.TrimSpace(errors.Join(errors.New(string(b)), err).Error())
-}
-
-// Ports are drawn from below those that systems give to outgoing connections,
-// or one of these would take them in the moment before they are used.
-const (
-	lowPort  = 12_000
-	highPort = 32_000
-)
-
-// addresses returns free ones on loopback.
-func addresses(count int) ([]string, error) {
-	var out []string
-	for tries := 0; len(out) < count; tries++ {
-		l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(lowPort+rand.IntN(highPort-lowPort)))
-		if err != nil && tries < 100*count {
-			continue // taken
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		out = append(out, "127.0.0.1:"+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	}
-	return out, nil
 }

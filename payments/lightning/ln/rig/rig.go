@@ -36,6 +36,7 @@ type Rig struct {
 	Nodes    []*Node
 	programs Programs
 	dir      string
+	ports    *ports
 }
 
 // Start brings up the chain and the nodes, each of which has coins to open
@@ -57,7 +58,10 @@ func Start(ctx context.Context, cfg Config) (*Rig, error) {
 }
 
 func (r *Rig) up(ctx context.Context, names []string) (err error) {
-	if r.Chain, err = newChain(r.programs.Btcd, filepath.Join(r.dir, "btcd")); err != nil {
+	if r.ports, err = newPorts(); err != nil {
+		return err
+	}
+	if r.Chain, err = newChain(r.programs.Btcd, filepath.Join(r.dir, "btcd"), r.ports); err != nil {
 		return err
 	}
 	if err := r.Chain.serve(ctx); err != nil {
@@ -226,6 +230,9 @@ func (r *Rig) Close() {
 	}
 	if r.Chain != nil {
 		r.Chain.kill()
+	}
+	if r.ports != nil {
+		r.ports.close()
 	}
 }
 
