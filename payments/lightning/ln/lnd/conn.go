@@ -28,6 +28,9 @@ const (
 	defaultTimeout = 30 * time.Second
 	maxAnswer      = 16 << 20 // bytes; the list of some thousand channels
 	reconnectAfter = 5 * time.Second
+	// connectFor is how long one try to connect may take: a busy node on a small
+	// machine is slow to shake hands.
+	connectFor = 20 * time.Second
 )
 
 // Node is an lnd node. It reconnects by itself; Close ends that.
@@ -68,7 +71,7 @@ func New(cfg Config) (*Node, error) {
 		grpc.WithUnaryInterceptor(n.bounded),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectAfter},
-			MinConnectTimeout: reconnectAfter,
+			MinConnectTimeout: connectFor,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}))
 	if err != nil {
