@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -127,5 +126,5 @@ func (k *keeper) open(t *testing.T, few bool) *lnd.Node {
 	b, err := hex.DecodeString(text)
 	must(t, err)
 	address, cert, _ := listen(t, k)
-	return connect(t, lnd.Config{Address: address, CertPEM: cert, Macaroon: b, Timeout: 5 * time.Second})
+	return connect(t, lnd.Config{Address: address, CertPEM: cert, Macaroon: b, Timeout: patience})
 }

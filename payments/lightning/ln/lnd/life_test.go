@@ -22,7 +22,7 @@ func testSplit(t *testing.T, r *rig.Rig, alice, carol *rig.Node) {
 	inv, err := carol.CreateInvoice(t.Context(), ln.InvoiceSpec{AmountMsat: most, Expiry: time.Hour})
 	must(t, err)
 	before := balances(t, alice, carol)
-	p, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 2_000_000, Timeout: 30 * time.Second})
+	p, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, FeeLimitMsat: 2_000_000, Timeout: patience})
 	if err != nil {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -121,23 +121,25 @@ func testUnsent(t *testing.T, alice, bob *rig.Node) {
 
 // unsent kills alice until a payment stays that she never ends. Between choosing
 // a way, which she tells, and taking it, which nothing tells, her death ends the
-// payment: then it must be certain that it failed, and another one is begun.
+// payment: then it must be certain that it failed, and another one is begun, with
+// more time for that.
 func unsent(t *testing.T, alice, bob *rig.Node) ln.Invoice {
 	t.Helper()
-	for range 10 {
+	for try := time.Duration(1); try <= 20; try++ {
 		alice.Kill()
 		must(t, alice.StartWith(t.Context(), "--channel-commit-interval=10m"))
 		must(t, alice.Active(t.Context()))
 		_, inv := hold(t, bob, 40)
 		done := make(chan error, 1)
 		go func() {
-			_, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: time.Minute})
+			_, err := alice.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: patience})
 			done <- err
 		}()
 		await(t, "a way", func(ctx context.Context) (bool, error) {
 			p, err := alice.Track(ctx, inv.Hash)
 			return p.State == ln.InFlight && p.ExpiryHeight > 0, err
 		})
+		<-time.After(try * try * 100 * time.Millisecond)
 		alice.Kill()
 		if err := <-done; !errors.Is(err, ln.ErrInFlight) {
 			t.Errorf("Pay while lnd was killed: %v; want in doubt", err)

@@ -77,7 +77,7 @@ func certificate(t *testing.T, until time.Time) (tls.Certificate, []byte) {
 func (p *parrot) serve(t *testing.T) (*lnd.Node, *grpc.Server) {
 	t.Helper()
 	address, cert, s := listen(t, p)
-	return connect(t, lnd.Config{Address: address, CertPEM: cert, Macaroon: macaroon(t), Timeout: 5 * time.Second}), s
+	return connect(t, lnd.Config{Address: address, CertPEM: cert, Macaroon: macaroon(t), Timeout: patience}), s
 }
 
 // services are those of lnd that the driver calls.
@@ -227,7 +227,7 @@ func TestDoubt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			n, _ := (&parrot{pay: c.pay, track: c.track}).serve(t)
-			_, err := n.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: 5 * time.Second})
+			_, err := n.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: patience})
 			if c.want == nil {
 				if err == nil || errors.Is(err, ln.ErrInFlight) || errors.Is(err, ln.ErrFailed) {
 					t.Errorf("Pay: %v; want lnd's own refusal", err)
@@ -243,7 +243,7 @@ func TestDoubt(t *testing.T) {
 		t.Parallel()
 		n, s := (&parrot{}).serve(t)
 		s.Stop()
-		_, err := n.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: 5 * time.Second})
+		_, err := n.Pay(t.Context(), ln.PaySpec{Bolt11: inv.Bolt11, Timeout: patience})
 		if !errors.Is(err, ln.ErrUnavailable) || errors.Is(err, ln.ErrInFlight) {
 			t.Errorf("Pay: %v; want unreachable, and no doubt", err)
 		}
