@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/payments/lightning"
 	"infernet.tech/infernet/payments/lightning/ln"
+	"infernet.tech/infernet/payments/lightning/ln/bolt11"
 	"infernet.tech/infernet/payments/lightning/ln/rig"
 )
 
@@ -28,7 +30,7 @@ func TestE2ELightning(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	began := time.Now()
 	r, err := rig.Start(ctx, rig.Config{Programs: programs, Dir: t.TempDir(), Nodes: []string{"alice", "bob"}})
@@ -62,8 +64,15 @@ func TestE2ELightning(t *testing.T) {
 
 // rails are fresh ones on the two nodes.
 func (l lnds) rails(t *testing.T, limit uint64) (*world, *node, *node) {
-	w := newWorld(t)
-	return w, w.addReal(l.alice, config(limit)), w.addReal(l.bob, config(limit))
+	w, cfg := newWorld(t), patient(limit)
+	return w, w.addReal(l.alice, cfg), w.addReal(l.bob, cfg)
+}
+
+// patient is config for nodes that may take long.
+func patient(limit uint64) lightning.Config {
+	cfg := config(limit)
+	cfg.Account.Exchange = patience
+	return cfg
 }
 
 // moves requires that what does moves exactly so much from alice to bob.
@@ -240,34 +249,82 @@ func realSilent(t *testing.T, l lnds) {
 }
 
 // lnd dies when it has chosen a way for a hold and not sent it; it never ends
-// such a payment. The rail does, soon after the invoice is over.
+// such a payment. The rail does, soon after the invoice is over. Where lnd died
+// before it took the way it ends the payment itself, and another one is begun.
 func realUnsent(t *testing.T, l lnds) {
 	w, a, b := l.rails(t, 0)
-	a.cfg.FundFor = 5 * time.Second
-	a.restart(nil)
 	l.moves(t, a, b, 0, func() {
-		l.alice.Kill()
-		if err := l.alice.StartWith(t.Context(), "--channel-commit-interval=10m"); err != nil {
-			t.Fatal(err)
+		for try := 1; ; try++ {
+			ref := fmt.Sprintf("job/%d/0", try)
+			sent := !l.dieUnsent(t, a, b, ref, time.Duration(try*try)*100*time.Millisecond)
+			a.reconcile(t)
+			if s := a.state(t, payments.Out, payments.ClassHold+ref); !sent && !s.Open() {
+				t.Fatalf("the hold is %s", s)
+			}
+			w.sleep(5 * time.Minute)
+			settled(t, a, b)
+			if s := a.state(t, payments.Out, payments.ClassHold+ref); s != payments.StateReleased || a.spent(t) != 0 {
+				t.Fatalf("the hold is %s, the ceiling counts %d", s, a.spent(t))
+			}
+			if !sent {
+				return
+			}
+			if try == 20 {
+				t.Fatal("it always died before it took the way")
+			}
 		}
-		if err := l.alice.Active(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := a.now().Fund(t.Context(), pay(b, "job/0/0", shard)); err == nil {
-			t.Fatal("funded by what was not sent")
-		}
-		l.alice.Kill()
-		l.revive(t, l.alice)
-		a.reconcile(t)
-		if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s.Terminal() {
-			t.Fatalf("the hold is %s", s)
-		}
-		w.sleep(3 * time.Minute)
-		settled(t, a, b)
 	})
-	if s := a.state(t, payments.Out, payments.ClassHold+"job/0/0"); s != payments.StateReleased || a.spent(t) != 0 {
-		t.Fatalf("the hold is %s, the ceiling counts %d", s, a.spent(t))
+}
+
+// dieUnsent has alice lock money for ref and kills her lnd so long after it has
+// chosen a way, while it puts off to sign. It reports whether the payment is one
+// that lnd never ends.
+func (l lnds) dieUnsent(t *testing.T, a, b *node, ref string, after time.Duration) bool {
+	t.Helper()
+	l.alice.Kill()
+	if err := l.alice.StartWith(t.Context(), "--channel-commit-interval=10m"); err != nil {
+		t.Fatal(err)
 	}
+	if err := l.alice.Active(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	invoices, ended := make(chan string, 1), make(chan error, 1)
+	a.evil.paying = func(s ln.PaySpec) { invoices <- s.Bolt11 }
+	go func() { ended <- a.now().Fund(ctx, pay(b, ref, shard)) }()
+	var hash ln.Hash
+	select {
+	case text := <-invoices:
+		inv, err := bolt11.Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash = inv.Hash
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	var p ln.Payment
+	track := func(reached func() bool) {
+		t.Helper()
+		eventually(t, func() (err error) {
+			if p, err = l.alice.Track(t.Context(), hash); err == nil && !reached() {
+				err = fmt.Errorf("the payment: %+v", p)
+			}
+			return err
+		})
+	}
+	track(func() bool { return p.State == ln.InFlight && p.ExpiryHeight > 0 })
+	<-time.After(after) // lnd tells nothing of what it does next
+	l.alice.Kill()
+	giveUp()
+	if err := <-ended; err == nil {
+		t.Fatal("funded by what was not sent")
+	}
+	a.evil.paying = nil
+	l.revive(t, l.alice)
+	track(func() bool { return p.Unsent || p.State.Final() })
+	return p.Unsent
 }
 
 func mine(t *testing.T, l lnds, blocks int) {
@@ -302,7 +359,7 @@ func realKill(t *testing.T, l lnds, s scenario, side, step int, after bool) bool
 	t.Helper()
 	_, a, b := l.rails(t, s.limit)
 	for _, n := range []*node{a, b} {
-		n.cfg.FundFor = 5 * time.Second
+		n.cfg.FundFor = 10 * time.Second // of each that is killed while it waits
 		n.restart(nil)
 	}
 	victim, lnd := []*node{a, b}[side], []*rig.Node{l.alice, l.bob}[side]
@@ -314,6 +371,7 @@ func realKill(t *testing.T, l lnds, s scenario, side, step int, after bool) bool
 		died = doom.isDead()
 		if !died {
 			victim.restart(nil)
+			eventually(t, func() error { return s.run(t.Context(), a, b) })
 			settled(t, a, b)
 			return
 		}

@@ -17,7 +17,7 @@ func TestE2ERouted(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	r, err := rig.Start(ctx, rig.Config{Programs: programs, Dir: t.TempDir(), Nodes: []string{"alice", "carol", "bob"}})
 	if err != nil {
@@ -30,7 +30,7 @@ func TestE2ERouted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
-	a, b, between := w.addReal(alice, config(1000*sat)), w.addReal(bob, config(1000*sat)), w.addReal(carol, config(0))
+	a, b, between := w.addReal(alice, patient(1000*sat)), w.addReal(bob, patient(1000*sat)), w.addReal(carol, patient(0))
 	l := lnds{r, alice, bob}
 	x, y, z := a.coins(t), b.coins(t), between.coins(t)
 

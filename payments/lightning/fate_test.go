@@ -104,6 +104,7 @@ type evil struct {
 	hold    func(*ln.HoldSpec)
 	cancel  error
 	track   func(*ln.Payment) // and of Pay
+	paying  func(ln.PaySpec)  // is told of what is about to be paid
 }
 
 func (d driver) Info(ctx context.Context) (i ln.Info, err error) {
@@ -149,6 +150,9 @@ func (d driver) Lookup(ctx context.Context, h ln.Hash) (s ln.InvoiceState, err e
 }
 
 func (d driver) Pay(ctx context.Context, s ln.PaySpec) (p ln.Payment, err error) {
+	if d.evil.paying != nil {
+		d.evil.paying(s)
+	}
 	err = d.f.step(func() error { p, err = d.Node.Pay(ctx, s); return err })
 	if d.evil.track != nil {
 		d.evil.track(&p)
