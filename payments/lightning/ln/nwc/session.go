@@ -70,12 +70,22 @@ func dial(ctx context.Context, cfg Config, us string) (*session, error) {
 
 func (s *session) close() { _ = s.conn.CloseNow() }
 
+// writeFor is how long the relay may take to take a message.
+const writeFor = 20 * time.Second
+
+// write sends a message whole, even where ctx ends meanwhile: one that is cut off
+// would end the connection for all who wait for answers over it.
 func (s *session) write(ctx context.Context, message ...any) error {
 	b, err := json.Marshal(message)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
-	return s.conn.Write(ctx, websocket.MessageText, b)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
+	defer cancel()
+	return s.conn.Write(whole, websocket.MessageText, b)
 }
 
 // read routes what comes until the connection ends. It outlives no session: the

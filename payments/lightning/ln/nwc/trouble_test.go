@@ -172,6 +172,23 @@ func TestFirstCallsAtOnce(t *testing.T) {
 	}
 }
 
+// TestCalledOff: a call that is given up while it is being sent breaks the
+// connection off for no other.
+func TestCalledOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, true)
+	for i := range time.Duration(200) {
+		ctx, cancel := context.WithTimeout(t.Context(), i%20*100*time.Microsecond)
+		var off sync.WaitGroup
+		off.Go(func() { _, _ = w.payer.Info(ctx) })
+		if _, err := w.payer.Info(t.Context()); err != nil {
+			t.Fatalf("after %d calls: %v", i, err)
+		}
+		off.Wait()
+		cancel()
+	}
+}
+
 // TestAwayTooLong: a wallet that comes back does not pay what was given up.
 func TestAwayTooLong(t *testing.T) {
 	t.Parallel()
