@@ -140,9 +140,6 @@ func TestByUnit(t *testing.T) {
 	}
 }
 
-// What is paid under one ref on another rail, by another peer, of another amount
-// or by this node itself pays for nothing else that is called the same: refs are
-// the payers' choice.
 // Nothing new is agreed on a rail whose money is away; what was agreed goes on.
 func TestAway(t *testing.T) {
 	t.Parallel()
@@ -163,6 +160,9 @@ func TestAway(t *testing.T) {
 	}
 }
 
+// What is paid under one ref on another rail, by another peer, of another amount
+// or by this node itself pays for nothing else that is called the same: refs are
+// the payers' choice.
 func TestReceivedIsOfOnePayer(t *testing.T) {
 	t.Parallel()
 	credit, ln := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
