@@ -19,8 +19,9 @@ type Config struct {
 	Units map[payments.Unit]Money
 
 	// LeaseLife is how long a lease lasts, PayIdle after how long without a
-	// request its open window is paid.
-	LeaseLife, PayIdle time.Duration
+	// request its open window is paid, Farewell how long a node that stops takes
+	// at most to pay what is open.
+	LeaseLife, PayIdle, Farewell time.Duration
 
 	// FirstByte is how long the first byte may take before a second provider is
 	// asked too, FirstByteMax before the request is given up. A provider whose
@@ -96,7 +97,7 @@ func Default() Config {
 	return Config{
 		Money:     Money{Budget: 2000, Window: 500, PayAt: 250, HourCap: 20000, CrashAllowance: 50, AuditFloor: 100},
 		Units:     moneys(),
-		LeaseLife: 30 * time.Minute, PayIdle: 5 * time.Second,
+		LeaseLife: 30 * time.Minute, PayIdle: 5 * time.Second, Farewell: 5 * time.Second,
 		FirstByte: 10 * time.Second, FirstByteMax: 90 * time.Second,
 		Idle: 30 * time.Second, Longest: time.Hour, Probe: 2 * time.Second,
 		Candidates: 24, QuoteTime: 1500 * time.Millisecond,
@@ -122,8 +123,8 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case c.LeaseLife < time.Minute || c.PayIdle <= 0:
-		return fmt.Errorf("%w: leases shorter than a minute, or no idle time", ErrConfig)
+	case c.LeaseLife < time.Minute || c.PayIdle <= 0 || c.Farewell <= 0:
+		return fmt.Errorf("%w: leases shorter than a minute, or no time to pay", ErrConfig)
 	case c.FirstByte <= 0 || c.FirstByteMax < c.FirstByte || c.Idle <= 0 || c.Longest <= 0 || c.Probe <= 0:
 		return fmt.Errorf("%w: times of an answer", ErrConfig)
 	case c.Candidates < 1 || c.Tries < 1 || c.Continuations < 0 || c.Sessions < 1:

@@ -65,9 +65,10 @@ const proofPrefix = "proof/"
 // paid, and the receipt says why. The order is that of what a crash may cut
 // short: the proof, the lease, the receipt.
 func (r *Router) convict(l *lease, d *dossier, found []finding) {
+	now := r.now()
+	r.health.failed(l.Provider, restAt+1, now) // others are asked from here on
 	l.settling.Lock()
 	defer l.settling.Unlock()
-	now := r.now()
 	reason := "its answers are not the model's: " + found[0].why
 	r.log.Warn("provider found wrong", "provider", l.Provider.Short(), "model", l.Model, "lease", l.ID.Short(), "answers", len(d.cases), "reason", reason)
 	if err := r.keepProof(l, d, found); err != nil {
@@ -108,7 +109,6 @@ func (r *Router) convict(l *lease, d *dossier, found []finding) {
 	if err != nil {
 		r.log.Error("receipt of a wrong answer", "lease", l.ID.Short(), "err", err)
 	}
-	r.health.failed(l.Provider, restAt+1, now)
 }
 
 // pronounce signs the receipt of a guilt, once however often it is called.

@@ -28,14 +28,15 @@ const (
 
 // The router's own reasons for not going on with a provider.
 var (
-	errGarbage  = errors.New("the provider sent what is not an answer")
-	errIdle     = errors.New("the provider went silent")
-	errAway     = errors.New("the provider cannot be reached any more")
-	errCut      = errors.New("the provider's stream ended early")
-	errTooLong  = errors.New("the answer is longer than allowed")
-	errDiffers  = errors.New("the second provider's answer differs from the text already given")
-	errProtocol = errors.New("the provider's document is not an answer")
-	errNoLease  = errors.New("the lease does not hold any more")
+	errGarbage   = errors.New("the provider sent what is not an answer")
+	errIdle      = errors.New("the provider went silent")
+	errAway      = errors.New("the provider cannot be reached any more")
+	errCut       = errors.New("the provider's stream ended early")
+	errTooLong   = errors.New("the answer is longer than allowed")
+	errDiffers   = errors.New("the second provider's answer differs from the text already given")
+	errLateQuote = errors.New("no quote")
+	errProtocol  = errors.New("the provider's document is not an answer")
+	errNoLease   = errors.New("the lease does not hold any more")
 )
 
 func noProvider(model, help string) *openai.Error {

@@ -56,7 +56,7 @@ func TestJournalKeepsWindows(t *testing.T) {
 	b := newBed(t, 1)
 	disk := &lagging{Store: b.deps.Store, rank: map[string]uint32{}}
 	b.deps.Store = disk
-	b.p[0].In, b.p[0].Out = 1_000_000, 1_000_000
+	b.cfg, b.p[0].In, b.p[0].Out = patient(), 1_000_000, 1_000_000
 	b.cfg.Budget, b.cfg.HourCap, b.cfg.Window, b.cfg.PayAt = 1_000_000, 0, 200, 1
 	b.start()
 	defer b.end()

@@ -32,7 +32,7 @@ func TestCancelledByThousands(t *testing.T) {
 	if err := client.host.Connect(t.Context(), provider.host.Addrs()[0]); err != nil {
 		t.Fatal(err)
 	}
-	r, err := infer.New(infer.Default(), infer.Deps{
+	r, err := infer.New(patient(), infer.Deps{
 		Key: client.host.Key(), Store: store.NewMem(), Peers: infer.Over(client.host), Rail: client.rail, Ledger: client.book,
 		Market: known{{Peer: provider.host.ID(), Offer: wire.ProviderOffer{Serves: s.Offer()}}},
 	})

@@ -102,7 +102,7 @@ func (l *lease) dearer(than payments.TokenRate) bool {
 }
 
 // leaseTime bounds the agreement about a lease.
-const leaseTime = 5 * time.Second
+const leaseTime = 15 * time.Second
 
 // open agrees a lease and makes it known.
 func (r *Router) open(ctx context.Context, key leaseKey, t target, p *opening) {

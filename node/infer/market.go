@@ -154,7 +154,11 @@ func (r *Router) look(ctx context.Context, key string, old *view) (*view, error)
 		return v, err
 	}
 	v.reputation = r.reputations(v.spots)
-	quotes, dropped := r.quotes(ctx, v.spots)
+	ask := r.quotes
+	if old == nil || len(old.quotes) == 0 {
+		ask = r.someQuotes
+	}
+	quotes, dropped := ask(ctx, v.spots)
 	v.quotes, v.quoted = quotes, r.now()
 	for _, d := range dropped {
 		if !r.carry(old, v, d) {

@@ -1,6 +1,7 @@
 package infer_test
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,7 +58,7 @@ func TestSpread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, 3)
-		b.deps.Rand = nil
+		b.deps.Rand = rand.New(rand.NewPCG(5, 6)).Float64
 		b.start()
 		defer b.end()
 		moved := 0
@@ -102,6 +103,25 @@ func TestRefreshGoesOnInTheBackground(t *testing.T) {
 		b.p[0].SetSlowQuotes(false)
 		<-time.After(time.Second)
 		b.do(chat("hello", 5, true))
+	})
+}
+
+// A provider that is late with its first quote is asked again, and by then
+// known.
+func TestFirstQuoteIsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		b.p[0].SetSlowQuotes(true)
+		b.p[1].NoQuotes = true
+		b.start()
+		defer b.end()
+		time.AfterFunc(b.cfg.QuoteTime+time.Second, func() { b.p[0].SetSlowQuotes(false) })
+		began := time.Now()
+		b.do(chat("hello", 5, true))
+		if took := time.Since(began); took != 2*b.cfg.QuoteTime {
+			t.Errorf("took %s", took)
+		}
 	})
 }
 

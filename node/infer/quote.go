@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +41,8 @@ func (r *Router) quotes(ctx context.Context, spots []spot) (map[identity.PubKey]
 			if err != nil {
 				var no *refused
 				said := errors.As(err, &no) || errors.Is(err, errProtocol)
-				dropped = append(dropped, Dropped{Peer: s.peer, Stage: "quote", Reason: err.Error(), refused: said})
+				late := errors.Is(err, errLateQuote)
+				dropped = append(dropped, Dropped{Peer: s.peer, Stage: "quote", Reason: err.Error(), refused: said, late: late})
 				return
 			}
 			out[s.peer] = q
@@ -48,6 +50,22 @@ func (r *Router) quotes(ctx context.Context, spots []spot) (map[identity.PubKey]
 	}
 	wg.Wait()
 	return out, dropped
+}
+
+// quoteTries is how often quotes are asked for where there are none yet.
+const quoteTries = 3
+
+// someQuotes asks for quotes, and again while nobody has answered in time: a
+// provider that is reached for the first time may take longer than one that is
+// known, and a request would fail for want of another.
+func (r *Router) someQuotes(ctx context.Context, spots []spot) (map[identity.PubKey]quoted, []Dropped) {
+	late := func(d Dropped) bool { return d.late }
+	for tries := 1; ; tries++ {
+		out, dropped := r.quotes(ctx, spots)
+		if len(out) > 0 || tries == quoteTries || ctx.Err() != nil || !slices.ContainsFunc(dropped, late) {
+			return out, dropped
+		}
+	}
 }
 
 // quote asks one provider for its present price and load.
@@ -67,7 +85,7 @@ func (r *Router) quote(ctx context.Context, s spot) (quoted, error) {
 	said, ans, err := r.ask(t, offer)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("no quote within %s: %w", r.cfg.QuoteTime, err)
+			err = fmt.Errorf("%w within %s: %w", errLateQuote, r.cfg.QuoteTime, err)
 		}
 		return quoted{}, err
 	}

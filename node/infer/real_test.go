@@ -28,6 +28,15 @@ import (
 	"infernet.tech/infernet/store"
 )
 
+// patient has the times of tests over real connections: a machine may be slow,
+// which is not what they are about.
+func patient() infer.Config {
+	c := infer.Default()
+	c.QuoteTime, c.Farewell = time.Minute, 3*time.Minute
+	c.FirstByte, c.FirstByteMax, c.Idle = 5*time.Minute, 5*time.Minute, 5*time.Minute
+	return c
+}
+
 // machine is one node of the real thing: a libp2p host on loopback, the credit
 // rail, a ledger.
 type machine struct {
@@ -152,7 +161,7 @@ func pair(t testing.TB) (client *machine, provider *machine, r *infer.Router) {
 	if err := client.host.Connect(t.Context(), provider.host.Addrs()[0]); err != nil {
 		t.Fatal(err)
 	}
-	r, err := infer.New(infer.Default(), infer.Deps{
+	r, err := infer.New(patient(), infer.Deps{
 		Key: client.host.Key(), Store: store.NewMem(), Peers: infer.Over(client.host), Rail: client.rail, Ledger: client.book,
 		Market: known{{Peer: provider.host.ID(), Offer: wire.ProviderOffer{Serves: s.Offer()}}},
 	})

@@ -97,6 +97,7 @@ type Dropped struct {
 	Reason string          `json:"reason"`
 
 	refused bool // it said so itself
+	late    bool // it said nothing in time
 }
 
 // Choice explains the last choice made for a model.

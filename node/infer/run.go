@@ -11,11 +11,10 @@ import (
 const (
 	journalEvery = time.Second        // usage is written down
 	keepLeases   = 7 * 24 * time.Hour // after their end
-	farewell     = 5 * time.Second    // to pay what is open when the node stops
 )
 
 // Run continues what an earlier run left open, journals usage and pays for it
-// until ctx ends. What is open then is paid within a few seconds, or by the
+// until ctx ends. What is open then is paid within Config.Farewell, or by the
 // next run.
 func (r *Router) Run(ctx context.Context) error {
 	if err := r.recover(); err != nil {
@@ -42,7 +41,7 @@ func (r *Router) Run(ctx context.Context) error {
 	auditing.Wait()
 	settling.Wait()
 	r.stop() // no new leases from here on
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Farewell)
 	defer cancel()
 	for _, l := range r.leases() {
 		r.retire(l, "the node stops")

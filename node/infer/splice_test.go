@@ -120,7 +120,7 @@ func TestConfig(t *testing.T) {
 	}
 	for i, change := range []func(*Config){
 		func(c *Config) { c.Window = 0 }, func(c *Config) { c.Window = c.Budget + 1 }, func(c *Config) { c.PayAt = c.Window + 1 },
-		func(c *Config) { c.LeaseLife = 0 }, func(c *Config) { c.FirstByteMax = 0 }, func(c *Config) { c.Probe = 0 },
+		func(c *Config) { c.LeaseLife = 0 }, func(c *Config) { c.Farewell = 0 }, func(c *Config) { c.FirstByteMax = 0 }, func(c *Config) { c.Probe = 0 },
 		func(c *Config) { c.Candidates = 0 }, func(c *Config) { c.QuoteTime = 0 }, func(c *Config) { c.MaxEvent = 0 },
 		func(c *Config) { c.Choice.Temperature = 0 },
 	} {
