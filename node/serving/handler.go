@@ -85,6 +85,9 @@ func (h handler) ask(w http.ResponseWriter, r *http.Request, p prompt, k *ticket
 		return h.failed(ctx, err)
 	}
 	defer slot.Release()
+	if err := ctx.Err(); err != nil {
+		return h.failed(ctx, err) // it was left in the moment of its turn: the engine never has it
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+p.path, bytes.NewReader(p.body))
 	if err != nil {
 		return err

@@ -156,31 +156,33 @@ func TestTooMany(t *testing.T) {
 	r.start(r.disk)
 	c := r.client()
 	mustLease(t, c, 10_000, 1000)
-	ctx, cancel := context.WithCancel(t.Context())
-	results := make(chan int, 3)
-	for range 2 {
+	// begin sends a request that ends when it is left.
+	begin := func() (leave func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
 		go func() {
+			defer close(ended)
 			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://p/v1/chat/completions", strings.NewReader(chat("!mute", "")))
 			req.Header.Set(HeaderLease, c.job.String())
-			resp, err := c.http.Do(req)
-			if err == nil {
+			if resp, err := c.http.Do(req); err == nil {
 				_ = resp.Body.Close()
-				results <- resp.StatusCode
 			}
-			results <- 0
 		}()
+		return func() { cancel(); <-ended }
 	}
-	until(t, "one request works and one waits", func() bool {
-		l := r.pool.Load(r.model)
-		return l.Active == 1 && l.Queued == 1
-	})
+	load := func(active, queued int) func() bool {
+		return func() bool { l := r.pool.Load(r.model); return l.Active == active && l.Queued == queued }
+	}
+	leaveWork := begin()
+	until(t, "a request works", func() bool { return e.Served.Load() == 1 })
+	leaveQueue := begin()
+	until(t, "one request works and one waits", load(1, 1))
 	if resp, text := c.ask(chat("x", "")); resp.StatusCode != 429 {
 		t.Errorf("a full queue: %d %s", resp.StatusCode, text)
 	}
-	cancel()
-	for range 2 {
-		<-results
-	}
+	leaveQueue() // before the other's place is free: it never has the engine
+	until(t, "nobody waits", load(1, 0))
+	leaveWork()
 	until(t, "the engine learns that its client went", func() bool { return e.Left.Load() == 1 })
 	until(t, "the places are free", func() bool { _, n := r.s.Inflight(c.key.PubKey(), c.job); return n == 0 })
 	if resp, text := c.ask(chat("x", "")); resp.StatusCode != 200 {

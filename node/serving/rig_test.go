@@ -45,7 +45,7 @@ type rig struct {
 	over   func(*rails.Set) Rail // what is taken, where that is not credit alone
 
 	mu    sync.Mutex
-	skew  time.Duration
+	clock time.Time
 	rail  *credit.Rail
 	book  *reputation.Ledger
 	s     *Server
@@ -66,7 +66,7 @@ func newKey(t testing.TB) *identity.Key {
 // newRig returns a provider whose pool answers; it is not running.
 func newRig(t testing.TB, pool Pool) *rig {
 	t.Helper()
-	r := &rig{t: t, key: newKey(t), disk: store.NewMem(), cfg: Default(), credit: credit.Default(), pool: pool}
+	r := &rig{t: t, key: newKey(t), disk: store.NewMem(), cfg: Default(), credit: credit.Default(), pool: pool, clock: time.Now()}
 	r.model = Model{Name: "demo", CID: testCID, Image: testDigest, Context: 64, Parallel: 4,
 		Rates: []payments.TokenRate{{In: 1_000_000, Out: 2_000_000, Unit: payments.Credits}}}
 	r.start(r.disk)
@@ -104,17 +104,20 @@ func (r *rig) start(s store.Store) {
 	}
 }
 
+// now is the time of all parts: it goes on by a little whenever it is asked for,
+// and not while the machine is busy with something else.
 func (r *rig) now() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Now().Add(r.skew)
+	r.clock = r.clock.Add(time.Microsecond)
+	return r.clock
 }
 
 // pass lets time go by.
 func (r *rig) pass(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.skew += d
+	r.clock = r.clock.Add(d)
 }
 
 // client is one client of a rig.

@@ -129,7 +129,7 @@ func checkLeaving(t *testing.T, open Opener) {
 
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for late := time.After(10 * time.Second); !ok(); {
+	for late := time.After(3 * time.Minute); !ok(); {
 		select {
 		case <-late:
 			t.Fatalf("never: %s", what)
