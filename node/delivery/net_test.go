@@ -87,7 +87,7 @@ func TestOverNet(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
 	cfg := small(1000)
-	cfg.Rest = 100 * time.Millisecond
+	cfg.Rest, cfg.PayTime = 100*time.Millisecond, 5*time.Minute
 	seller, buyer := newMember(t, n, cfg), newMember(t, n, cfg)
 	if err := buyer.host.Connect(t.Context(), seller.host.Addrs()[0]); err != nil {
 		t.Fatal(err)
@@ -115,18 +115,24 @@ func TestOverNet(t *testing.T) {
 	if err != nil || got.Size != size {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for range 400 {
-		if l, m := traffic(t, buyer.party, seller.party), traffic(t, seller.party, buyer.party); l.Owed == 0 && m.Unpaid == 0 && l.Paid == m.Earned && receipted(t, buyer.party, seller.party) == m.Served {
-			break
-		}
-		<-time.After(50 * time.Millisecond)
-	}
+	settled(func() bool {
+		l, m := traffic(t, buyer.party, seller.party), traffic(t, seller.party, buyer.party)
+		return l.Owed == 0 && m.Unpaid == 0 && l.Paid == m.Earned && receipted(t, buyer.party, seller.party) == m.Served
+	})
 	l, m := traffic(t, buyer.party, seller.party), traffic(t, seller.party, buyer.party)
 	want := priceOf(t, 1000, m.Served)
 	if l.Fetched != m.Served || l.Owed+m.Unpaid != 0 || l.Paid != want || m.Earned != want || m.Served < size || m.Served > size+size/1000 {
 		t.Errorf("%+v\n%+v\nwant %d", l, m, want)
 	}
 	checkReceipts(t, buyer.party, seller.party, m.Served, want)
+}
+
+// settled waits for the last payments, for some minutes at most: what is not so
+// then the caller tells.
+func settled(ok func() bool) {
+	for end := time.Now().Add(3 * time.Minute); !ok() && time.Now().Before(end); {
+		<-time.After(50 * time.Millisecond)
+	}
 }
 
 // receipted is how many bytes p keeps receipts of with q.
