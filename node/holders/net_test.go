@@ -312,6 +312,8 @@ func TestManySearchesAtOnce(t *testing.T) {
 	a.shelf.share(cidA, holders.Answer{Whole: true, Held: 9, Size: 9})
 	streams := make(chan struct{}, 1000)
 	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release)
 	a.host.Handle(p2p.ProtoHave, p2p.HaveStreamLimits(), func(ctx context.Context, s *p2p.Stream) {
 		streams <- struct{}{}
 		<-hold
@@ -328,18 +330,19 @@ func TestManySearchesAtOnce(t *testing.T) {
 			t.Errorf("search %d finds %v", i, got)
 		}
 	}
-	// As many questions as may be under way, and all others behind them.
+	// As many questions as may be under way, each alone, and all others behind
+	// them.
 	const first, rest = 4, 296
 	for i := range first {
 		all.Go(func() { search(3 * i) })
+		until(t, "a question is under way", func() bool { return len(streams) == i+1 })
 	}
-	until(t, "questions are under way", func() bool { return len(streams) == first })
 	for i := range rest {
 		all.Go(func() { search(i) })
 	}
 	until(t, "the others are in line", func() bool { return b.InLine(a.id()) == rest })
 	cancel()
-	close(hold)
+	release()
 	all.Wait()
 	if n := len(streams); n > 20 {
 		t.Errorf("%d questions for 300 searches", n)
