@@ -76,29 +76,6 @@ func leftOut(list []job.Dropped) []api.Candidate {
 	return out
 }
 
-// Bundles returns the receipts of a job, each with what proves it.
-func (b trustBackend) Bundles(ctx context.Context, id string) ([]api.Receipt, error) {
-	j, err := jobsBackend(b).find(id)
-	if err != nil {
-		return nil, err
-	}
-	all, err := b.n.receipts(j.ID)
-	if err != nil {
-		return nil, err
-	}
-	for i, r := range all {
-		raw, err := b.n.agg.Bundle(j.ID, uint32(r.Shard), uint32(r.Attempt))
-		switch {
-		case errors.Is(err, aggregator.ErrNoEvidence): // the receipt alone
-		case err != nil:
-			return nil, err
-		default:
-			all[i].Doc = api.Raw(raw)
-		}
-	}
-	return all, nil
-}
-
 // Evidence returns what was kept of a dispute.
 func (b trustBackend) Evidence(_ context.Context, id string, shard int) (api.Evidence, error) {
 	j, err := jobsBackend(b).find(id)

@@ -3,10 +3,12 @@ package node_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"infernet.tech/infernet/node"
+	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/nodetest"
 )
 
@@ -66,6 +68,12 @@ func TestQuorumJobCatchesTheCheater(t *testing.T) {
 		t.Errorf("providers got %d, the job cost %d, want 200: each line twice", paid, j.Cost.Amount)
 	}
 	sameBooks(t, c, client)
+	wholeReceipts(t, j.ID[:12], client)
+	for _, m := range c.Nodes {
+		if slices.ContainsFunc(j.Providers, func(p api.ProviderShare) bool { return p.NPub == m.NPub() && p.Paid > 0 }) {
+			wholeReceipts(t, j.ID[:12], m)
+		}
+	}
 }
 
 // sameBooks compares what the client says it paid with what each provider says

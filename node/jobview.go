@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"infernet.tech/infernet/node/api"
-	"infernet.tech/infernet/node/audit"
 	"infernet.tech/infernet/node/job"
-	"infernet.tech/infernet/p2p/wire"
-	"infernet.tech/infernet/reputation"
 	"infernet.tech/infernet/store/blob"
 )
 
@@ -174,44 +171,4 @@ func (b jobsBackend) Export(ctx context.Context, id, dest string) (api.JobResult
 		return api.JobResult{}, contentError(err)
 	}
 	return api.JobResult{CID: j.Result.CID, Path: dest}, nil
-}
-
-// Receipts lists the receipts of a job that this node is party to.
-func (b jobsBackend) Receipts(_ context.Context, id string) ([]api.Receipt, error) {
-	j, err := b.find(id)
-	if err != nil {
-		return nil, err
-	}
-	return b.n.receipts(j.ID)
-}
-
-// receipts are those of a job, or of a lease.
-func (n *Node) receipts(of wire.ID) ([]api.Receipt, error) {
-	records, err := n.book.ByJob(of)
-	if err != nil {
-		return nil, err
-	}
-	out := []api.Receipt{}
-	for _, r := range records {
-		out = append(out, showReceipt(r))
-	}
-	return out, nil
-}
-
-func showReceipt(r reputation.Record) api.Receipt {
-	signed := "payer"
-	switch {
-	case r.Countersigned:
-		signed = "both"
-	case r.Author == r.Receipt.Provider:
-		signed = "provider"
-	}
-	c := r.Receipt
-	return api.Receipt{
-		ID: r.ID.String(), Job: c.Job.String(), Shard: int(c.Shard), Attempt: int(c.Attempt),
-		Provider: c.Provider.String(), Payer: c.Payer.String(),
-		Amount:  api.Amount{Amount: c.Amount, Unit: c.Unit},
-		Verdict: c.Verdict, Label: c.Label, Signed: signed, Doc: r.JSON(),
-		Class: c.Class, Blame: c.Blame, Audits: int(c.Audits), Rate: float64(c.RatePPM) / audit.All, Seq: c.Seq,
-	}
 }

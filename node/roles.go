@@ -14,6 +14,7 @@ import (
 	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/payments"
+	"infernet.tech/infernet/reputation"
 )
 
 // Role is something that a node does for others. Being a client is the role
@@ -48,6 +49,8 @@ type worker interface {
 	ServeQuote(ctx context.Context, s *p2p.Stream, ev wire.Event) error
 	ServeJob(ctx context.Context, s *p2p.Stream, ev wire.Event) error
 	ServeLog(ctx context.Context, s *p2p.Stream, ev wire.Event) error
+	// Bundle is what is held of the attempt that a receipt is for.
+	Bundle(of reputation.Record) (reputation.Bundle, error)
 	// Unpaid is told of a client that signed for work and did not make it good.
 	Unpaid(client identity.PubKey, ref payments.Ref, now time.Time) error
 }
@@ -87,6 +90,11 @@ func (o off) ServeJob(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 
 func (o off) ServeLog(_ context.Context, s *p2p.Stream, ev wire.Event) error {
 	return o.refuse(s, ev)
+}
+
+// Bundle is the receipt alone: who does no work has seen nothing of it.
+func (o off) Bundle(of reputation.Record) (reputation.Bundle, error) {
+	return of.Bundle(nil, nil, nil), nil
 }
 
 // Unpaid: who does no work is owed nothing for it.

@@ -20,7 +20,26 @@ type Bundle struct {
 	Request          *wire.Event `json:"request,omitempty"`    // the payer's RevealRequest
 	Reveal           *wire.Event `json:"reveal,omitempty"`     // the provider's
 	Disclosure       *wire.Event `json:"disclosure,omitempty"` // the payer's, with the attempt's row
-	Payment          *wire.Event `json:"payment,omitempty"`    // the CreditNote, when that is how it was paid
+	Payment          *wire.Event `json:"payment,omitempty"`    // the payer's CreditNote, when that is how it was paid
+	Taken            *wire.Event `json:"taken,omitempty"`      // the provider's Countersign of that note
+}
+
+// Bundle is the receipt with its countersignature and what was held of its
+// attempt, each of which may be nil. A document that the receipt does not name
+// says nothing of it and is left out, and what hangs on that with it.
+func (rec Record) Bundle(commit, request, reveal *wire.Event) Bundle {
+	b := Bundle{Doc: rec.Doc}
+	if rec.Countersigned {
+		b.Countersignature = &rec.By
+	}
+	if commit == nil || commit.ID != rec.Receipt.Commit {
+		return b
+	}
+	b.Commit, b.Request = commit, request
+	if reveal != nil && reveal.ID == rec.Receipt.Reveal {
+		b.Reveal = reveal
+	}
+	return b
 }
 
 // JSON returns what VerifyBundle reads.
@@ -28,7 +47,7 @@ func (b Bundle) JSON() ([]byte, error) { return json.Marshal(b) }
 
 // maxBundle is the most bytes of a bundle: each document at its limit, and
 // line breaks between them.
-const maxBundle = 9 * wire.MaxEvent
+const maxBundle = 10 * wire.MaxEvent
 
 // parseBundle reads the JSON of a bundle as strictly as wire.Parse reads an
 // event: known fields, each once, each event whole and signed.
@@ -43,7 +62,7 @@ func parseBundle(raw []byte) (b Bundle, err error) {
 	var doc *wire.Event
 	for name, at := range map[string]**wire.Event{
 		"doc": &doc, "countersignature": &b.Countersignature, "offer": &b.Offer, "commit": &b.Commit, "request": &b.Request,
-		"reveal": &b.Reveal, "disclosure": &b.Disclosure, "payment": &b.Payment,
+		"reveal": &b.Reveal, "disclosure": &b.Disclosure, "payment": &b.Payment, "taken": &b.Taken,
 	} {
 		text, ok := fields[name]
 		if !ok {
@@ -104,6 +123,7 @@ func object(raw []byte) (map[string]json.RawMessage, error) {
 type Checked struct {
 	Verified
 	Draw   *Draw            `json:"draw,omitempty"`   // the lottery replayed; nil when the bundle does not suffice
+	Noted  bool             `json:"noted,omitempty"`  // payer and provider both signed that the amount is owed
 	Faults []string         `json:"faults,omitempty"` // broken promises, in words
 	Proof  *wire.FraudProof `json:"proof,omitempty"`  // of the first fault that documents alone prove
 }

@@ -68,6 +68,7 @@ func (s *story) tell(t testing.TB) reputation.Bundle {
 	b.Doc, b.Countersignature = pair.Doc, &pair.By
 	b.Disclosure = seal(s.disclosure, false)
 	b.Payment = seal(s.note, false)
+	b.Taken = seal(wire.Countersign{Of: b.Payment.ID, Role: wire.RolePayee}, true)
 	return b
 }
 
@@ -93,11 +94,15 @@ func TestVerifyBundle(t *testing.T) {
 	}
 	for _, want := range []string{
 		"at least 5%", "committed to one result", "commits of 2 providers", "opens to the result", "the secret is the one", "every rate",
-		"lottery replayed", "owes 10 credits",
+		"lottery replayed", "owes 10 credits", "both hold that it is owed",
 	} {
 		if !slices.ContainsFunc(c.Certain, func(s string) bool { return strings.Contains(s, want) }) {
 			t.Errorf("nothing certain of %q in %q", want, c.Certain)
 		}
+	}
+	if slices.ContainsFunc(c.Uncertain, func(s string) bool { return strings.Contains(s, "payment arrived") }) ||
+		!slices.ContainsFunc(c.Uncertain, func(s string) bool { return strings.Contains(s, "made good") }) {
+		t.Errorf("uncertain: %q", c.Uncertain)
 	}
 	// A payment made in company is proven by its line.
 	s.note.Ref, s.note.Amount = "", 15
@@ -108,7 +113,7 @@ func TestVerifyBundle(t *testing.T) {
 	}
 	// Less is less certain, and no error.
 	b := s.tell(t)
-	b.Commit, b.Request, b.Reveal, b.Disclosure, b.Payment = nil, nil, nil, nil, nil
+	b.Commit, b.Request, b.Reveal, b.Disclosure, b.Payment, b.Taken = nil, nil, nil, nil, nil, nil
 	c, err = check(t, b)
 	if err != nil || c.Draw != nil || len(c.Faults) != 0 {
 		t.Fatalf("%+v %v", c, err)
@@ -213,7 +218,22 @@ func TestBundleRefuses(t *testing.T) {
 		"another's reveal":           func(_ *story, b *reputation.Bundle) { b.Reveal = other.Reveal },
 		"another's disclosure":       func(_ *story, b *reputation.Bundle) { b.Disclosure = other.Disclosure },
 		"another's payment":          func(_ *story, b *reputation.Bundle) { b.Payment = other.Payment },
-		"a receipt as the offer":     func(_ *story, b *reputation.Bundle) { b.Offer = &b.Doc },
+		"another's word for the payment": func(s *story, b *reputation.Bundle) {
+			e, err := wire.Seal(s.p.payer, wire.Countersign{Of: b.Payment.ID, Role: wire.RolePayee}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Taken = &e
+		},
+		"the provider's word for another payment": func(s *story, b *reputation.Bundle) {
+			taken := b.Taken
+			s.note.Seq++
+			*b = s.tell(t)
+			b.Taken = taken
+		},
+		"its word for the receipt in place of the payment": func(_ *story, b *reputation.Bundle) { b.Taken = b.Countersignature },
+		"its word for no payment":                          func(_ *story, b *reputation.Bundle) { b.Payment = nil },
+		"a receipt as the offer":                           func(_ *story, b *reputation.Bundle) { b.Offer = &b.Doc },
 		"a commit of the same attempt": func(s *story, b *reputation.Bundle) {
 			s.commit.Units++
 			b.Commit = s.tell(t).Commit

@@ -254,10 +254,13 @@ func drawnWord(audited bool) string {
 	return "not chosen for an audit"
 }
 
-// payment holds the payer's note of debt against the receipt. That the debt was
-// ever settled only the rail knows.
+// payment holds the payer's note of debt against the receipt, and the provider's
+// signature under that note. That the debt was ever settled only the rail knows.
 func (c *check) payment() error {
 	if c.Payment == nil {
+		if c.Taken != nil {
+			return stray("taken", "of no use without the payment")
+		}
 		return nil
 	}
 	m, err := wire.Decode[wire.CreditNote](*c.Payment)
@@ -274,5 +277,28 @@ func (c *check) payment() error {
 		return nil
 	}
 	c.certain("the payer signed that it owes %d %s for this", amount, m.Unit)
+	return c.taken()
+}
+
+// taken reads the provider's signature under the note: with it both books have
+// the debt, and no more than its settlement is left to ask for.
+func (c *check) taken() error {
+	if c.Taken == nil {
+		return nil
+	}
+	m, err := wire.Decode[wire.Countersign](*c.Taken)
+	switch {
+	case err != nil || m.Role != wire.RolePayee:
+		return stray("taken", "not a payee's Countersign")
+	case c.Taken.PubKey != c.Receipt.Provider:
+		return stray("taken", "not the provider's")
+	case m.Of != c.Payment.ID:
+		return stray("taken", "of another document than the payment")
+	}
+	c.Noted = true
+	c.certain("the provider countersigned that note: both hold that it is owed")
+	unknown := c.unknownPayment()
+	c.Uncertain = slices.DeleteFunc(c.Uncertain, func(s string) bool { return s == unknown })
+	c.uncertain("that what is owed was made good: ask the rail %s", c.Receipt.Rail)
 	return nil
 }

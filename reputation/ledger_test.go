@@ -41,6 +41,33 @@ func (p parties) receipt(shard uint32) wire.Receipt {
 	}
 }
 
+// TestJobs: what begins so, each once, and no more than asked for.
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	p := newParties(t)
+	l := reputation.NewLedger(p.payer.PubKey(), store.NewMem(), reputation.Default())
+	ids := []wire.ID{{0xab, 1}, {0xab, 2}, {0xac}}
+	for _, id := range ids {
+		for shard := range uint32(3) {
+			r := p.receipt(shard)
+			r.Job = id
+			issue(t, l, p.payer, r, now)
+		}
+	}
+	for _, c := range []struct {
+		prefix string
+		most   int
+		want   []wire.ID
+	}{
+		{"", 9, ids}, {"ab", 9, ids[:2]}, {"ab", 1, ids[:1]}, {"ac", 2, ids[2:]}, {ids[1].String(), 2, ids[1:2]},
+		{"ad", 2, nil}, {ids[1].String() + "/", 2, ids[1:2]}, {"AB", 2, nil}, {"", 0, nil},
+	} {
+		if got, err := l.Jobs(c.prefix, c.most); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%d of %q: %v, %v", c.most, c.prefix, got, err)
+		}
+	}
+}
+
 func (p parties) sign(t testing.TB, r wire.Receipt, at time.Time) wire.Event {
 	t.Helper()
 	e, err := wire.Seal(p.payer, r, at)

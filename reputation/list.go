@@ -2,6 +2,7 @@ package reputation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,36 @@ func (l *Ledger) Get(id wire.ID) (rec Record, err error) {
 // ByJob returns the receipts of a job, by shard and attempt.
 func (l *Ledger) ByJob(job wire.ID) ([]Record, error) {
 	return l.list("attempt/"+job.String()+"/", 0, func(_, value string) string { return value })
+}
+
+// errFound ends a scan that has what it was for.
+var errFound = errors.New("found")
+
+// Jobs returns the first jobs and leases that there are receipts of and whose ids
+// begin so in hex, at most most of them.
+func (l *Ledger) Jobs(prefix string, most int) (out []wire.ID, err error) {
+	err = l.s.View(func(r store.Reader) error {
+		out = nil
+		for from := "attempt/" + prefix; len(out) < most; {
+			next := ""
+			err := r.ScanFrom([]byte("attempt/"+prefix), []byte(from), func(k, _ []byte) error {
+				next = string(k)
+				return errFound
+			})
+			if err != nil && !errors.Is(err, errFound) || next == "" {
+				return err
+			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(next, "attempt/"), "/")
+			id, err := wire.ParseID(name)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			}
+			out = append(out, id)
+			from = "attempt/" + name + "0" // past all that is below its slash
+		}
+		return nil
+	})
+	return out, err
 }
 
 // ByPeer returns the receipts with peer on the other side, newest first, at

@@ -123,6 +123,11 @@ func (v Verified) otherParty() identity.PubKey {
 	return v.Receipt.Provider
 }
 
+// unknownPayment is what no receipt says of its payment.
+func (v Verified) unknownPayment() string {
+	return "that the payment arrived: ask the rail " + v.Receipt.Rail + " for " + v.Receipt.PayRef
+}
+
 // conclude says in words what is proven and what is not.
 func (v Verified) conclude() Verified {
 	v.Certain = []string{
@@ -136,7 +141,7 @@ func (v Verified) conclude() Verified {
 		v.Uncertain = append(v.Uncertain, "one-sided: "+v.otherParty().Short()+" did not sign; it is one party's word")
 	}
 	if v.Receipt.Amount > 0 {
-		v.Uncertain = append(v.Uncertain, "that the payment arrived: ask the rail "+v.Receipt.Rail+" for "+v.Receipt.PayRef)
+		v.Uncertain = append(v.Uncertain, v.unknownPayment())
 	}
 	switch v.Receipt.Label {
 	case wire.LabelClaimed:

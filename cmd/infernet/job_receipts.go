@@ -13,10 +13,12 @@ func jobReceiptsCmd(a *app) *cobra.Command {
 	var dest string
 	c := &cobra.Command{
 		Use: "receipts ID", Short: "list a job's signed receipts, with all that checks them",
-		Long: `List the signed receipts of a job. With --json, and in the files that --out writes, each
-comes with the documents that prove it: the offer that promised how often results are
-checked, the provider's commit, the lottery's secret that was disclosed at the end, and the
-payment. infernet receipt verify checks them without asking anybody.`,
+		Long: `List the signed receipts of a job that this node submitted, or worked on for others. With
+--json, and in the files that --out writes, each comes with the documents that prove it: the
+offer that promised how often results are checked, the provider's commit, the lottery's
+secret that was disclosed at the end, and the payer's note of debt with the provider's
+signature, which names what else it paid for. infernet receipt verify checks them without
+asking anybody.`,
 		Example: "  infernet job receipts ID --json | infernet receipt verify -\n  infernet job receipts ID --out receipts && infernet receipt verify receipts/*.json",
 		Args:    args(1, 1, "one ID"),
 		RunE: func(cmd *cobra.Command, given []string) error {

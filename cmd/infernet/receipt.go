@@ -24,8 +24,9 @@ func receiptCmd(a *app) *cobra.Command {
 		Use: "verify FILE…", Short: "check receipts, and that results were checked as promised, offline",
 		Long: `Check that receipts are whole, and signed by the parties they name. Where the documents of
 the attempt are with them, as job receipts gives them: that the result is the one that was
-committed to, and, from the secret that was disclosed at the end, that the lottery drew what
-it is said to have drawn, no less often than the offer promised. Over all files: that no
+committed to, from the secret that was disclosed at the end that the lottery drew what it is
+said to have drawn, no less often than the offer promised, and from the payer's note of debt
+and the provider's signature under it that both hold the amount for owed. Over all files: that no
 author signed two receipts in one place of a chain, and that no payment is named twice.
 FILE holds one receipt, or what job receipts --json prints; "-" is stdin. Needs no node: the
 keys are in the receipts, compare them with those you expect. What the documents do not
@@ -149,7 +150,8 @@ func (a *app) showChecked(all []checkedReceipt, verbose bool) error {
 			a.printf("FAULT: %s", words(f))
 		}
 		for _, p := range r.Paid {
-			a.printf("paid: %s in %d payments, by the receipts; whether they arrived the rail tells", human(p.Amount), p.Payments)
+			a.printf("paid: %s in %d payments, by the receipts; %d of them are owed by both sides' notes; whether they were made good the rail tells",
+				human(p.Amount), p.Payments, p.Noted)
 		}
 		if hidden := !verbose && len(r.Receipts) > 1; hidden {
 			a.sayf("--verbose tells what is certain of each and what is not")

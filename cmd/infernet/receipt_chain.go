@@ -23,6 +23,7 @@ type judgement struct {
 type paid struct {
 	Amount   api.Amount `json:"amount"`
 	Payments int        `json:"payments"`
+	Noted    int        `json:"noted"` // of them both sides signed that they are owed
 }
 
 // judge looks at receipts together. A receipt that is given twice counts once.
@@ -79,5 +80,8 @@ func (j *judgement) payments(good []checkedReceipt) {
 		}
 		j.Paid[i].Amount.Amount += c.Amount.Amount
 		j.Paid[i].Payments++
+		if c.Noted {
+			j.Paid[i].Noted++
+		}
 	}
 }

@@ -31,6 +31,7 @@ type checkedReceipt struct {
 	Class     string     `json:"class,omitempty"`
 	Blame     string     `json:"blame,omitempty"`
 	Audits    uint32     `json:"audits,omitempty"`
+	Noted     bool       `json:"noted,omitempty"`  // both signed that the amount is owed
 	Signed    string     `json:"signed,omitempty"` // both | judge
 	Seq       uint64     `json:"seq,omitempty"`
 	Lottery   *lottery   `json:"lottery,omitempty"` // nil when its documents are not there
@@ -92,7 +93,7 @@ func toldReceipt(v reputation.Checked) checkedReceipt {
 		Valid: len(v.Faults) == 0, ID: v.ID.String(), Job: r.Job.String(), Shard: r.Shard, Attempt: r.Attempt,
 		Payer: r.Payer.String(), Judge: v.Author.String(), Provider: r.Provider.String(),
 		Amount: api.Amount{Amount: r.Amount, Unit: r.Unit}, Rail: r.Rail, PayRef: r.PayRef, Verdict: r.Verdict, Label: r.Label,
-		Class: r.Class, Blame: r.Blame, Audits: r.Audits, Signed: "judge", Seq: r.Seq,
+		Class: r.Class, Blame: r.Blame, Audits: r.Audits, Signed: "judge", Seq: r.Seq, Noted: v.Noted,
 		Faults: v.Faults, Certain: v.Certain, Uncertain: v.Uncertain,
 	}
 	if v.Countersigned {

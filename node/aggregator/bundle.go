@@ -1,9 +1,7 @@
 package aggregator
 
 import (
-	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"infernet.tech/infernet/node/job"
@@ -12,42 +10,29 @@ import (
 	"infernet.tech/infernet/store"
 )
 
-// Bundle is all that is known of one attempt's receipt, as
-// reputation.VerifyBundle reads it: the receipt and its countersignature, the
-// job's offer, commit and reveal, and once the job has ended the disclosure of
-// the audit lottery. Attempt is the number in the documents.
-func (d *Driver) Bundle(id job.ID, shard, attempt uint32) (json.RawMessage, error) {
-	records, err := d.Ledger.ByJob(id)
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(records, func(r reputation.Record) bool {
-		return r.Receipt.Shard == shard && r.Receipt.Attempt == attempt
-	})
-	if i < 0 {
-		return nil, ErrNoEvidence
-	}
-	rec := records[i]
-	b := reputation.Bundle{Doc: rec.Doc}
-	if rec.Countersigned {
-		b.Countersignature = &rec.By
-	}
+// Bundle is what this node holds of the attempt that a receipt of its own is for,
+// as reputation.VerifyBundle reads it: the receipt and its countersignature, the
+// job's offer, commit and reveal, and once the job has ended the disclosure of the
+// audit lottery. What of that is not held is left out.
+func (d *Driver) Bundle(rec reputation.Record) (b reputation.Bundle, err error) {
+	id, shard, attempt := rec.Receipt.Job, rec.Receipt.Shard, rec.Receipt.Attempt
+	var offer, commit, reveal *wire.Event
 	for _, want := range []struct {
 		key []byte
 		to  **wire.Event
 	}{
-		{offerKey(id, rec.Receipt.Provider), &b.Offer},
-		{docKey(id, shard, attempt, docCommit), &b.Commit},
-		{docKey(id, shard, attempt, docReveal), &b.Reveal},
+		{offerKey(id, rec.Receipt.Provider), &offer},
+		{docKey(id, shard, attempt, docCommit), &commit},
+		{docKey(id, shard, attempt, docReveal), &reveal},
 	} {
 		if *want.to, err = d.kept(want.key); err != nil {
-			return nil, err
+			return b, err
 		}
 	}
-	if b.Disclosure, err = d.disclosureOf(id, rec); err != nil {
-		return nil, err
-	}
-	return b.JSON()
+	b = rec.Bundle(commit, nil, reveal)
+	b.Offer = offer
+	b.Disclosure, err = d.disclosureOf(id, rec)
+	return b, err
 }
 
 // kept returns a document, or nil where there is none.

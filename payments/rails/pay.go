@@ -91,6 +91,26 @@ func (s *Set) Received(_ context.Context, p payments.Payment) (payments.Entry, e
 	return e, e.Same(p)
 }
 
+// Evidence returns the signed promise, and the answer to it, by which ref was paid
+// to peer, or by peer: on the rail of that unit. They are nil where nothing was paid
+// or where the rail keeps none.
+func (s *Set) Evidence(_ context.Context, unit payments.Unit, d payments.Direction, peer identity.PubKey, ref payments.Ref) (doc, answer []byte, err error) {
+	r, err := s.of(unit)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := r.Journal().Of(d, peer, ref)
+	switch {
+	case errors.Is(err, payments.ErrNoEntry):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
+	case e.Peer != peer || e.State != payments.StateCaptured:
+		return nil, nil, nil
+	}
+	return r.Journal().EvidenceOf(e)
+}
+
 // RoomFor returns how much more work for peer, in unit, may be accepted unpaid.
 func (s *Set) RoomFor(ctx context.Context, peer identity.PubKey, unit payments.Unit) (payments.Amount, error) {
 	r, err := s.of(unit)

@@ -198,6 +198,54 @@ func TestReceivedIsOfOnePayer(t *testing.T) {
 	}
 }
 
+// What shows a payment is of the rail, the way, the peer and the ref that it was
+// made by, and nothing shows one that was not made.
+func TestEvidence(t *testing.T) {
+	t.Parallel()
+	credit, ln := newRail("credit", payments.Credits), newRail("lightning", payments.MilliSat)
+	s, err := rails.New(credit, ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paid := payments.Payment{Ref: "job/0/0", Peer: peer(t), Amount: payments.Amount{Value: 5000, Unit: payments.MilliSat}}
+	due := paid
+	due.Ref = "job/0/1"
+	for _, e := range []payments.Entry{
+		{Direction: payments.Out, Ref: paid.Ref, Peer: paid.Peer, Amount: paid.Amount, State: payments.StateCaptured, Doc: []byte("note"), Answer: []byte("taken")},
+		{Direction: payments.In, Ref: due.Ref, Peer: due.Peer, Amount: due.Amount, State: payments.StateQuoted, Doc: []byte("note")},
+	} {
+		err := ln.s.Update(func(tx store.Txn) error {
+			_, err := ln.Journal().Put(tx, e)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		unit payments.Unit
+		way  payments.Direction
+		peer identity.PubKey
+		ref  payments.Ref
+		want string
+	}{
+		"paid":         {payments.MilliSat, payments.Out, paid.Peer, paid.Ref, "note taken"},
+		"another unit": {payments.Credits, payments.Out, paid.Peer, paid.Ref, " "},
+		"another way":  {payments.MilliSat, payments.In, paid.Peer, paid.Ref, " "},
+		"another peer": {payments.MilliSat, payments.Out, peer(t), paid.Ref, " "},
+		"another ref":  {payments.MilliSat, payments.Out, paid.Peer, "job/0/2", " "},
+		"not yet paid": {payments.MilliSat, payments.In, due.Peer, due.Ref, " "},
+	} {
+		doc, answer, err := s.Evidence(t.Context(), c.unit, c.way, c.peer, c.ref)
+		if got := string(doc) + " " + string(answer); err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if _, _, err := s.Evidence(t.Context(), "USDC", payments.Out, paid.Peer, paid.Ref); !errors.Is(err, payments.ErrUnit) {
+		t.Errorf("a unit of no rail: %v", err)
+	}
+}
+
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	s, err := rails.New(newRail("credit", payments.Credits))
