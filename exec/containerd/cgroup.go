@@ -138,7 +138,7 @@ func (c cgroups) kill(path string) {
 // tasks say so when they start.
 func (c cgroups) keep(path string) {
 	for _, h := range c.hierarchies() {
-		for range 3 { // the other runner may take a parent away once more
+		for range 10 { // another runner may take a parent away once more
 			if os.MkdirAll(filepath.Join(h, path), 0o755) == nil {
 				break
 			}

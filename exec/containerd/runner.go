@@ -147,7 +147,7 @@ func (r *Runner) serve(ctx context.Context) error {
 
 // connect waits for the daemon to answer.
 func (r *Runner) connect(ctx, daemonCtx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := r.waitSocket(ctx, daemonCtx); err != nil {
 		return err
@@ -246,7 +246,7 @@ func (r *Runner) destroyAll() error {
 		all = append(all, t)
 	}
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var g errgroup.Group
 	for _, t := range all {

@@ -63,7 +63,7 @@ type exit struct {
 const (
 	callPatience = 10 * time.Second // for a call that ends or removes a task
 	lostPatience = 30 * time.Second // for a daemon that is being started again
-	ioPatience   = 5 * time.Second  // for the last output, once the program is dead
+	ioPatience   = 30 * time.Second // for the last output, once the program is dead
 )
 
 func (h *task) dir() string       { return filepath.Join(h.r.cfg.tasks(), h.spec.ID) }
@@ -160,6 +160,7 @@ func (h *task) kill() {
 func (h *task) awaitExit(ctx context.Context) {
 	var lostSince time.Time
 	for {
+		asked := time.Now()
 		resp, err := h.c.TaskService().Wait(ctx, &tasks.WaitRequest{ContainerID: h.spec.ID})
 		if err == nil {
 			h.exit <- exit{code: resp.ExitStatus, at: resp.ExitedAt.AsTime()}
@@ -169,7 +170,8 @@ func (h *task) awaitExit(ctx context.Context) {
 			h.exit <- exit{err: err}
 			return
 		}
-		if lostSince.IsZero() {
+		// A call that lasted had a daemon to wait with: this is another loss.
+		if lostSince.IsZero() || time.Since(asked) > lostPatience {
 			lostSince = time.Now()
 		}
 		if time.Since(lostSince) > lostPatience {
@@ -329,5 +331,5 @@ func (h *task) remove(ctx context.Context) error {
 	if cerr := h.c.ContainerService().Delete(ctx, h.spec.ID); cerr != nil && !isNotFound(cerr) {
 		err = errors.Join(err, cerr)
 	}
-	return errors.Join(err, h.r.cg.remove(h.cgroup(), time.Second))
+	return errors.Join(err, h.r.cg.remove(h.cgroup(), callPatience))
 }
