@@ -186,7 +186,7 @@ func waitGone(t *testing.T, cfg containerd.Config, socket string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for len(daemons(cfg, socket)) > 0 {
 		select {
 		case <-tick.C:
@@ -205,7 +205,7 @@ func TestKilledDaemon(t *testing.T) {
 	img := exectest.Layout(t)
 	task := exec.Task{
 		ID: "survivor", Image: img, Serve: "tcp:8080",
-		Env: []string{script.Serve + "=tcp:8080", script.Sleep + "=3s", script.Exit + "=5"},
+		Env: []string{script.Serve + "=tcp:8080", script.Sleep + "=1h"},
 	}
 	h, err := r.Start(t.Context(), task, exec.Streams{})
 	if err != nil {
@@ -220,6 +220,10 @@ func TestKilledDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	exectest.WaitServing(t, h) // no daemon is needed for that
+	waitDaemon(t, r, cfg, pids[0])
+	if resp, err := exectest.Client(t, h).Get("http://task/exit?code=5"); err == nil {
+		resp.Body.Close()
+	}
 	res, err := h.Wait(t.Context())
 	if err != nil || res.Reason != exec.ReasonExit || res.ExitCode != 5 {
 		t.Errorf("%+v, %v", res, err)
@@ -233,6 +237,28 @@ func TestKilledDaemon(t *testing.T) {
 	}
 	if res, err := h.Wait(t.Context()); err != nil || !res.OK() {
 		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// waitDaemon returns once there is another daemon than the one that was killed,
+// and it answers: by then it has found the tasks.
+func waitDaemon(t *testing.T, r *containerd.Runner, cfg containerd.Config, killed int) {
+	t.Helper()
+	socket, _ := r.Address()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(3 * time.Minute)
+	for {
+		if pids := daemons(cfg, socket); len(pids) == 1 && pids[0] != killed {
+			if _, err := r.Fingerprint(t.Context()); err == nil {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("no other daemon comes up")
+		}
 	}
 }
 

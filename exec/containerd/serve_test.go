@@ -110,7 +110,7 @@ func TestHostileServing(t *testing.T) {
 func (x hostile) swap(t *testing.T, host string) {
 	h, _ := x.serving(t, "swap", "HOST_SOCKET="+host)
 	connected, refused := 0, 0
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	for n := 0; n < 5000 || (connected == 0 || refused == 0) && time.Now().Before(deadline); n++ {
 		c, err := h.Dial(t.Context())
 		switch {
@@ -280,7 +280,7 @@ func TestDialLeavesNothing(t *testing.T) {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for astray := true; astray; {
 		astray = false
 		for _, thread := range glob(t, "/proc/self/task/*") {

@@ -37,6 +37,10 @@ func Conformance(t *testing.T, r exec.Runner, img exec.Image, fresh func(testing
 	t.Run("Close", func(t *testing.T) { s.close(t, fresh(t)) })
 }
 
+// patience is how long what must happen may take on a machine that has much
+// else to do. No test's subject is as slow.
+const patience = 3 * time.Minute
+
 type suite struct {
 	r   exec.Runner
 	img exec.Image
@@ -50,7 +54,7 @@ func (s suite) task(t testing.TB, env ...string) exec.Task {
 	}
 	return exec.Task{
 		ID: strings.TrimLeft(id, "-_."), Image: s.img, Env: env,
-		Limits: exec.Limits{MemoryBytes: 64 << 20, DiskBytes: 8 << 20, PIDs: 64, WallClock: 30 * time.Second, LogBytes: 64 << 10},
+		Limits: exec.Limits{MemoryBytes: 64 << 20, DiskBytes: 8 << 20, PIDs: 64, WallClock: time.Hour, LogBytes: 64 << 10},
 	}
 }
 
@@ -173,7 +177,7 @@ func (s suite) streams(t *testing.T) {
 	defer func() { must(t, h.Destroy(context.Background())) }()
 	select {
 	case <-w.c: // while the task goes on
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Error("no output while the task runs")
 	}
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -204,13 +208,13 @@ func (s suite) stop(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-w.c
-			grace := 20 * time.Second
+			grace := 2 * patience
 			if how == "ignore" {
 				grace = 100 * time.Millisecond
 			}
 			begun := time.Now()
 			must(t, h.Stop(t.Context(), grace))
-			if took := time.Since(begun); took > 15*time.Second {
+			if took := time.Since(begun); took > patience {
 				t.Errorf("stopping took %v", took)
 			}
 			res, err := h.Wait(t.Context())

@@ -246,6 +246,11 @@ func (h *handle) run(ctx context.Context, t exec.Task, s exec.Streams, program F
 
 func (h *handle) Wait(ctx context.Context) (exec.Result, error) {
 	select {
+	case <-h.ended: // whatever became of ctx
+		return h.result, nil
+	default:
+	}
+	select {
 	case <-h.ended:
 		return h.result, nil
 	case <-ctx.Done():

@@ -34,7 +34,7 @@ func WaitServing(t testing.TB, h exec.Handle) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		c, err := h.Dial(t.Context())
 		if err == nil {
@@ -193,7 +193,7 @@ func cancels(t *testing.T, h exec.Handle, client *http.Client) {
 	cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for text := "1"; text != "0"; {
 		select {
 		case <-tick.C:
@@ -218,7 +218,7 @@ func (s suite) open(t *testing.T, h exec.Handle) (cut func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	must(t, c.SetDeadline(time.Now().Add(patience)))
 	if _, err := fmt.Fprint(c, "GET /endless HTTP/1.1\r\nHost: task\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
