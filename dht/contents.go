@@ -141,7 +141,7 @@ func (d *DHT) EachHolder(ctx context.Context, ref string, max int, found func(id
 func newSweep(ctx context.Context, table *kad.IpfsDHT) (*provider.SweepingProvider, error) {
 	return provider.New(
 		provider.WithHost(table.Host()),
-		provider.WithRouter(table),
+		provider.WithRouter(closest{table}),
 		provider.WithMessageSender(table.MessageSender()),
 		provider.WithSelfAddrs(table.FilteredAddrs),
 		provider.WithAddLocalRecord(func(h multihash.Multihash) error {
@@ -153,6 +153,20 @@ func newSweep(ctx context.Context, table *kad.IpfsDHT) (*provider.SweepingProvid
 		provider.WithConnectivityCheckOnlineInterval(settle),
 		provider.WithResumeCycle(false), // nothing outlives the process
 	)
+}
+
+// closest looks members up for the sweep. A lookup that is called off at the end
+// finds nobody, which is no error: an error would be tried again, and the end
+// would wait for that.
+type closest struct{ table *kad.IpfsDHT }
+
+// GetClosestPeers returns the members nearest to a place.
+func (c closest) GetClosestPeers(ctx context.Context, place string) ([]peer.ID, error) {
+	found, err := c.table.GetClosestPeers(ctx, place)
+	if ctx.Err() != nil {
+		return nil, nil
+	}
+	return found, err
 }
 
 // keepContent announces content as long as the table is joined. In a small

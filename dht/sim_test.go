@@ -55,6 +55,11 @@ func (s *simulation) side(a net.Addr) bool {
 
 func (s *simulation) add(t *testing.T) *node {
 	t.Helper()
+	return s.addAs(t, dht.Default())
+}
+
+func (s *simulation) addAs(t *testing.T, dcfg dht.Config) *node {
+	t.Helper()
 	ip := simnet.IntToPublicIPv4(len(s.nodes))
 	cfg := p2p.Default("test")
 	cfg.MDNS, cfg.NAT = false, false
@@ -62,7 +67,6 @@ func (s *simulation) add(t *testing.T) *node {
 	if len(s.nodes) > 0 {
 		cfg.Bootstrap = s.nodes[0].host.Addrs()
 	}
-	dcfg := dht.Default()
 	dcfg.MaxPerIPGroup = 0 // the simulated addresses are neighbours
 	link := simnet.NodeBiDiLinkSettings{
 		Downlink: simnet.LinkSettings{BitsPerSecond: 50 * simlibp2p.OneMbps},
@@ -137,6 +141,46 @@ func TestSimulatedNetwork(t *testing.T) {
 		}
 	})
 	t.Logf("took %s", time.Since(begun))
+}
+
+// What a provider changes is seen at once by who does not rely on what is
+// remembered, and by a program that starts, asks once and ends.
+func TestChangedOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulate(t, 5)
+		defer s.stop()
+		provider, client := s.nodes[2], s.nodes[4]
+		provider.provide(t, 24e9)
+		pass(10 * time.Second)
+		if err := client.search(t.Context(), 1, "vram>=24"); err != nil {
+			t.Fatal(err)
+		}
+		changed := offer(24e9)
+		changed.Slots = 7
+		if err := provider.dht.SetOffer(changed); err != nil {
+			t.Fatal(err)
+		}
+		slots := func(n *node, newer time.Duration, want uint32) {
+			t.Helper()
+			got, err := n.dht.Search(t.Context(), dht.Query{Keys: []dht.Key{"vram>=24"}, Newer: newer})
+			if err != nil || len(got) != 1 || got[0].Offer.Slots != want {
+				t.Errorf("newer than %v: %+v, %v", newer, got, err)
+			}
+		}
+		slots(client, 0, 2)
+		slots(client, time.Nanosecond, 7)
+
+		cfg := dht.Default()
+		cfg.Client = true
+		short := s.addAs(t, cfg)
+		begun := time.Now()
+		slots(short, 0, 7)
+		if took := time.Since(begun); took > cfg.JoinWait {
+			t.Errorf("the first search of a new node took %s", took)
+		} else {
+			t.Logf("first search after %s", took)
+		}
+	})
 }
 
 func TestPartitionHeals(t *testing.T) {

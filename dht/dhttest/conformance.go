@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"infernet.tech/infernet/dht"
 	"infernet.tech/infernet/p2p/identity"
@@ -29,14 +30,6 @@ func Conformance(t *testing.T, open func(t *testing.T, n int) []Node) {
 			t.Fatalf("node %d: Provide: %v", i, err)
 		}
 	}
-	find := func(node int, k dht.Key, max int) []identity.PubKey {
-		t.Helper()
-		got, err := nodes[node].Router.Find(ctx, k, max)
-		if err != nil {
-			t.Fatalf("node %d: Find(%s): %v", node, k, err)
-		}
-		return got
-	}
 	for _, c := range []struct {
 		node int
 		key  dht.Key
@@ -51,10 +44,10 @@ func Conformance(t *testing.T, open func(t *testing.T, n int) []Node) {
 		{2, dht.Any, []int{1, 3}}, // never itself
 		{3, "vram>=24", []int{2}},
 	} {
-		sameNodes(t, c.node, c.key, nodes, find(c.node, c.key, 10), c.want)
+		foundInTime(t, nodes, c.node, c.key, c.want)
 	}
-	if got := find(0, dht.Any, 2); len(got) != 2 {
-		t.Errorf("Find with max 2 returned %d nodes", len(got))
+	if got, err := nodes[0].Router.Find(ctx, dht.Any, 2); err != nil || len(got) != 2 {
+		t.Errorf("Find with max 2 returned %d nodes, %v", len(got), err)
 	}
 	if err := nodes[1].Router.Provide(ctx, []dht.Key{dht.Any}); err != nil {
 		t.Errorf("Provide again: %v", err)
@@ -62,14 +55,28 @@ func Conformance(t *testing.T, open func(t *testing.T, n int) []Node) {
 	refusals(t, nodes[0].Router)
 }
 
-func sameNodes(t *testing.T, asker int, k dht.Key, nodes []Node, got []identity.PubKey, want []int) {
+// patience is how long a real network may take for what is announced to be
+// found, on a machine that has much else to do.
+const patience = 5 * time.Minute
+
+// foundInTime waits until exactly the wanted nodes are found: a lookup tells
+// what it learnt in the time it has.
+func foundInTime(t *testing.T, nodes []Node, asker int, k dht.Key, want []int) {
 	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("node %d: Find(%s) returned %d nodes, want %d", asker, k, len(got), len(want))
-	}
-	for _, i := range want {
-		if !slices.Contains(got, nodes[i].ID) {
-			t.Errorf("node %d: Find(%s) lacks node %d", asker, k, i)
+	deadline := time.After(patience)
+	for {
+		got, err := nodes[asker].Router.Find(t.Context(), k, 10)
+		ok := err == nil && len(got) == len(want)
+		for _, i := range want {
+			ok = ok && slices.Contains(got, nodes[i].ID)
+		}
+		if ok {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("node %d: Find(%s) returned %d nodes, want those of %v, %v", asker, k, len(got), want, err)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -125,7 +125,7 @@ func ContentConformance(t *testing.T, open func(t *testing.T, n int) []Holder) {
 // foundSoon waits until exactly the wanted nodes are found.
 func foundSoon(t *testing.T, nodes []Holder, node int, ref string, want []int) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got, err := nodes[node].Contents.FindHolders(t.Context(), ref, 10)
 		ok := err == nil && len(got) == len(want)
