@@ -14,8 +14,12 @@ import (
 	"github.com/multiformats/go-multistream"
 )
 
-// probeTimeout is how long the other end of an old connection has to answer.
-const probeTimeout = 3 * time.Second
+const (
+	// probeTimeout is how long the other end of a connection has to answer.
+	probeTimeout = 2 * time.Second
+	// maxProbes bounds how often a peer is asked that answers nowhere.
+	maxProbes = 10
+)
 
 // dropStale closes the older connections to a peer of a new one whose other end
 // does not answer any more. A QUIC connection to a process that was killed and
@@ -27,12 +31,31 @@ func (h *Host) dropStale(ctx context.Context, lp host.Host, e event.EvtPeerIdent
 	})
 	for _, c := range older {
 		h.serving.Go(func() {
-			if err := probe(ctx, c); err != nil && ctx.Err() == nil {
-				h.log.Debug("closing a connection that is dead", "addr", c.RemoteMultiaddr().String(), "err", err)
+			if gone(func() error { return probe(ctx, c) }, func() error { return probe(ctx, e.Conn) }) && ctx.Err() == nil {
+				h.log.Debug("closing a connection that is dead", "addr", c.RemoteMultiaddr().String())
 				_ = c.Close()
 			}
 		})
 	}
+}
+
+// gone tells whether the other end of an old connection is gone: twice it does not
+// answer, and the new one does. Where one of the two machines has much else to do,
+// or the network is slow, there is no answer on either for a while.
+func gone(old, fresh func() error) bool {
+	missed := 0
+	for range maxProbes {
+		if old() == nil {
+			return false
+		}
+		if fresh() != nil {
+			continue
+		}
+		if missed++; missed == 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // probe asks the other end of a connection for its ping protocol; any answer

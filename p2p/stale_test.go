@@ -61,6 +61,38 @@ func addrWith(t *testing.T, h *Host, part string) string {
 	return h.Addrs()[i]
 }
 
+// A peer that is slow for a while loses no connection.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		old, fresh string // a question each: answered, silent; the last one for ever
+		want       bool
+	}{
+		"alive":                {"a", "a", false},
+		"dead":                 {"s", "a", true},
+		"slow":                 {"ssssa", "ssssa", false},
+		"slow until just then": {"sa", "a", false},
+		"slow, then dead":      {"s", "sssa", true},
+		"both dead":            {"s", "s", false},
+	} {
+		ask := func(says string) func() error {
+			return func() error {
+				answered := says[0] == 'a'
+				if len(says) > 1 {
+					says = says[1:]
+				}
+				if answered {
+					return nil
+				}
+				return context.DeadlineExceeded
+			}
+		}
+		if got := gone(ask(c.old), ask(c.fresh)); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // A connection whose other end is gone without a word gives way to a new one:
 // long before it would end by itself, streams open on what works.
 func TestStaleConnection(t *testing.T) {
