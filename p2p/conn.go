@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"net"
+	"time"
 
 	"infernet.tech/infernet/p2p/identity"
 )
@@ -20,6 +21,7 @@ import (
 // there as it is on a *net.TCPConn.
 func Conn(s *Stream) net.Conn {
 	s.raw.read.Store(0)
+	_ = s.raw.SetReadDeadline(time.Time{}) // that of a read before
 	return &streamConn{Stream: s, local: Addr{localKey(s)}, remote: Addr{s.peer}}
 }
 

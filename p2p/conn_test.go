@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,9 @@ func httpPair(t *testing.T, h http.Handler) (dial func() net.Conn) {
 	srv := &http.Server{Handler: h}
 	go func() { _ = srv.Serve(&chanListener{conns: conns, closed: make(chan struct{}), h: b}) }()
 	t.Cleanup(func() { _ = srv.Close() })
-	b.Handle(ProtoHTTP, HTTPStreamLimits(), func(ctx context.Context, s *Stream) {
+	lim := HTTPStreamLimits()
+	lim.Idle = time.Hour // it is not time that ends anything here
+	b.Handle(ProtoHTTP, lim, func(ctx context.Context, s *Stream) {
 		select {
 		case conns <- Conn(s):
 		case <-ctx.Done():
@@ -94,9 +97,6 @@ func TestConnKeepsAlive(t *testing.T) {
 	}
 }
 
-// soon is far less than any time limit of a stream, and enough for a busy machine.
-const soon = 15 * time.Second
-
 // TestConnClientGone wants the handler's context to end as soon as the client
 // resets or closes the stream, with an answer begun or not.
 func TestConnClientGone(t *testing.T) {
@@ -121,15 +121,11 @@ func TestConnClientGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-began
-			start := time.Now()
 			if err := leave(c); err != nil {
 				t.Fatal(err)
 			}
 			select {
 			case <-ended:
-				if d := time.Since(start); d > soon {
-					t.Errorf("the handler learnt of it after %v", d)
-				}
 			case <-t.Context().Done():
 			case <-time.After(3 * time.Minute):
 				t.Error("the handler never learnt of it")
@@ -142,22 +138,41 @@ func TestConnClientGone(t *testing.T) {
 // as net/http does it between requests, and to go on after that.
 func TestConnDeadlines(t *testing.T) {
 	t.Parallel()
+	for name, transport := range map[string]string{"QUIC": "quic", "TCP": "tcp"} {
+		t.Run(name, func(t *testing.T) { connDeadlines(t, transport) })
+	}
+}
+
+func connDeadlines(t *testing.T, transport string) {
+	t.Parallel()
 	a, b := run(t, loopback(), nil), run(t, loopback(), nil)
 	got := make(chan net.Conn, 1)
-	b.Handle(ProtoHTTP, StreamLimits{Idle: 100 * time.Millisecond}, func(ctx context.Context, s *Stream) {
+	b.Handle(ProtoHTTP, StreamLimits{Idle: time.Hour}, func(ctx context.Context, s *Stream) {
+		if first, err := s.ReadByte(); err != nil || first != 'w' {
+			t.Errorf("%q, %v", first, err)
+		}
+		s.SetIdle(100 * time.Millisecond)
+		if _, err := s.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("idle: %v", err)
+		}
 		got <- Conn(s)
 		<-ctx.Done()
 	})
-	connect(t, a, b)
+	if err := a.Connect(t.Context(), addrWith(t, b, transport)); err != nil {
+		t.Fatal(err)
+	}
 	s, err := a.Open(t.Context(), b.ID(), ProtoHTTP)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mine := Conn(s)
-	if _, err := mine.Write([]byte("x")); err != nil {
+	if _, err := mine.Write([]byte("w")); err != nil {
 		t.Fatal(err)
 	}
 	c := <-got
+	if _, err := mine.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
 	one := make([]byte, 1)
 	if _, err := c.Read(one); err != nil || one[0] != 'x' {
 		t.Fatalf("%q, %v", one, err)
@@ -176,8 +191,7 @@ func TestConnDeadlines(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = <-done
-	var timeout net.Error
-	if !errors.As(err, &timeout) || !timeout.Timeout() {
+	if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
 		t.Fatalf("the read ended with %v", err)
 	}
 	if err := c.SetReadDeadline(time.Time{}); err != nil {

@@ -239,7 +239,7 @@ func TestStreamFlood(t *testing.T) {
 	}
 	defer func() { _ = a.Close() }()
 	var served, most atomic.Int64
-	b.Handle(ProtoQuote, StreamLimits{Total: 64, PerPeer: 4, Idle: time.Minute}, func(_ context.Context, s *Stream) {
+	b.Handle(ProtoQuote, StreamLimits{Total: 64, PerPeer: 4, Idle: time.Hour, Life: time.Hour}, func(_ context.Context, s *Stream) {
 		now := served.Add(1)
 		for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
 		}
@@ -332,7 +332,7 @@ func oddKey(t *testing.T) crypto.PrivKey {
 func TestStreamsYield(t *testing.T) {
 	t.Parallel()
 	server := run(t, loopback(), nil)
-	server.Handle(ProtoBlob, StreamLimits{Total: 4, PerPeer: 4, Idle: time.Minute, Yield: true}, func(_ context.Context, s *Stream) {
+	server.Handle(ProtoBlob, StreamLimits{Total: 4, PerPeer: 4, Idle: time.Hour, Life: time.Hour, Yield: true}, func(_ context.Context, s *Stream) {
 		_, _ = s.Write([]byte("x"))
 		_, _ = io.Copy(io.Discard, s)
 	})

@@ -2,7 +2,9 @@ package p2p
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +38,22 @@ func (s *idleStream) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.Stream.Read(p)
+	n, err := s.Stream.Read(p)
+	return n, late(err)
+}
+
+// late gives what a deadline ends one name: TCP's streams have their own. A
+// connection that timed out as a whole is another thing, and not for a while.
+func late(err error) error {
+	var end interface {
+		error
+		Timeout() bool
+		Temporary() bool
+	}
+	if errors.As(err, &end) && end.Timeout() && end.Temporary() {
+		return os.ErrDeadlineExceeded
+	}
+	return err
 }
 
 // writePiece lets a slow reader of a large buffer show progress.
@@ -53,7 +70,7 @@ func (s *idleStream) Write(p []byte) (int, error) {
 		n, err := s.Stream.Write(p[done:min(done+writePiece, len(p))])
 		done += n
 		if err != nil || done == len(p) {
-			return done, err
+			return done, late(err)
 		}
 	}
 }
