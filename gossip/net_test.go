@@ -42,6 +42,9 @@ type node struct {
 	quit func() // of all
 }
 
+// manyRounds of sync reach everybody, whoever is drawn for them.
+const manyRounds = 24
+
 // pass lets virtual time go by.
 func pass(d time.Duration) { <-time.After(d) }
 
@@ -209,9 +212,14 @@ func TestDocumentsReachEverybody(t *testing.T) {
 		if n := w.holding(again); n != 1 {
 			t.Errorf("%d nodes hold a second digest at once", n)
 		}
-		pass(4 * cfg.Every)
+		// Who syncs with whom is drawn by lot: four rounds do nearly always.
+		for range manyRounds {
+			if pass(cfg.Every); w.holding(again) == len(w.nodes) {
+				break
+			}
+		}
 		if n := w.holding(again); n != len(w.nodes) {
-			t.Errorf("%d nodes hold a second digest after four rounds of sync", n)
+			t.Errorf("%d nodes hold a second digest after %d rounds of sync", n, manyRounds)
 		}
 	})
 }
@@ -301,8 +309,8 @@ func TestPartitionHeals(t *testing.T) {
 			if agreed == len(docs)*len(w.nodes) {
 				break
 			}
-			if time.Since(healed) > 30*time.Minute {
-				t.Fatalf("%d of %d after three rounds", agreed, len(docs)*len(w.nodes))
+			if time.Since(healed) > manyRounds*gossip.Default().Every {
+				t.Fatalf("%d of %d after %d rounds", agreed, len(docs)*len(w.nodes), manyRounds)
 			}
 		}
 		var bytes, sessions uint64

@@ -86,6 +86,14 @@ func spoiled(d wire.Event) []byte {
 	return d.Bytes()
 }
 
+// deliveries counts the nodes that hold each of the documents.
+func (w *network) deliveries(docs []wire.Event) (n int) {
+	for _, d := range docs {
+		n += w.holding(d)
+	}
+	return n
+}
+
 // Among 50 nodes (20 in the everyday form) five flood the others, each in its
 // own way: they are not listened to within a minute, and what the honest say
 // arrives.
@@ -100,12 +108,14 @@ func TestSpammers(t *testing.T) {
 			honest = 45
 		}
 		w := newNetwork()
+		cfg := gossip.Default()
+		cfg.Every = 2 * time.Minute // the first rounds come when the flood is over
 		var yesterday []wire.Event
 		for n := range honest * 2 / 3 { // a third of the honest are new themselves
 			yesterday = append(yesterday, gossiptest.Document(t, gossiptest.Key(t, 1_000_000+n), gossiptest.Replaced, time.Now().Add(-23*time.Hour), 700))
 		}
 		for range honest {
-			w.add(t, gossip.Default(), yesterday...)
+			w.add(t, cfg, yesterday...)
 		}
 		pass(30 * time.Second)
 		stranger := func(i int) *identity.Key { return gossiptest.Key(t, 5_000_000+i) }
@@ -145,13 +155,12 @@ func TestSpammers(t *testing.T) {
 			}
 		}
 		pass(5 * time.Second)
-		got := 0
-		for _, d := range docs {
-			got += w.holding(d)
-		}
-		t.Logf("%d of %d honest deliveries", got, len(docs)*len(w.nodes))
-		if got*100 < 99*len(docs)*len(w.nodes) {
-			t.Errorf("%d of %d honest deliveries", got, len(docs)*len(w.nodes))
+		// In the flood of new keys a newcomer's document may be one too many, here
+		// and there; sync brings it.
+		got, all := w.deliveries(docs), len(docs)*len(w.nodes)
+		t.Logf("%d of %d honest deliveries", got, all)
+		if got*100 < 95*all {
+			t.Errorf("%d of %d honest deliveries", got, all)
 		}
 		blamed, held := 0, 0
 		for _, n := range w.nodes {
@@ -165,6 +174,15 @@ func TestSpammers(t *testing.T) {
 		t.Logf("%d documents of strangers held at most", held-len(w.nodes))
 		if blamed > 0 {
 			t.Errorf("%d times an honest node is blamed for what it passed on", blamed)
+		}
+		for range manyRounds {
+			if w.deliveries(docs) == all {
+				break
+			}
+			pass(cfg.Every)
+		}
+		if got := w.deliveries(docs); got < all {
+			t.Errorf("%d of %d honest deliveries after %d rounds of sync", got, all, manyRounds)
 		}
 		for _, s := range spammers {
 			s.stop()
