@@ -209,6 +209,9 @@ func TestE2EKilledDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	if base, err = filepath.EvalSymlinks(base); err != nil { // as the kernel tells it
+		t.Fatal(err)
+	}
 	var said bytes.Buffer
 	demo := func() *exec.Cmd {
 		cmd := exec.Command(bin, "demo", "--json")
