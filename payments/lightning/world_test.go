@@ -2,12 +2,8 @@ package lightning_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +18,6 @@ import (
 	"infernet.tech/infernet/payments/paymentstest"
 	"infernet.tech/infernet/store"
 )
-
-var errRefused = errors.New("connection refused")
 
 const (
 	sat     = lightning.Sat
@@ -201,71 +195,17 @@ func (w *world) dial(_ context.Context, from, to identity.PubKey) (account.Conn,
 	for _, arrive := range late {
 		arrive()
 	}
-	if peer == nil || peer.dead() || f == paymentstest.Refuses {
-		return nil, errRefused
+	if peer == nil || peer.dead() {
+		return nil, paymentstest.ErrConnRefused
 	}
-	again := func(frame []byte) { w.deliver(from, peer, frame) }
-	switch f {
-	case paymentstest.LostRequest:
-		return deaf{}, nil
-	case paymentstest.Late:
-		return deaf{heard: func(frame []byte) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.late = append(w.late, func() { again(frame) })
-		}}, nil
-	case paymentstest.LostReply:
-		return w.pipe(from, peer, true), nil
-	case paymentstest.Duplicate:
-		return twice{w.pipe(from, peer, false), again}, nil
+	serve := func(conn account.Conn) {
+		w.served.Go(func() { _ = peer.now().ServeStream(context.Background(), from, conn) })
 	}
-	return w.pipe(from, peer, false), nil
-}
-
-func (w *world) pipe(from identity.PubKey, to *node, mute bool) account.Conn {
-	near, far := net.Pipe()
-	var conn account.Conn = far
-	if mute {
-		conn = muted{far}
-	}
-	w.served.Go(func() { _ = to.now().ServeStream(context.Background(), from, conn) })
-	return near
-}
-
-// deliver hands a frame to the payee and throws the answer away.
-func (w *world) deliver(from identity.PubKey, to *node, frame []byte) {
-	conn := w.pipe(from, to, false)
-	defer conn.Close()
-	_, _ = conn.Write(frame)
-	_, _ = conn.Read(make([]byte, 1))
-}
-
-// deaf takes a message and is gone.
-type deaf struct{ heard func([]byte) }
-
-func (d deaf) Write(p []byte) (int, error) {
-	if d.heard != nil {
-		d.heard(bytes.Clone(p))
-	}
-	return len(p), nil
-}
-func (deaf) Read([]byte) (int, error) { return 0, io.EOF }
-func (deaf) Close() error             { return nil }
-
-// muted is the payee's end of a conn on which no answer gets through.
-type muted struct{ net.Conn }
-
-func (m muted) Write(p []byte) (int, error) { return len(p), m.Conn.Close() }
-
-// twice delivers what is written a second time, first.
-type twice struct {
-	account.Conn
-	again func([]byte)
-}
-
-func (t twice) Write(p []byte) (int, error) {
-	t.again(bytes.Clone(p))
-	return t.Conn.Write(p)
+	return paymentstest.Pipe(f, serve, func(arrive func()) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.late = append(w.late, arrive)
+	})
 }
 
 // config gives so many millisatoshi on credit, and no more over time.
