@@ -106,8 +106,9 @@ func TestBombs(t *testing.T) {
 			if !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
-			// Far below what 20 GB take, and far above what a slow machine needs.
-			if took > 20*time.Second {
+			// Far above what a slow machine with much else to do needs: the error
+			// says that no more was read than the ratio allows.
+			if took > 3*time.Minute {
 				t.Errorf("refused after %v", took)
 			}
 			if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20 {

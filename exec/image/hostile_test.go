@@ -205,7 +205,7 @@ func TestArchiveRefuses(t *testing.T) {
 			if _, err := convert(t, c.raw, image.Limits{}); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
-			if took := time.Since(begun); took > time.Minute {
+			if took := time.Since(begun); took > 5*time.Minute {
 				t.Errorf("refused after %v", took)
 			}
 		})
@@ -331,7 +331,7 @@ func TestWhiteoutsAgain(t *testing.T) {
 	if left, err := os.ReadDir(filepath.Join(dest, "d")); err != nil || len(left) != n {
 		t.Errorf("%d files, %v", len(left), err)
 	}
-	if took := time.Since(begun); took > 2*time.Minute {
+	if took := time.Since(begun); took > 5*time.Minute {
 		t.Errorf("took %v", took)
 	}
 }
