@@ -80,112 +80,118 @@ func (f *failures) note(source string, err error) {
 
 func TestManySources(t *testing.T) {
 	t.Parallel()
-	const size = 64<<20 + 5
-	from, to := newStore(t), newStore(t)
-	want := mustAdd(t, from, noise(6, size))
-	var sent [4]atomic.Int64
-	var sources []Source
-	for i := range sent {
-		name := fmt.Sprint("peer", i)
-		sources = append(sources, metered(slow(serving(t, from), name, 40<<10), name, &sent[i]))
-	}
-	var last Progress
-	if _, err := to.Fetch(t.Context(), want.CID, Limits{OnProgress: func(p Progress) { last = p }}, sources...); err != nil {
-		t.Fatal(err)
-	}
-	sameFile(t, to, want.CID, noise(6, size))
-	clean(t, to)
-	var all int64
-	for i := range sent {
-		t.Logf("%s sent %d KiB", sources[i].Name, sent[i].Load()>>10)
-		all += sent[i].Load()
-		if sent[i].Load() < 4<<20 {
-			t.Errorf("%s was hardly used", sources[i].Name)
+	synctest.Test(t, func(t *testing.T) {
+		const size = 64<<20 + 5
+		from, to := newStore(t), newStore(t)
+		want := mustAdd(t, from, noise(6, size))
+		var sent [4]atomic.Int64
+		var sources []Source
+		for i := range sent {
+			name := fmt.Sprint("peer", i)
+			sources = append(sources, metered(slow(serving(t, from), name, 40<<10), name, &sent[i]))
 		}
-	}
-	// The last blocks may be asked of more than one.
-	if all > size+12<<20 {
-		t.Errorf("%d bytes were sent for %d", all, size)
-	}
-	if len(last.Sources) != 4 || !last.Complete || last.Bytes != size || last.Fetched != size || last.Speed <= 0 {
-		t.Errorf("progress %+v", last)
-	}
+		var last Progress
+		if _, err := to.Fetch(t.Context(), want.CID, Limits{OnProgress: func(p Progress) { last = p }}, sources...); err != nil {
+			t.Fatal(err)
+		}
+		sameFile(t, to, want.CID, noise(6, size))
+		clean(t, to)
+		var all int64
+		for i := range sent {
+			t.Logf("%s sent %d KiB", sources[i].Name, sent[i].Load()>>10)
+			all += sent[i].Load()
+			if sent[i].Load() < 4<<20 {
+				t.Errorf("%s was hardly used", sources[i].Name)
+			}
+		}
+		// The last blocks may be asked of more than one.
+		if all > size+12<<20 {
+			t.Errorf("%d bytes were sent for %d", all, size)
+		}
+		if len(last.Sources) != 4 || !last.Complete || last.Bytes != size || last.Fetched != size || last.Speed <= 0 {
+			t.Errorf("progress %+v", last)
+		}
+	})
 }
 
 func TestLiarsInACrowd(t *testing.T) {
 	t.Parallel()
-	const size = 48 << 20
-	from, to := newStore(t), newStore(t)
-	want := mustAdd(t, from, noise(7, size))
-	var told failures
-	honest := []Source{slow(serving(t, from), "honest1", 30<<10), slow(serving(t, from), "honest2", 30<<10)}
-	liars := []Source{lying(serving(t, from), "liar1", 1<<10), lying(serving(t, from), "liar2", 3<<20),
-		spoiled(serving(t, from), "babbler", func(_ io.Reader, p []byte) (int, error) {
-			for i := range p {
-				p[i] = 0x55
+	synctest.Test(t, func(t *testing.T) {
+		const size = 48 << 20
+		from, to := newStore(t), newStore(t)
+		want := mustAdd(t, from, noise(7, size))
+		var told failures
+		honest := []Source{slow(serving(t, from), "honest1", 30<<10), slow(serving(t, from), "honest2", 30<<10)}
+		liars := []Source{lying(serving(t, from), "liar1", 1<<10), lying(serving(t, from), "liar2", 3<<20),
+			spoiled(serving(t, from), "babbler", func(_ io.Reader, p []byte) (int, error) {
+				for i := range p {
+					p[i] = 0x55
+				}
+				return len(p), nil
+			})}
+		var last Progress
+		_, err := to.Fetch(t.Context(), want.CID, Limits{OnFailure: told.note, OnProgress: func(p Progress) { last = p }},
+			append(liars, honest...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameFile(t, to, want.CID, noise(7, size))
+		clean(t, to)
+		for _, liar := range liars {
+			if err := told.all[liar.Name]; !errors.Is(err, ErrBadBlock) && !errors.Is(err, ErrProtocol) {
+				t.Errorf("%s: %v", liar.Name, err)
 			}
-			return len(p), nil
-		})}
-	var last Progress
-	_, err := to.Fetch(t.Context(), want.CID, Limits{OnFailure: told.note, OnProgress: func(p Progress) { last = p }},
-		append(liars, honest...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sameFile(t, to, want.CID, noise(7, size))
-	clean(t, to)
-	for _, liar := range liars {
-		if err := told.all[liar.Name]; !errors.Is(err, ErrBadBlock) && !errors.Is(err, ErrProtocol) {
-			t.Errorf("%s: %v", liar.Name, err)
 		}
-	}
-	for _, p := range last.Sources {
-		if lied := !strings.HasPrefix(p.Name, "honest"); lied != (p.State == StateBanned) {
-			t.Errorf("%s is %s", p.Name, p.State)
+		for _, p := range last.Sources {
+			if lied := !strings.HasPrefix(p.Name, "honest"); lied != (p.State == StateBanned) {
+				t.Errorf("%s is %s", p.Name, p.State)
+			}
 		}
-	}
-	if len(told.all) != len(liars) {
-		t.Errorf("told of %v", told.all)
-	}
+		if len(told.all) != len(liars) {
+			t.Errorf("told of %v", told.all)
+		}
+	})
 }
 
 // A source that stalls and one that trickles must not hold up the end.
 func TestThievesOfTime(t *testing.T) {
 	t.Parallel()
-	const size = 32 << 20
-	from, to := newStore(t), newStore(t)
-	file := mustAdd(t, from, noise(8, size))
-	files := map[string]string{}
-	for i := range 200 {
-		files[fmt.Sprintf("%03d", i)] = fmt.Sprint(i, strings.Repeat("x", 2000))
-	}
-	tree, err := from.AddTree(t.Context(), writeTree(t, files))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stall := func(after int) Source {
-		src := serving(t, from)
-		return Source{Name: "stalls", Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
-			c, err := src.Open(ctx)
-			held := &holding{ReadWriteCloser: c, left: after, closed: make(chan struct{})}
-			return held, err
-		}}
-	}
-	for name, c := range map[string]string{"file": file.CID, "tree": tree.CID} {
-		begun := time.Now()
-		_, err = to.Fetch(t.Context(), c, Limits{}, stall(0), stall(5<<10), slow(serving(t, from), "trickles", 1),
-			stall(5<<20), slow(serving(t, from), "fast", 20<<10))
+	synctest.Test(t, func(t *testing.T) {
+		const size = 32 << 20
+		from, to := newStore(t), newStore(t)
+		file := mustAdd(t, from, noise(8, size))
+		files := map[string]string{}
+		for i := range 200 {
+			files[fmt.Sprintf("%03d", i)] = fmt.Sprint(i, strings.Repeat("x", 2000))
+		}
+		tree, err := from.AddTree(t.Context(), writeTree(t, files))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > 30*time.Second {
-			t.Errorf("%s took %v", name, took)
+		stall := func(after int) Source {
+			src := serving(t, from)
+			return Source{Name: "stalls", Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
+				c, err := src.Open(ctx)
+				held := &holding{ReadWriteCloser: c, left: after, closed: make(chan struct{})}
+				return held, err
+			}}
 		}
-		if err := to.Verify(t.Context(), c); err != nil {
-			t.Error(err)
+		for name, c := range map[string]string{"file": file.CID, "tree": tree.CID} {
+			begun := time.Now()
+			_, err = to.Fetch(t.Context(), c, Limits{}, stall(0), stall(5<<10), slow(serving(t, from), "trickles", 1),
+				stall(5<<20), slow(serving(t, from), "fast", 20<<10))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begun); took > 30*time.Second {
+				t.Errorf("%s took %v", name, took)
+			}
+			if err := to.Verify(t.Context(), c); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	clean(t, to)
+		clean(t, to)
+	})
 }
 
 // holding stops delivering after so many bytes, until it is closed.
@@ -316,35 +322,37 @@ func TestFetchersFeedEachOther(t *testing.T) {
 
 func TestDiscover(t *testing.T) {
 	t.Parallel()
-	from, to := newStore(t), newStore(t)
-	want := mustAdd(t, from, noise(11, 9<<20))
-	var read int64
-	var told failures
-	_, err := to.Fetch(t.Context(), want.CID, Limits{OnFailure: told.note, Discover: func(ctx context.Context, add func(Source)) {
-		<-time.After(100 * time.Millisecond)
-		short := cutting(serving(t, from), &read, 3<<20)
-		short.Name = "short"
-		add(short)
-		add(short)
-		<-time.After(300 * time.Millisecond)
-		good := serving(t, from)
-		good.Name = "good"
-		add(good)
-		<-ctx.Done()
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(told.all) != 1 || !errors.Is(told.all["short"], ErrCut) {
-		t.Errorf("told of %v", told.all)
-	}
-	sameFile(t, to, want.CID, noise(11, 9<<20))
-	clean(t, to)
-	missing := mustAdd(t, newStore(t), noise(12, 1<<20))
-	if _, err := to.Fetch(t.Context(), missing.CID, Limits{Discover: func(context.Context, func(Source)) {}}); !errors.Is(err, ErrNoSource) {
-		t.Errorf("nobody was found: %v", err)
-	}
-	clean(t, to)
+	synctest.Test(t, func(t *testing.T) {
+		from, to := newStore(t), newStore(t)
+		want := mustAdd(t, from, noise(11, 9<<20))
+		var read int64
+		var told failures
+		_, err := to.Fetch(t.Context(), want.CID, Limits{OnFailure: told.note, Discover: func(ctx context.Context, add func(Source)) {
+			<-time.After(100 * time.Millisecond)
+			short := cutting(serving(t, from), &read, 3<<20)
+			short.Name = "short"
+			add(short)
+			add(short)
+			<-time.After(300 * time.Millisecond)
+			good := serving(t, from)
+			good.Name = "good"
+			add(good)
+			<-ctx.Done()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(told.all) != 1 || !errors.Is(told.all["short"], ErrCut) {
+			t.Errorf("told of %v", told.all)
+		}
+		sameFile(t, to, want.CID, noise(11, 9<<20))
+		clean(t, to)
+		missing := mustAdd(t, newStore(t), noise(12, 1<<20))
+		if _, err := to.Fetch(t.Context(), missing.CID, Limits{Discover: func(context.Context, func(Source)) {}}); !errors.Is(err, ErrNoSource) {
+			t.Errorf("nobody was found: %v", err)
+		}
+		clean(t, to)
+	})
 }
 
 // A folder of small and large files comes from a crowd of which some leave.
