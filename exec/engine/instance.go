@@ -165,6 +165,20 @@ func (i *instance) hung(misses int) error {
 	}
 }
 
+// verdict is why the engine, which was stopped, had to be: its own end where it
+// had one, of which the runtime may tell later than hung waits.
+func (i *instance) verdict(err error) error {
+	select {
+	case <-i.ended:
+	default:
+		return err
+	}
+	if r := i.result.Reason; !errors.Is(err, ErrCrashed) || r == exec.ReasonKilled || r == exec.ReasonInternal {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCrashed, i.end())
+}
+
 // end says how it ended.
 func (i *instance) end() error {
 	return fmt.Errorf("ended (%s, exit code %d)%s", i.result.Reason, i.result.ExitCode, i.words())

@@ -95,6 +95,7 @@ func (p *Pool) life(ctx context.Context, e *engine) error {
 		if serr := inst.stop(p.cfg.Grace); serr != nil {
 			p.log.Error("engine cannot be removed", "model", e.spec.Name, "error", serr)
 		}
+		err = inst.verdict(err)
 	}
 	if lerr := lease.release(context.WithoutCancel(ctx)); lerr != nil {
 		p.log.Warn("GPU is out of use", "model", e.spec.Name, "error", lerr)

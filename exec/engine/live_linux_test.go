@@ -79,6 +79,9 @@ func echoImage(t *testing.T) exec.Image {
 	return exec.Image{Digest: digest, Layout: dir}
 }
 
+// checkTime bounds one check: a machine may be slow.
+const checkTime = 5 * time.Minute
+
 // through makes each request hold a slot of the pool.
 type through struct {
 	p    *engine.Pool
@@ -115,7 +118,7 @@ func TestLivePool(t *testing.T) {
 	r := runner(t)
 	img := echoImage(t)
 	cfg := engine.Default()
-	cfg.Memory, cfg.StartTimeout, cfg.Grace = 1<<30, 20*time.Second, 2*time.Second
+	cfg.Memory, cfg.HealthTimeout, cfg.Grace = 1<<30, time.Minute, 2*time.Second
 	p, err := engine.NewPool(cfg, r, nil, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +145,7 @@ func TestLivePool(t *testing.T) {
 	t.Logf("warm after %v", time.Since(begun))
 	t.Run("Contract", func(t *testing.T) {
 		client := &http.Client{Transport: through{p, spec("main")}}
-		for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "main", Parallel: 8}) {
+		for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "main", Parallel: 8, Timeout: checkTime}) {
 			if !f.OK {
 				t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
 			}
@@ -249,7 +252,7 @@ func liveDefault(t *testing.T, p *engine.Pool) {
 		Limits: exec.Limits{MemoryBytes: 256 << 20, CPUMillis: 1000},
 	}
 	client := &http.Client{Transport: through{p, s}}
-	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4}) {
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4, Timeout: checkTime}) {
 		if !f.OK {
 			t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
 		}

@@ -2,12 +2,15 @@ package enginetest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -225,9 +228,19 @@ func flood(w http.ResponseWriter) {
 
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(http.NotFoundHandler())
-	srv.Close()
-	findings := enginetest.Check(t.Context(), srv.Client(), srv.URL, enginetest.Options{Timeout: time.Second})
+	// A socket of its own that nobody listens on any more: a port that was closed
+	// may be another's by now.
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+	findings := enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{})
 	for _, f := range findings {
 		if f.OK || f.Detail == "" || len(f.Detail) > 600 {
 			t.Errorf("%+v", f)
