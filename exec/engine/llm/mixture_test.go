@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
 )
@@ -43,7 +44,7 @@ func TestMixture(t *testing.T) {
 		if t.Context().Err() != nil {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
-		runtime.Gosched()
+		<-time.After(5 * time.Millisecond)
 	}
 }
 
@@ -66,8 +67,9 @@ func (c *client) something(t *testing.T, rnd *rand.Rand, text string) {
 			}
 		}
 	case 1: // leaves a whole answer, or the queue
+		turns := rnd.IntN(1000)
 		go func() {
-			for range rnd.IntN(1000) {
+			for range turns {
 				runtime.Gosched()
 			}
 			cancel()

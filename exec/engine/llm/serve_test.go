@@ -11,9 +11,9 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"infernet.tech/infernet/exec/engine/openai"
 )
@@ -70,8 +70,7 @@ func connect(t *testing.T, socket string, ended chan error) *client {
 			t.Fatalf("did not start: %v", err)
 		case <-t.Context().Done():
 			t.Fatal("not ready in time")
-		default:
-			runtime.Gosched()
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
