@@ -76,7 +76,7 @@ func untilClean(ctx context.Context, every time.Duration, look func() (string, e
 		left, err := look()
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return fmt.Errorf("%w: %s (%w)", ErrDirty, last, ctx.Err())
+			return fmt.Errorf("%w: %s (%w; %w)", ErrDirty, last, ctx.Err(), err)
 		case err != nil:
 			return fmt.Errorf("%w: %w", ErrDirty, err)
 		case left == "":
