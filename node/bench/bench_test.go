@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,9 @@ func TestSummarise(t *testing.T) {
 	got := summarise([]float64{5, 1, 4, 2, 3})
 	if want := (Series{N: 5, Median: 3, P90: 4.6, P99: 4.96, Min: 1, Max: 5}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if round(0.00123) != 0.0012 || round(0.126) != 0.13 || round(-12.345) != -12.35 && round(-12.345) != -12.34 || round(0) != 0 {
+		t.Error("little is not what it was")
 	}
 	if summarise(nil) != (Series{}) || ratio(1, 0) != 0 || ratio(3, 2) != 1.5 {
 		t.Error("nothing is not nothing")
@@ -138,6 +142,7 @@ func TestResidentGrowthIsSeen(t *testing.T) {
 	if residentBytes() < 0 {
 		t.Skip("the system does not tell")
 	}
+	debug.FreeOSMemory() // what other tests have left would be used first
 	stop := watchResident(t.Context())
 	grown := make([]byte, 64<<20)
 	for i := range grown {

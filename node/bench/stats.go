@@ -37,8 +37,15 @@ func quantile(v []float64, q float64) float64 {
 	return round(v[low] + (at-float64(low))*(v[high]-v[low]))
 }
 
-// round keeps what a noisy machine can tell: hundredths.
-func round(v float64) float64 { return math.Round(v*100) / 100 }
+// round keeps what a noisy machine can tell: hundredths, and two digits of what
+// is smaller, for little is not nothing.
+func round(v float64) float64 {
+	scale := 100.0
+	for small := math.Abs(v); small > 0 && small*scale < 10 && scale < 1e12; {
+		scale *= 10
+	}
+	return math.Round(v*scale) / scale
+}
 
 func ratio(a, b float64) float64 {
 	if b == 0 {
