@@ -3,6 +3,8 @@ package engine
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -132,5 +134,25 @@ func TestHostileEngine(t *testing.T) {
 				t.Errorf("%d MiB allocated, %v", took, ctx.Err())
 			}
 		})
+	}
+}
+
+// An engine that was given up for its silence and had ended before is told of by
+// its end.
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	silent := fmt.Errorf("%w: did not answer", ErrCrashed)
+	for reason, own := range map[exec.Reason]bool{exec.ReasonExit: true, exec.ReasonOOM: true, exec.ReasonKilled: false, exec.ReasonInternal: false} {
+		i := &instance{tail: &tail{max: 10}, ended: make(chan struct{}), result: exec.Result{Reason: reason, ExitCode: 3}}
+		if err := i.verdict(silent); err != silent {
+			t.Errorf("%s, while it runs: %v", reason, err)
+		}
+		close(i.ended)
+		if err := i.verdict(silent); !errors.Is(err, ErrCrashed) || own != strings.Contains(err.Error(), "exit code 3") {
+			t.Errorf("%s: %v", reason, err)
+		}
+		if err := i.verdict(nil); err != nil {
+			t.Errorf("%s: stopped on purpose, and %v", reason, err)
+		}
 	}
 }
