@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -28,10 +29,11 @@ type Process struct {
 	tb     testing.TB
 	bin    string
 	dir    string
-	port   int
 	period time.Duration
-	cmd    *exec.Cmd
+	port   int
 	stdin  io.Closer
+	kill   func()
+	ended  chan error // what Wait said; nil where nothing runs
 }
 
 // Binary is where the program devchain lies: in the folder that
@@ -85,14 +87,29 @@ func (p *Process) start() {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	stdout, err := cmd.StdoutPipe()
+	stdout, in, err := os.Pipe()
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	defer stdout.Close()
+	cmd.Stdout = in
+	started, ended := make(chan error), make(chan error, 1)
+	go func() {
+		// The kernel ends the child with the thread that started it, so the thread
+		// stays for as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		in.Close()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		p.tb.Fatal(err)
 	}
-	p.cmd, p.stdin = cmd, stdin
+	p.stdin, p.ended, p.kill = stdin, ended, func() { _ = cmd.Process.Kill() }
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &p.About)
@@ -106,22 +123,22 @@ func (p *Process) start() {
 // Kill ends the process at once, as kill -9 does. Nothing happens if it has
 // ended already.
 func (p *Process) Kill() {
-	if p.cmd == nil {
+	if p.ended == nil {
 		return
 	}
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait() // what killed it is known
-	p.cmd = nil
+	p.kill()
+	<-p.ended // what killed it is known
+	p.ended = nil
 }
 
 // Stop lets the process end by itself and waits for it.
 func (p *Process) Stop() {
 	p.tb.Helper()
-	if p.cmd == nil {
+	if p.ended == nil {
 		return
 	}
-	err := errors.Join(p.stdin.Close(), p.cmd.Wait())
-	p.cmd = nil
+	err := errors.Join(p.stdin.Close(), <-p.ended)
+	p.ended = nil
 	if err != nil {
 		p.tb.Fatal(err)
 	}
@@ -137,7 +154,7 @@ func (p *Process) Restart() {
 // Finalize makes blocks until the present head is final.
 func (p *Process) Finalize() { p.call("dev_finalize") }
 
-// Advance lets time pass on the chain. It fails while transactions wait.
+// Advance lets time pass on the chain.
 func (p *Process) Advance(d time.Duration) { p.call("dev_advance", uint64(d/time.Second)) }
 
 // Reorg replaces the last depth blocks by one more empty ones.

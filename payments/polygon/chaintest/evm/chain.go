@@ -13,6 +13,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/rawdb"
+	"github.com/ethereum/go-ethereum/core/txpool"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/eth"
 	"github.com/ethereum/go-ethereum/eth/catalyst"
 	"github.com/ethereum/go-ethereum/eth/ethconfig"
@@ -32,8 +34,9 @@ const Epoch = 32
 
 // Config says where a chain lives.
 type Config struct {
-	Dir  string // of the database; empty keeps it in memory
-	Port int    // of the RPC server on loopback; 0 takes a free one
+	Dir   string             // of the database; empty keeps it in memory
+	Port  int                // of the RPC server on loopback; 0 takes a free one
+	Alloc types.GenesisAlloc // what there is from the start beside the accounts
 }
 
 // Chain is a running chain.
@@ -72,9 +75,14 @@ func (c *Chain) start(cfg Config) (err error) {
 	if c.beacon, err = catalyst.NewSimulatedBeacon(0, common.Address{}, c.eth); err != nil {
 		return fmt.Errorf("beacon: %w", err)
 	}
-	head := c.eth.BlockChain().CurrentBlock().Hash()
-	if err := c.beacon.Fork(head); err != nil {
+	head := c.eth.BlockChain().CurrentBlock()
+	if err := c.beacon.Fork(head.Hash()); err != nil {
 		return fmt.Errorf("beacon: %w", err)
+	}
+	if head.Number.Sign() > 0 {
+		// With the first block that it makes a beacon calls the head it found final,
+		// and takes that back: nobody shall see it.
+		c.commit()
 	}
 	c.client = ethclient.NewClient(c.stack.Attach())
 	return nil
@@ -100,6 +108,7 @@ func ethConfig(cfg Config) *ethconfig.Config {
 	chain.BogotaTime = nil
 	genesis := core.SystemContractAllocs()
 	maps.Copy(genesis, alloc())
+	maps.Copy(genesis, cfg.Alloc)
 
 	e := ethconfig.Defaults
 	e.Genesis = &core.Genesis{Config: &chain, GasLimit: e.Miner.GasCeil, Alloc: genesis, BaseFee: big.NewInt(params.GWei)}
@@ -110,6 +119,9 @@ func ethConfig(cfg Config) *ethconfig.Config {
 	// All state of each block goes to the database at once: what was mined is
 	// there after a kill.
 	e.StateScheme, e.NoPruning = rawdb.HashScheme, true
+	// However slow the machine is: a block has all transactions that wait, where
+	// geth would seal what it has after two seconds, and a call ends as it should.
+	e.Miner.Recommit, e.RPCEVMTimeout = time.Hour, 0
 	return &e
 }
 
@@ -146,24 +158,63 @@ func (c *Chain) commit() common.Hash {
 
 // Finalize makes blocks until the present head is final.
 func (c *Chain) Finalize() {
+	// What is called final while a block is made is not yet what it will be.
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	head := c.eth.BlockChain().CurrentBlock().Number.Uint64()
 	for {
 		if f := c.eth.BlockChain().CurrentFinalBlock(); f != nil && f.Number.Uint64() >= head {
 			return
 		}
-		c.Commit()
+		c.commit()
 	}
 }
 
 // Advance lets time pass on the chain by making a block that much later, and one
-// more. It fails while transactions wait.
+// more. What waits gets into a block before.
 func (c *Chain) Advance(d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.beacon.AdjustTime(d); err != nil {
+	if err := c.settle(); err != nil {
 		return fmt.Errorf("advance: %w", err)
 	}
+	for try := 0; ; try++ {
+		err := c.beacon.AdjustTime(d)
+		if err == nil {
+			break
+		}
+		// Others go on sending meanwhile. What no block takes is not waited for.
+		if try == patience || !c.waits() {
+			return fmt.Errorf("advance: %w", err)
+		}
+		c.commit()
+		if err := c.settle(); err != nil {
+			return fmt.Errorf("advance: %w", err)
+		}
+	}
 	c.commit()
+	return nil
+}
+
+// patience is how often something is done again that another may have come
+// between.
+const patience = 32
+
+// waits reports whether there are transactions for the next block.
+func (c *Chain) waits() bool {
+	pending, _ := c.eth.TxPool().Pending(txpool.PendingFilter{})
+	return len(pending) > 0
+}
+
+// settle has the pool look at the newest block. It does so by itself, a moment
+// later; and being told to look it may still take the block before, since of two
+// things to do it picks either: not so often in a row.
+func (c *Chain) settle() error {
+	for range patience {
+		if err := c.eth.TxPool().Sync(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -180,12 +231,8 @@ func (c *Chain) Reorg(depth int) error {
 	if depth < 1 || uint64(depth) > head {
 		return fmt.Errorf("reorg of %d blocks of %d", depth, head)
 	}
-	parent := chain.GetBlockByNumber(head - uint64(depth))
 	c.beacon.Rollback()
-	if err := c.beacon.Fork(parent.Hash()); err != nil {
-		return fmt.Errorf("reorg: %w", err)
-	}
-	if err := c.eth.TxPool().Sync(); err != nil {
+	if err := c.fork(chain.GetBlockByNumber(head - uint64(depth)).Hash()); err != nil {
 		return fmt.Errorf("reorg: %w", err)
 	}
 	c.beacon.Rollback() // the pool takes the lost blocks' transactions back
@@ -193,6 +240,28 @@ func (c *Chain) Reorg(depth int) error {
 		c.commit()
 	}
 	return nil
+}
+
+// Fork takes back the blocks after parent: their transactions wait again. It
+// fails while others wait.
+func (c *Chain) Fork(parent common.Hash) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fork(parent)
+}
+
+func (c *Chain) fork(parent common.Hash) error {
+	if err := c.beacon.Fork(parent); err != nil {
+		return err
+	}
+	return c.settle()
+}
+
+// Rollback forgets the transactions that wait.
+func (c *Chain) Rollback() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.beacon.Rollback()
 }
 
 // Mine makes a block for each transaction that arrives, and every period if

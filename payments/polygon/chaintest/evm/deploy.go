@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
@@ -42,9 +43,31 @@ func Contract() contract.Contract {
 // Deploy puts Token and Contract on the chain and mints, unless they are there.
 func (c *Chain) Deploy(ctx context.Context) error {
 	code, err := c.client.CodeAt(ctx, Contract().Address, nil)
-	if err != nil || len(code) > 0 {
+	if err == nil && len(code) == 0 {
+		err = c.deploy(ctx)
+	}
+	if err != nil {
 		return err
 	}
+	return c.Indexed(ctx)
+}
+
+// Indexed waits until the chain can say that a transaction is in none of its
+// blocks. It needs a block for that.
+func (c *Chain) Indexed(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !c.eth.BlockChain().TxIndexDone() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("index: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (c *Chain) deploy(ctx context.Context) error {
 	token, err := tokens.InitCode(tokens.USDC)
 	if err != nil {
 		return err
