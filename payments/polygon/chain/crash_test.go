@@ -154,7 +154,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("write %d, after %v", write, after)
 			}
-			b.sim.Close()
+			b.sim.close()
 		}
 		if !died {
 			if write < 8 {
@@ -197,7 +197,7 @@ func TestCrashAtCalls(t *testing.T) {
 func crashAtCall(t *testing.T, method string, n int, after bool) bool {
 	t.Helper()
 	b := newBench(t)
-	defer b.sim.Close()
+	defer b.sim.close()
 	disk := b.disk
 	dying := &crashing{Store: disk, left: -1}
 	b.disk = dying

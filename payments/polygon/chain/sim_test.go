@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -19,11 +18,9 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/eth/ethconfig"
-	"github.com/ethereum/go-ethereum/ethclient/simulated"
-	"github.com/ethereum/go-ethereum/node"
 
 	"infernet.tech/infernet/payments/polygon/chain"
+	"infernet.tech/infernet/payments/polygon/chaintest/evm"
 	"infernet.tech/infernet/store"
 )
 
@@ -39,9 +36,10 @@ var (
 
 // sim is a chain in this process, served over HTTP.
 type sim struct {
-	*simulated.Backend
-	t   *testing.T
-	url string
+	*evm.Chain
+	t     *testing.T
+	url   string
+	close func()
 }
 
 // secret is the i-th key that the chain gave coins to.
@@ -58,22 +56,26 @@ func signer(t *testing.T, i byte) *chain.KeySigner {
 
 func newSim(t *testing.T) *sim {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
 	alloc := types.GenesisAlloc{counter: {Code: counterCode, Balance: new(big.Int)}}
 	for i := range byte(4) {
 		alloc[signer(t, i).Address()] = types.Account{Balance: new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil)}
 	}
-	b := simulated.NewBackend(alloc, func(n *node.Config, _ *ethconfig.Config) {
-		n.HTTPHost, n.HTTPPort, n.HTTPModules = "127.0.0.1", addr.Port, []string{"eth"}
+	c, err := evm.Start(evm.Config{Alloc: alloc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sim{Chain: c, t: t, url: c.URL()}
+	s.close = sync.OnceFunc(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	})
-	t.Cleanup(func() { b.Close() })
-	b.Commit()
-	return &sim{b, t, "http://127.0.0.1:" + strconv.Itoa(addr.Port)}
+	t.Cleanup(s.close)
+	c.Commit()
+	if err := c.Indexed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // commit makes n blocks.
@@ -306,6 +308,7 @@ func dial(t *testing.T, cfg chain.Config, urls ...string) *chain.Client {
 		cfg.Profile = chain.Local()
 	}
 	cfg.RPCs = urls
+	cfg.Timeout = time.Minute // nothing here is about slow endpoints
 	c, err := chain.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
