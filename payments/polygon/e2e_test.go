@@ -61,7 +61,7 @@ func (w *world) until(what string, is func() bool) {
 // money is where it belongs.
 func TestE2EKilled(t *testing.T) {
 	t.Parallel()
-	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: realPurse}
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: realPurse, began: time.Now()}
 	w.far = chaintest.StartProcess(t, 200*time.Millisecond)
 	t.Cleanup(w.served.Wait)
 	x, y := w.pair()

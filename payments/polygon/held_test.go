@@ -38,7 +38,7 @@ func TestHeld(t *testing.T) {
 	if err != nil || risk.Due != 700 || risk.Lost != 0 || !risk.Until.Equal(c.Safe) {
 		t.Fatalf("%+v %v", risk, err)
 	}
-	if left := c.Safe.Sub(w.now()); left > c.Delay || left < c.Delay-time.Minute {
+	if left := c.Safe.Sub(w.now()); left > c.Delay || left < c.Delay-time.Hour {
 		t.Fatalf("safe for %s of a delay of %s", left, c.Delay)
 	}
 	if err := b.now().Redeem(t.Context()); err != nil {

@@ -48,6 +48,7 @@ type Rail struct {
 	log     *slog.Logger
 	unpaid  func(identity.PubKey, []payments.Ref, string)
 	limited atomic.Pointer[Limits]
+	lastly  time.Duration // const lastly, and more in tests
 
 	settling  keyed[identity.PubKey] // held while a voucher to that peer is made, shown, answered
 	funding   keyed[identity.PubKey] // held while room to that peer is made
@@ -106,7 +107,7 @@ func newRail(cfg Config, d Deps, l ledger) (*Rail, error) {
 	r := &Rail{
 		cfg: cfg, acct: acct, key: d.Key, s: d.Store, l: l, ceiling: d.Ceiling, clock: d.Clock, log: d.Log, unpaid: d.Unpaid,
 		due: map[identity.PubKey]bool{}, hints: map[common.Hash]bool{}, late: map[identity.PubKey]debtAge{},
-		trouble: map[identity.PubKey]string{},
+		trouble: map[identity.PubKey]string{}, lastly: lastly,
 		waking:  make(chan struct{}, 1), tending: make(chan struct{}, 1),
 	}
 	given := cfg.Limits()

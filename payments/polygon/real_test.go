@@ -26,7 +26,7 @@ const realPurse = 1_000_000_000_000
 
 // newRealWorld is a world on the contract itself, in an EVM.
 func newRealWorld(t testing.TB) *world {
-	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: realPurse, c: chaintest.Start(t)}
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: realPurse, began: time.Now(), c: chaintest.Start(t)}
 	t.Cleanup(w.served.Wait)
 	return w
 }
@@ -69,7 +69,7 @@ func (n *node) real(d Deps) (*Rail, error) {
 	_, url := n.w.client()
 	wire := &mortalWire{s: n.s}
 	client, err := chain.Dial(context.Background(), chain.Config{
-		Profile: chain.Local(), RPCs: []string{url}, Transport: wire, Clock: n.w.now, Log: d.Log,
+		Profile: chain.Local(), RPCs: []string{url}, Transport: wire, Clock: n.w.now, Log: d.Log, Timeout: time.Minute,
 	})
 	if err != nil {
 		return nil, err

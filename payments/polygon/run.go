@@ -22,7 +22,7 @@ func (r *Rail) Run(ctx context.Context) error {
 	if err := r.run(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastly)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.lastly)
 	defer cancel()
 	if err := r.redeemLast(ctx); err != nil {
 		a, aerr := r.AtRisk()

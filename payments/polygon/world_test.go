@@ -35,6 +35,7 @@ type world struct {
 	c      *chaintest.Chain   // instead of m: the contract itself
 	far    *chaintest.Process // the same in a process of its own
 	purse  uint64             // what each node begins with
+	began  time.Time          // the clock goes on from then, whatever becomes of the machine's
 	skew   atomic.Int64       // nanoseconds that the clock is ahead
 	mu     sync.Mutex
 	nodes  map[identity.PubKey]*node
@@ -59,13 +60,15 @@ type node struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: purse}
+	w := &world{t: t, nodes: map[identity.PubKey]*node{}, purse: purse, began: time.Now()}
 	w.m = newModel(w.now)
 	t.Cleanup(w.served.Wait)
 	return w
 }
 
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
+func (w *world) now() time.Time {
+	return w.began.Add(time.Since(w.began) + time.Duration(w.skew.Load()))
+}
 
 // pass lets time go by.
 func (w *world) pass(d time.Duration) {
@@ -182,6 +185,7 @@ func (n *node) restart() {
 	if err != nil {
 		n.w.t.Fatal(err)
 	}
+	rail.lastly = time.Minute // nothing here is about how long that takes
 	n.mu.Lock()
 	n.rail = rail
 	n.mu.Unlock()
