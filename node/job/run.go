@@ -116,7 +116,6 @@ func (m *machine) openRound(sh *Shard) {
 	if quorum {
 		m.spot(sh)
 	}
-	// Who decides a dispute sees its own commit alone, as one who is probed does.
 	var commits []ID
 	for _, a := range opened {
 		commits = append(commits, a.Commit.Event)
@@ -124,7 +123,13 @@ func (m *machine) openRound(sh *Shard) {
 	for _, a := range opened {
 		m.set(sh, a, AttemptRevealing, "")
 		a.Deadline = m.now.Add(revealTimeout)
-		m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Commits: commits})
+		sees := commits
+		if a.Flat {
+			// A validator sees its own commit alone, whether it decides a dispute, is
+			// probed, or has a place in the round where no provider was left for it.
+			sees = []ID{a.Commit.Event}
+		}
+		m.emit(RequestReveal{Shard: sh.Index, Attempt: a.N, Wire: a.Wire, Provider: a.Provider, Commits: sees})
 	}
 }
 
