@@ -97,10 +97,11 @@ func (a *actor) run(ctx context.Context) error {
 	}
 }
 
-// over tells the watchers that the job has ended, and forgets it.
+// over forgets the job, which has ended, and tells its watchers then: who hears of
+// the end and gives the next job away finds nothing of this one held for it.
 func (a *actor) over() {
-	a.feed.close(a.job())
 	a.d.retire(a)
+	a.feed.close(a.job())
 }
 
 // waiting empties the mailbox: what came while the last write was under way is
