@@ -1,8 +1,11 @@
 package aggregator_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/node/nodetest"
 	"infernet.tech/infernet/p2p/wire"
+	"infernet.tech/infernet/store"
 )
 
 // slowed makes a member's tasks take that long.
@@ -84,10 +88,11 @@ func TestStopsAtAnyWrite(t *testing.T) {
 	w := newWorld(t, 20)
 	w.honest(2)
 	watcher := w.Liar(nodetest.Script{Slots: 4})
+	w.finds(watcher)
 	first := w.run("undisturbed", adaptive)
 	w.right(first)
 	writes := w.disk.Writes()
-	ids := []string{first.ID}
+	ids, told := []string{first.ID}, 0
 	for at := 3; at < writes+step; at += step {
 		w.disk.After(at)
 		id := w.trySubmit("stops", adaptive)
@@ -103,10 +108,16 @@ func TestStopsAtAnyWrite(t *testing.T) {
 		}
 		j := w.client.Wait(id)
 		w.right(j)
-		disclosed(t, watcher, id)
+		if w.has(id, watcher.ID(), hasCommitted) {
+			disclosed(t, watcher, id)
+			told++
+		}
 		ids = append(ids, id)
 	}
-	t.Logf("stopped %d times within %d writes", len(ids)-1, writes)
+	t.Logf("stopped %d times within %d writes; the watcher was told of %d jobs", len(ids)-1, writes, told)
+	if told == 0 {
+		t.Error("the watcher committed in none of the jobs")
+	}
 	w.books(ids...)
 }
 
@@ -117,42 +128,88 @@ func TestHeldPaymentsSurvive(t *testing.T) {
 	for i := range 3 {
 		w.Add([]string{"one", "two", "three"}[i], node.RoleProvider, slowed(30*time.Millisecond))
 	}
-	first := w.submit("makes-a-record", adaptive)
-	w.right(w.client.Wait(first))
-	second := w.submit("held", adaptive)
-	held := 0
-	nodetest.Predicate(t, 30*time.Second, "payments are held back", func() bool {
-		held = 0
-		for _, sh := range w.stored(second).Shards {
-			for _, a := range sh.Attempts {
-				if a.Held {
-					held++
-				}
-			}
+	w.right(w.run("makes-a-record", adaptive))
+	w.held.stopAt(3) // not a word more is written then
+	for round := 0; !w.disk.Refuses(); round++ {
+		if round == tries {
+			t.Fatal("three at once were never held back")
 		}
-		return held >= 3 || w.stored(second).State.Terminal()
-	})
-	if held == 0 {
-		t.Fatal("nothing was ever held back")
+		id := w.trySubmit(fmt.Sprintf("held-%d", round), adaptive)
+		nodetest.Predicate(t, 30*time.Second, "payments are held back, or the job is done", func() bool {
+			return w.disk.Refuses() || id != "" && w.stored(id).State.Terminal()
+		})
 	}
-	w.disk.After(0) // not a word more is written
+	w.held.stopAt(0)
 	w.client.StopAnyway()
 	w.disk.After(-1)
 	w.client.Start()
-	w.right(w.client.Wait(second))
+	ids := w.all()
+	for _, id := range ids {
+		w.right(w.client.Wait(id))
+		w.noneHeld(id)
+	}
+	w.books(ids...)
+}
+
+// noneHeld wants every payment of a job that has ended made or given up.
+func (w *world) noneHeld(id string) {
+	w.t.Helper()
 	claimed := 0
-	for _, sh := range w.stored(second).Shards {
+	for _, sh := range w.stored(id).Shards {
 		if sh.Label == job.LabelClaimed {
 			claimed++
 		}
 		for _, a := range sh.Attempts {
 			if a.Held || a.State == job.AttemptOK {
-				t.Errorf("shard %d: attempt %d is %s at the end, held %v", sh.Index, a.N, a.State, a.Held)
+				w.t.Errorf("shard %d: attempt %d is %s at the end, held %v", sh.Index, a.N, a.State, a.Held)
 			}
 		}
 	}
-	t.Logf("%d were held, %d of %d shards are claims", held, claimed, len(w.stored(second).Shards))
-	w.books(first, second)
+	w.t.Logf("%d of %d shards are claims", claimed, len(w.stored(id).Shards))
+}
+
+// holding is a store that counts the shards with a payment that is held back, and
+// stops the machine at the write that makes them too many.
+type holding struct {
+	*nodetest.Crash
+	mu    sync.Mutex
+	now   map[string]bool // keys of shards
+	limit int             // 0: none
+}
+
+type holdingTxn struct {
+	store.Txn
+	h *holding
+}
+
+func (h *holding) stopAt(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.limit = n
+}
+
+// Update implements store.Store.
+func (h *holding) Update(fn func(store.Txn) error) error {
+	if err := h.Crash.Update(func(tx store.Txn) error { return fn(holdingTxn{tx, h}) }); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.limit > 0 && len(h.now) >= h.limit {
+		h.Crash.After(0)
+	}
+	return nil
+}
+
+func (t holdingTxn) Set(key, value []byte) error {
+	if bytes.HasPrefix(key, []byte("jobs/shard/")) {
+		t.h.mu.Lock()
+		defer t.h.mu.Unlock()
+		if delete(t.h.now, string(key)); bytes.Contains(value, []byte(`"held":true`)) {
+			t.h.now[string(key)] = true
+		}
+	}
+	return t.Txn.Set(key, value)
 }
 
 // A provider that does not hear of its audits at the job's end is told later,
@@ -164,8 +221,15 @@ func TestDisclosedAfterRestart(t *testing.T) {
 	deaf.Store(true)
 	watcher := w.Liar(nodetest.Script{Deaf: &deaf})
 	w.honest(2)
-	id := w.submit("undisclosed", adaptive)
-	w.right(w.client.Wait(id))
+	w.finds(watcher)
+	id := ""
+	for round := 0; id == "" || !w.has(id, watcher.ID(), hasCommitted); round++ {
+		if round == tries {
+			t.Fatal("the watcher never committed to anything")
+		}
+		id = w.submit(fmt.Sprintf("undisclosed-%d", round), adaptive)
+		w.right(w.client.Wait(id))
+	}
 	nodetest.Predicate(t, 10*time.Second, "one is left to be told", func() bool { return w.untold() == 1 })
 	w.client.Stop()
 	deaf.Store(false)
@@ -174,13 +238,23 @@ func TestDisclosedAfterRestart(t *testing.T) {
 	nodetest.Predicate(t, 10*time.Second, "nobody is left", func() bool { return w.untold() == 0 })
 }
 
+// atOnce does something with all of them, side by side: who is the only one that is
+// gone for long is missed.
+func atOnce(members []*nodetest.Member, do func(*nodetest.Member)) {
+	var wg sync.WaitGroup
+	for _, m := range members {
+		wg.Go(func() { do(m) })
+	}
+	wg.Wait()
+}
+
 // A node that has lost its network blames nobody for it, however long it takes:
 // its job goes on when the others are there again.
 func TestOwnNetworkDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 20)
 	open := make(chan struct{})
-	providers := w.honest(0)
+	var providers []*nodetest.Member
 	for i := range 3 {
 		providers = append(providers, w.Add([]string{"a", "b", "c"}[i], node.RoleProvider, func(m *nodetest.Member) {
 			m.Runner.Program = func(ctx context.Context, task exec.Task, s exec.Streams) exec.Result {
@@ -196,9 +270,9 @@ func TestOwnNetworkDown(t *testing.T) {
 	nodetest.Predicate(t, 20*time.Second, "tasks run", func() bool {
 		return w.stored(id).State == job.StateRunning
 	})
-	for _, p := range append(providers, w.Nodes["relay"]) {
-		p.Stop()
-	}
+	others := append(providers, w.Nodes["relay"])
+	atOnce(others, (*nodetest.Member).Stop)
+	nodetest.Predicate(t, 20*time.Second, "the clocks of attempts stand still", func() bool { return !w.stored(id).Offline.IsZero() })
 	// Longer than a provider may be gone while the network is there.
 	nodetest.Invariant(t, 16*time.Second, "no attempt is lost", func() bool {
 		for _, sh := range w.stored(id).Shards {
@@ -211,9 +285,7 @@ func TestOwnNetworkDown(t *testing.T) {
 		return true
 	})
 	close(open)
-	for _, p := range append(providers, w.Nodes["relay"]) {
-		p.Start()
-	}
+	atOnce(others, (*nodetest.Member).Start)
 	w.right(w.client.Wait(id))
 	for _, sh := range w.stored(id).Shards {
 		for _, a := range sh.Attempts {

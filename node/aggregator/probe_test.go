@@ -29,27 +29,45 @@ func TestProbeFindsANodder(t *testing.T) {
 		}
 		return l.Do(ctx, a)
 	}}
+	friends := []*nodetest.Liar{nodder}
 	for range 3 {
-		w.Liar(friend)
+		friends = append(friends, w.Liar(friend))
 	}
-	w.right(w.run("known-answers", "verify: {mode: quorum}"))
+	w.finds(friends...)
+	// Answers for probes are only kept ready when a validator has been met.
+	for round := 0; ; round++ {
+		j := w.run(fmt.Sprintf("known-answers-%d", round), "verify: {mode: quorum}")
+		w.right(j)
+		if w.candidate(j.ID, nodder.ID()) {
+			break
+		}
+		if round == tries {
+			t.Fatal("the validator is not met")
+		}
+	}
 	if n := len(nodder.Works()); n != 0 {
 		t.Fatalf("nobody disagreed, and the validator was given %d shards", n)
 	}
 	told.Store(true)
 	for range 2 { // who may decide of a probe has not seen its answer
-		w.Liar(friend)
+		friends = append(friends, w.Liar(friend))
 	}
-	for round := 0; len(nodder.Works()) == 0; round++ {
-		if round == 20 {
-			t.Fatal("it was never asked")
+	w.finds(friends...)
+	for round := 0; ; round++ {
+		if round == 2*tries {
+			t.Fatal("it was never asked, or nobody was there to decide of its probe")
 		}
-		w.Liar(nodetest.Wrong(nil)) // found sooner or later, and then left alone
+		w.finds(w.Liar(nodetest.Wrong(nil))) // found sooner or later, and then left alone
 		w.lines(fmt.Sprint("round ", round), 60)
 		j := w.run(fmt.Sprintf("disputed-%d", round), "verify: {mode: quorum}")
 		w.right(j)
-		if len(nodder.Works()) > 0 {
+		if w.has(j.ID, nodder.ID(), all) && !w.has(j.ID, nodder.ID(), isProbe) {
+			t.Error("it was asked, and not probed")
+		}
+		if w.has(j.ID, nodder.ID(), func(sh *job.Shard, a job.Attempt) bool { return isProbe(sh, a) && wasJudged(sh, a) }) {
+			t.Logf("probed in job %d", round)
 			w.byProbe(j, nodder)
+			break
 		}
 	}
 	asked := len(nodder.Works())
@@ -59,6 +77,10 @@ func TestProbeFindsANodder(t *testing.T) {
 		t.Errorf("it was found, and asked %d times more", again-asked)
 	}
 }
+
+func all(*job.Shard, job.Attempt) bool { return true }
+
+func isProbe(sh *job.Shard, _ job.Attempt) bool { return sh.Input.Known != nil && sh.Input.Known.Probe }
 
 // byProbe checks that a validator was caught in a job, that it was by a probe, and
 // that it was not paid for that and a provider decided.

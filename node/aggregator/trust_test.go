@@ -14,11 +14,13 @@ import (
 	"infernet.tech/infernet/node/api"
 	"infernet.tech/infernet/node/job"
 	"infernet.tech/infernet/node/nodetest"
+	"infernet.tech/infernet/p2p/identity"
 	"infernet.tech/infernet/p2p/wire"
 	"infernet.tech/infernet/store"
 )
 
-// spec is a job of five lines a shard, verified as verify says.
+// spec is a job of five lines a shard, verified as verify says. Its shards have
+// time: on a busy machine nothing is late.
 func spec(name, image, file, verify string) string {
 	return fmt.Sprintf(`
 name: %s
@@ -30,7 +32,7 @@ merge: {by: concat}
 resources: {cpu: 1, memory: 64MiB}
 %s
 payment: {rail: credit, max: 5000}
-timeouts: {shard: 10s, fetch: 10s, job: 10m}
+timeouts: {shard: 2m, fetch: 2m, job: 10m}
 `, name, image, file, verify)
 }
 
@@ -42,6 +44,7 @@ type world struct {
 	t         *testing.T
 	client    *nodetest.Member
 	disk      *nodetest.Crash // of the client
+	held      *holding        // the same, counted
 	image     string
 	dir, file string
 }
@@ -50,7 +53,8 @@ func newWorld(t *testing.T, lines int, client ...func(*nodetest.Member)) *world 
 	t.Helper()
 	w := &world{Cluster: nodetest.New(t), t: t, image: nodetest.Image(t), disk: nodetest.NewCrash()}
 	w.dir, w.file = nodetest.Lines(t, lines)
-	w.client = w.Add("client", node.RoleClient, append(client, nodetest.With(node.WithStore(w.disk)))...)
+	w.held = &holding{Crash: w.disk, now: map[string]bool{}}
+	w.client = w.Add("client", node.RoleClient, append(client, nodetest.With(node.WithStore(w.held)))...)
 	return w
 }
 
@@ -62,17 +66,52 @@ func (w *world) honest(n int) (out []*nodetest.Member) {
 	return out
 }
 
-// finds waits until the client's searches bring that provider: who comes up just
+// finds waits until the client's searches bring these providers: who comes up just
 // before a job may be missed by it.
-func (w *world) finds(npub string) {
+func (w *world) finds(providers ...*nodetest.Liar) {
 	w.t.Helper()
 	nodetest.NoError(w.t, time.Minute, func() error {
 		list, err := w.client.API().Providers(w.t.Context(), api.ProviderQuery{})
-		if err == nil && !slices.ContainsFunc(list.Providers, func(p api.Provider) bool { return p.NPub == npub }) {
-			err = fmt.Errorf("%d providers are found, %s is none of them", len(list.Providers), npub)
+		for _, l := range providers {
+			if err == nil && !slices.ContainsFunc(list.Providers, func(p api.Provider) bool { return p.NPub == l.NPub() }) {
+				err = fmt.Errorf("%d providers are found, %s is none of them", len(list.Providers), l.NPub())
+			}
 		}
 		return err
 	})
+}
+
+// tries is in how many jobs something is waited for that need not come in any one
+// of them: a provider that answers too late is given nothing of a job, and who gets
+// what is drawn.
+const tries = 20
+
+// has reports whether the job has an attempt of that provider of which ok holds.
+func (w *world) has(id string, provider identity.PubKey, ok func(*job.Shard, job.Attempt) bool) bool {
+	w.t.Helper()
+	for _, sh := range w.stored(id).Shards {
+		for _, a := range sh.Attempts {
+			if a.Provider == provider && ok(sh, a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasCommitted is of attempts whose commit came in: their providers are told of
+// the audits.
+func hasCommitted(_ *job.Shard, a job.Attempt) bool { return !a.Commit.Event.IsZero() }
+
+// wasJudged is of attempts that got a verdict on their result.
+func wasJudged(_ *job.Shard, a job.Attempt) bool {
+	return a.State == job.AttemptBad || a.State == job.AttemptOK || a.State == job.AttemptSettled
+}
+
+// candidate reports whether a provider was there to be given some of the job.
+func (w *world) candidate(id string, provider identity.PubKey) bool {
+	w.t.Helper()
+	return slices.ContainsFunc(w.stored(id).Candidates, func(c job.Candidate) bool { return c.Provider == provider })
 }
 
 func (w *world) submit(name, verify string) string {
@@ -247,13 +286,18 @@ func TestAdaptiveCatchesACheater(t *testing.T) {
 			w := newWorld(t, 60)
 			liar := w.Liar(script)
 			w.honest(3)
-			w.finds(liar.NPub())
+			w.finds(liar)
 			j := w.run("adaptive", adaptive)
+			for round := 0; !w.has(j.ID, liar.ID(), wasJudged); round++ {
+				if round == tries {
+					t.Fatal("nothing of the liar was ever looked at")
+				}
+				w.right(j)
+				w.lines(fmt.Sprint(name, round), 60)
+				j = w.run(fmt.Sprintf("adaptive-%d", round), adaptive)
+			}
 			w.right(j)
 			worked := len(liar.Works())
-			if worked == 0 {
-				t.Fatal("the liar was given nothing")
-			}
 			caught := slices.ContainsFunc(j.Cheaters, func(c api.Cheater) bool { return c.NPub == liar.NPub() })
 			if name != "in half of it" && name != "in low numbers" && !caught {
 				t.Errorf("not caught in %d shards: %+v", worked, j.Cheaters)
