@@ -6,6 +6,9 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64 windows-arm64
 FUZZTIME    ?= 10s
+# What the tests of properties draw, the same in every run; make test RAPID_SEED=0
+# draws anew, as make race does.
+RAPID_SEED  ?= 1
 
 # One set of flags for building, checking and testing: everything is compiled
 # once, and the node has no C in it.
@@ -196,7 +199,7 @@ $(ENGINE_BINS) &: $(ENGINE_DEPS) | headers
 test-node:
 	@for tool in btcd lnd clef devchain; do test -x $(BIN)/money/$$tool || { \
 		echo "not run: the tests that pay with real money; make money-tools builds $$tool for them"; break; }; done
-	INFERNET_ENGINE=$(ENGINE_BIN) $(NODE) $(GO) test -timeout $(PATIENCE) ./...
+	INFERNET_ENGINE=$(ENGINE_BIN) RAPID_SEED=$(RAPID_SEED) $(NODE) $(GO) test -timeout $(PATIENCE) ./...
 
 test-engine: engine
 	cd $(ENGINE_SRC) && INFERNET_ENGINE=$(ENGINE_BIN) $(ENGINE) $(GO) test -timeout $(PATIENCE) ./...
