@@ -259,14 +259,31 @@ func TestBatchSurvivesRestart(t *testing.T) {
 	}
 }
 
+// TestBatchExpires: what was answered in time is kept, and of the rest it is
+// said that time ran out. The day passes while the node is stopped.
 func TestBatchExpires(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(c *openai.Config, _ *openai.Deps) { c.Window = time.Second })
+	s := prepare(t, nil)
+	stop := s.start(t)
 	in := batchLine("a", openaitest.Echo, "quick", `,"temperature":1`) + batchLine("b", openaitest.Hang, "never", "")
-	b := s.end(t, s.begin(t, s.upload(t, in), nil))
-	bad := s.lines(t, b.ErrorFileID)
+	id := s.begin(t, s.upload(t, in), nil)
+	c := s.client()
+	eventually(t, "one is counted", func() bool {
+		b, err := c.Batches.Get(t.Context(), id)
+		return err == nil && b.RequestCounts.Completed == 1
+	})
+	stop()
+	// The last half second of the window, or what is after it.
+	before := s.cfg.Window - 500*time.Millisecond
+	s.deps.Now = func() time.Time { return time.Now().Add(before) }
+	t.Cleanup(s.start(t))
+	b := s.end(t, id)
+	good, bad := s.lines(t, b.OutputFileID), s.lines(t, b.ErrorFileID)
 	if b.Status != "expired" || b.ExpiredAt == 0 || bad["b"].Error == nil || bad["b"].Error.Code != "batch_expired" || b.RequestCounts.Failed != 1 {
 		t.Errorf("%s: %v", b.RawJSON(), bad)
+	}
+	if b.RequestCounts.Completed != 1 || len(good) != 1 || good["a"].text(t) != "quick" {
+		t.Errorf("%s: %v", b.RawJSON(), good)
 	}
 }
 

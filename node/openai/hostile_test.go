@@ -167,7 +167,8 @@ func TestDisconnect(t *testing.T) {
 	if !s.engine.Gone(t.Context(), 1) {
 		t.Fatal("it goes on")
 	}
-	if d := time.Since(began); d > 15*time.Second {
+	// A client that only says nothing is borne for two minutes.
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("after %s", d)
 	}
 }

@@ -28,7 +28,7 @@ const (
 	Hang    = "hang"    // says nothing until the caller has gone
 	Full    = "full"    // 429
 	Broken  = "broken"  // 503
-	Flaky   = "flaky"   // 503 for every first and second time of three
+	Flaky   = "flaky"   // 503 for every first and second time of three that it is asked
 	Bare    = "bare"    // an error that is none of the API
 	Cut     = "cut"     // ends in mid-stream
 	Failing = "failing" // ends with an error event
@@ -56,7 +56,7 @@ type Engine struct {
 	gone  int
 	open  int
 	peak  int
-	turns int
+	flaky int // requests to Flaky
 	wake  chan struct{} // closed and renewed at each change
 }
 
@@ -139,7 +139,7 @@ func (e *Engine) Models(context.Context) ([]infer.ModelInfo, error) {
 
 // Do implements openai.Inferer.
 func (e *Engine) Do(ctx context.Context, req infer.Request) (*infer.Response, error) {
-	e.change(func() { e.asked = append(e.asked, req); e.turns++ })
+	e.change(func() { e.asked = append(e.asked, req) })
 	if err := e.refuse(req.Model); err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (e *Engine) refuse(model string) error {
 	case Flaky:
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.turns%3 != 0 {
+		if e.flaky++; e.flaky%3 != 0 {
 			return oai.Unavailable("not yet")
 		}
 		return nil
