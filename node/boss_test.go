@@ -34,7 +34,6 @@ func TestAcceptMustKeepToTheQuote(t *testing.T) {
 	c := nodetest.New(t)
 	m := c.Add("provider", node.RoleProvider)
 	boss, other := c.Boss(), c.Boss()
-	good := boss.Quoted(m)
 	theirs := other.Quoted(m)
 	for name, tc := range map[string]struct {
 		change func(*wire.Accept)
@@ -61,7 +60,7 @@ func TestAcceptMustKeepToTheQuote(t *testing.T) {
 		"another image blob": {func(a *wire.Accept) { a.ImageCID = a.InputCID }, "mismatch"},
 		"a model":            {func(a *wire.Accept) { a.ModelCID = a.InputCID }, "mismatch"},
 	} {
-		bad := good
+		bad := boss.Quoted(m) // one of its own: a quote holds for half a minute
 		tc.change(&bad)
 		if _, code := boss.Committed(m, bad); code != tc.code {
 			t.Errorf("%s: %q, want %q", name, code, tc.code)
@@ -70,6 +69,7 @@ func TestAcceptMustKeepToTheQuote(t *testing.T) {
 	if n := len(m.Runner.Started()); n != 0 {
 		t.Fatalf("%d tasks were run", n)
 	}
+	good := boss.Quoted(m)
 	if _, code := boss.Committed(m, good); code != "" {
 		t.Fatalf("the right accept: %s", code)
 	}

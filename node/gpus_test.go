@@ -16,6 +16,7 @@ import (
 	"infernet.tech/infernet/node"
 	"infernet.tech/infernet/node/nodetest"
 	"infernet.tech/infernet/p2p"
+	"infernet.tech/infernet/p2p/wire"
 )
 
 const gpuSpec = `
@@ -54,9 +55,10 @@ type tenancy struct {
 	held   map[string]string
 	shared []string
 	used   map[string]int
+	gate   chan struct{} // tasks end once it is closed; nil: in a moment
 }
 
-// program is a task that needs its cards for a moment.
+// program is a task that needs its cards for a while.
 func (w *tenancy) program(ctx context.Context, task exec.Task, s exec.Streams) exec.Result {
 	w.mu.Lock()
 	for _, id := range task.GPUs {
@@ -66,11 +68,15 @@ func (w *tenancy) program(ctx context.Context, task exec.Task, s exec.Streams) e
 		w.held[id] = task.ID
 		w.used[id]++
 	}
+	over := w.gate
 	w.mu.Unlock()
-	timer := time.NewTimer(20 * time.Millisecond)
-	defer timer.Stop()
+	if over == nil {
+		soon := make(chan struct{})
+		over = soon
+		defer time.AfterFunc(20*time.Millisecond, func() { close(soon) }).Stop()
+	}
 	select {
-	case <-timer.C:
+	case <-over:
 	case <-ctx.Done():
 	}
 	res := nodetest.Upper(ctx, task, s)
@@ -113,6 +119,7 @@ func TestTasksOnGPUs(t *testing.T) {
 		j := client.Run(fmt.Sprintf(gpuSpec, "cards", image, file, each), dir)
 		rightResult(t, j, dir, file)
 	}
+	allAtOnce(t, w, boss, p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.shared) > 0 || len(w.used) != 3 {
@@ -133,6 +140,30 @@ func TestTasksOnGPUs(t *testing.T) {
 	if code, _ := boss.Code(p, p2p.ProtoQuote, boss.Seal(boss.Offer)); code != "refused" {
 		t.Errorf("a card larger than any: %q", code)
 	}
+}
+
+// allAtOnce has three tasks of a card each run at the same time.
+func allAtOnce(t *testing.T, w *tenancy, boss *nodetest.Boss, p *nodetest.Member) {
+	t.Helper()
+	gate := make(chan struct{})
+	w.mu.Lock()
+	w.gate = gate
+	w.mu.Unlock()
+	boss.Offer.GPUs = 1
+	acc := boss.Quoted(p)
+	acc.GPUs = 1
+	for shard := range uint32(3) {
+		acc.Shard = shard
+		if ev, err := boss.Ask(p, p2p.ProtoJob, boss.Seal(acc)); err != nil || ev.Kind != wire.KindProgress {
+			t.Fatalf("shard %d: %s, %v", shard, ev.Kind, err)
+		}
+	}
+	nodetest.Predicate(t, 10*time.Second, "three tasks have a card each", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.held) == 3
+	})
+	close(gate)
 }
 
 // Engines have cards of their own, and tasks what is left, whatever becomes of

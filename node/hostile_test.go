@@ -226,7 +226,7 @@ func TestStreamFlood(t *testing.T) {
 	}
 	client := c.Add("client", node.RoleClient)
 	dir, file := nodetest.Lines(t, 40)
-	spec := fmt.Sprintf(shortSpec, "flooded", nodetest.Image(t), file)
+	spec := fmt.Sprintf(restartSpec, "flooded", nodetest.Image(t), file)
 	target := providers[0]
 
 	before := heap()

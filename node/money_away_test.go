@@ -34,7 +34,7 @@ type gate struct {
 
 func newGate(t testing.TB, to string) *gate {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", nodetest.Loopback()+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,10 +158,13 @@ func TestWalletAway(t *testing.T) {
 	p.Start()
 	client.Start()
 	for _, m := range []*nodetest.Member{p, client} {
-		w := wallet(t, m, "lightning")
-		if w.State != api.WalletAway || !strings.Contains(w.Problem, "refused") || w.SinceMS == 0 || w.NextMS < w.SinceMS || w.Hint == "" || w.Driver != "nwc" {
-			t.Errorf("%+v", w)
-		}
+		nodetest.NoError(t, 20*time.Second, func() error {
+			w := wallet(t, m, "lightning")
+			if w.State != api.WalletAway || !strings.Contains(w.Problem, "refused") || w.SinceMS == 0 || w.NextMS < w.SinceMS || w.Hint == "" || w.Driver != "nwc" {
+				return fmt.Errorf("%+v", w)
+			}
+			return nil
+		})
 	}
 	if w := wallet(t, client, "lightning"); w.PerDay.Amount != 1_000_000 {
 		t.Errorf("its ceiling is %+v", w.PerDay)
@@ -275,20 +278,21 @@ func TestCeilingLive(t *testing.T) {
 		t.Fatalf("job is %s: %s %s, %+v\n%s", j.State, j.Reason, j.Hint, j.Cost, client.History(j.ID))
 	}
 	nodetest.Predicate(t, 60*time.Second, "it is paid", func() bool { return wallet(t, client, "lightning").Owing.Amount == 0 })
+	// What was set aside for fees, and not needed, may still come back.
 	spent := 2_000_000 - wallet(t, client, "lightning").LeftToday.Amount
 	if spent < 200_000 {
 		t.Errorf("%d were spent", spent)
 	}
-	for perDay, left := range map[string]uint64{"3000 sat": 3_000_000 - spent, "100 sat": 0} {
+	for perDay, left := range map[string][2]uint64{"3000 sat": {3_000_000 - spent, 3_000_000 - 200_000}, "100 sat": {0, 0}} {
 		behind(t, client, relay, away, w, perDay)
-		if got := wallet(t, client, "lightning"); got.LeftToday.Amount != left {
+		if got := wallet(t, client, "lightning"); got.LeftToday.Amount < left[0] || got.LeftToday.Amount > left[1] {
 			t.Errorf("with %s: %+v left of %+v, want %d", perDay, got.LeftToday, got.PerDay, left)
 		}
 	}
 	behind(t, client, relay, away, w, "3000 sat")
 	client.Stop()
 	client.Start()
-	if got := wallet(t, client, "lightning"); got.LeftToday.Amount != 3_000_000-spent {
+	if got := wallet(t, client, "lightning"); got.LeftToday.Amount < 3_000_000-spent || got.LeftToday.Amount > 3_000_000-200_000 {
 		t.Errorf("after a start: %+v", got.LeftToday)
 	}
 	for _, m := range append(sold, client) {

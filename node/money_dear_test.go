@@ -27,23 +27,44 @@ func TestTooDear(t *testing.T) {
 		list, err := client.API().Providers(t.Context(), api.ProviderQuery{})
 		return err == nil && len(list.Providers) == 2
 	})
-	began := time.Now()
-	j := client.Run(text, dir)
 	const why, hint = "the cheapest of 2 quotes is 50 credits a shard, and payment.max allows 40 credits", "raise payment.max to at least 200"
-	if j.State != "failed" || !strings.Contains(j.Reason, why) || !strings.Contains(j.Hint, hint) || j.Cost.Amount != 0 {
-		t.Errorf("job is %s: %s; %s", j.State, j.Reason, j.Hint)
-	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("it took %s of the minute that the job has", took)
-	}
-	e, err := client.API().Estimate(t.Context(), api.SubmitRequest{Spec: text, Dir: dir})
-	if err != nil || e.Candidates != 0 || !strings.Contains(e.Reason, why) || !strings.Contains(e.Hint, hint) {
-		t.Errorf("%+v, %v", e, err)
-	}
+	// Who is asked for a quote has a second or two; who has none then is not
+	// counted.
+	const one = "the only quote is "
+	both(t, func() bool {
+		began := time.Now()
+		j := client.Run(text, dir)
+		if strings.Contains(j.Reason, one) {
+			return false
+		}
+		if j.State != "failed" || !strings.Contains(j.Reason, why) || !strings.Contains(j.Hint, hint) || j.Cost.Amount != 0 {
+			t.Errorf("job is %s: %s; %s", j.State, j.Reason, j.Hint)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %s of the ten minutes that the job has", took)
+		}
+		return true
+	})
+	both(t, func() bool {
+		e, err := client.API().Estimate(t.Context(), api.SubmitRequest{Spec: text, Dir: dir})
+		if err == nil && strings.Contains(e.Reason, one) {
+			return false
+		}
+		if err != nil || e.Candidates != 0 || !strings.Contains(e.Reason, why) || !strings.Contains(e.Hint, hint) {
+			t.Errorf("%+v, %v", e, err)
+		}
+		return true
+	})
 	enough := strings.ReplaceAll(text, "max: 40", "max: 1000")
 	if j := client.Run(enough, dir); j.State != "done" {
 		t.Errorf("job is %s: %s; %s", j.State, j.Reason, j.Hint)
 	}
+}
+
+// both tries until both providers have quoted.
+func both(t *testing.T, fn func() bool) {
+	t.Helper()
+	nodetest.Predicate(t, 20*time.Second, "both have quoted", fn)
 }
 
 // A rail that has no wallet is told of before anything is sent, and so it is by

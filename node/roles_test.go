@@ -93,7 +93,7 @@ func TestDelegatedJobIsCancelled(t *testing.T) {
 	client := c.Add("client", node.RoleClient)
 	dir, file := nodetest.Lines(t, 5)
 	j, err := client.API().Submit(t.Context(), api.SubmitRequest{
-		Spec: fmt.Sprintf(shortSpec, "held", nodetest.Image(t), file) + "aggregator: " + busy.NPub() + "\n", Dir: dir,
+		Spec: fmt.Sprintf(restartSpec, "held", nodetest.Image(t), file) + "aggregator: " + busy.NPub() + "\n", Dir: dir,
 	})
 	if err != nil {
 		t.Fatal(err)

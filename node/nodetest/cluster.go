@@ -83,7 +83,7 @@ func (c *Cluster) member(name string, role node.Role, opts ...func(*Member)) *Me
 	c.t.Helper()
 	cfg := node.DefaultConfig(filepath.Join(c.dir, name))
 	cfg.Network, cfg.Roles, cfg.MDNS, cfg.Version = devnet, []node.Role{role}, false, version
-	cfg.Listen = []string{loopback}
+	cfg.Listen, cfg.API = []string{loopback}, Loopback()+":0"
 	cfg.Provider.Slots = 4
 	if c.seed != "" {
 		cfg.Bootstrap = []string{c.seed}
@@ -114,8 +114,21 @@ func (m *Member) Start() {
 }
 
 // start is Start for a node that may end with an error instead, which is
-// returned.
-func (m *Member) start() error {
+// returned. While a member was stopped the system may have given its port to
+// somebody else, whose end it waits for.
+func (m *Member) start() (err error) {
+	m.c.t.Helper()
+	if !wait(Patience, func() bool {
+		err = m.try()
+		return err == nil || !strings.Contains(err.Error(), "address already in use")
+	}) {
+		m.c.t.Errorf("%s: its port was not given back", m.Name)
+	}
+	return err
+}
+
+// try is start once.
+func (m *Member) try() error {
 	m.c.t.Helper()
 	// The log goes to the test's only on demand: it is long.
 	var out io.Writer = io.Discard

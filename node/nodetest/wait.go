@@ -1,6 +1,9 @@
 package nodetest
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -58,4 +61,14 @@ func wait(d time.Duration, ok func() bool) bool {
 		}
 	}
 	return true
+}
+
+// Loopback is an address of this machine alone, and where the system has enough of
+// them of its caller alone: a port of it stays free while its owner is away,
+// whatever else is given ports meanwhile.
+func Loopback() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 }

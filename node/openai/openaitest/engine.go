@@ -56,7 +56,7 @@ type Engine struct {
 	gone  int
 	open  int
 	peak  int
-	flaky int // requests to Flaky
+	flaky int           // requests to Flaky
 	wake  chan struct{} // closed and renewed at each change
 }
 
