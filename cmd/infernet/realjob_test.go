@@ -45,7 +45,7 @@ func TestRealJob(t *testing.T) {
 					e.Setenv("HOME", e.WorkDir)
 					for _, mode := range []string{"{mode: quorum, replicas: 2, agree: 2}", "{mode: adaptive}"} {
 						text := fmt.Sprintf("name: upper\nkind: batch\ntask: {image: %s}\ninputs: [{path: lines}]\nsplit: {by: lines, size: 10}\n"+
-							"resources: {cpu: 1, memory: 64MiB}\nverify: %s\npayment: {max: 1000}\ntimeouts: {shard: 30s, job: 1m}\n", image, mode)
+							"resources: {cpu: 1, memory: 64MiB}\nverify: %s\npayment: {max: 1000}\ntimeouts: {shard: 2m, job: 10m}\n", image, mode)
 						file := map[bool]string{true: "quorum.yaml", false: "adaptive.yaml"}[mode[7] == 'q']
 						if err := os.WriteFile(filepath.Join(e.WorkDir, file), []byte(text), 0o600); err != nil {
 							return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -101,11 +102,20 @@ func TestFaceBehindGuard(t *testing.T) {
 	}
 }
 
-// again runs a server for a home, calls fn and stops it.
-func again(t *testing.T, home string, fn func(c *Client)) error {
+// own is an address of this machine that nobody else is given ports of, where the
+// system has so many.
+func own() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1:0"
+	}
+	return fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+}
+
+// again runs a server for a home at an address, calls fn and stops it.
+func again(t *testing.T, home, at string, fn func(c *Client)) error {
 	t.Helper()
 	b := &backend{}
-	s, err := NewServer(DefaultConfig(home), Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: noMoney{}}, slog.New(slog.DiscardHandler))
+	s, err := NewServer(Config{Home: home, Addr: at}, Backends{Node: b, Jobs: b, Results: b, Content: shelf{}, Market: b, Money: noMoney{}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,12 +139,12 @@ func again(t *testing.T, home string, fn func(c *Client)) error {
 
 func TestTokenAndPortStay(t *testing.T) {
 	t.Parallel()
-	home := t.TempDir()
+	home, at := t.TempDir(), own()
 	var addr, token string
-	if err := again(t, home, func(c *Client) { addr, token = c.Addr(), c.Token() }); err != nil {
+	if err := again(t, home, at, func(c *Client) { addr, token = c.Addr(), c.Token() }); err != nil {
 		t.Fatal(err)
 	}
-	if err := again(t, home, func(c *Client) {
+	if err := again(t, home, at, func(c *Client) {
 		if c.Addr() != addr || c.Token() != token {
 			t.Errorf("%s became %s, token the same: %v", addr, c.Addr(), c.Token() == token)
 		}
@@ -149,7 +159,7 @@ func TestTokenAndPortStay(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	var next string
 	for range 2 {
-		if err := again(t, home, func(c *Client) {
+		if err := again(t, home, at, func(c *Client) {
 			if c.Addr() == addr || c.Token() != token || next != "" && next != c.Addr() {
 				t.Errorf("listens on %s after %s", c.Addr(), next)
 			}
@@ -183,7 +193,7 @@ func TestTokenFile(t *testing.T) {
 		if err := os.Chmod(path, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if err := again(t, home, func(*Client) { t.Error("it serves") }); !errors.Is(err, ErrReadableByOthers) {
+		if err := again(t, home, own(), func(*Client) { t.Error("it serves") }); !errors.Is(err, ErrReadableByOthers) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -51,6 +51,19 @@ func up(t *testing.T, cfg Config) (*Network, []record) {
 	return n, records
 }
 
+// allReady waits until the five nodes of a folder say that they are: each has a
+// few seconds to answer.
+func allReady(t *testing.T, dir string) {
+	t.Helper()
+	until(t, "all are ready", func() bool {
+		all, err := Status(t.Context(), dir)
+		if err != nil || len(all) != 5 {
+			t.Fatalf("status %+v, %v", all, err)
+		}
+		return !slices.ContainsFunc(all, func(s NodeStatus) bool { return !s.Ready || !s.Running })
+	})
+}
+
 func TestUpStatusDown(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -80,10 +93,7 @@ func TestUpStatusDown(t *testing.T) {
 			t.Errorf("cheater's flags %s lack %s", st.Network, flag)
 		}
 	}
-	all, err := Status(t.Context(), dir)
-	if err != nil || len(all) != 5 || slices.ContainsFunc(all, func(s NodeStatus) bool { return !s.Ready || !s.Running }) {
-		t.Errorf("status %+v, %v", all, err)
-	}
+	allReady(t, dir)
 	if _, err := Up(t.Context(), fake(dir)); !errors.Is(err, ErrRunning) {
 		t.Errorf("second network: %v", err)
 	}
@@ -177,10 +187,7 @@ func TestDetachedNodesOutliveTheirParent(t *testing.T) {
 	if err := parent(t, dir, "detach").Wait(); err != nil {
 		t.Fatal(err)
 	}
-	all, err := Status(t.Context(), dir)
-	if err != nil || len(all) != 5 || slices.ContainsFunc(all, func(s NodeStatus) bool { return !s.Ready }) {
-		t.Errorf("status %+v, %v", all, err)
-	}
+	allReady(t, dir)
 	records, err := readRecords(dir)
 	if err != nil {
 		t.Fatal(err)
