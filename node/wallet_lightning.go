@@ -192,8 +192,17 @@ func (b *lightningBack) checkFor(ctx context.Context, w lightningWallet) error {
 	return nil
 }
 
-// note warns of a macaroon that a thief would like.
+// note tells of files that are gone.
 func (b *lightningBack) note() string {
+	if _, ok := b.node.(*lnd.Node); !ok {
+		return ""
+	}
+	return b.conf.Load().gone()
+}
+
+// advice warns of a macaroon that a thief would like, and of what a wallet behind
+// NWC cannot be held to.
+func (b *lightningBack) advice() string {
 	if other, ok := b.node.(*nwc.Node); ok {
 		return other.Note()
 	}
@@ -201,11 +210,7 @@ func (b *lightningBack) note() string {
 	if !ok {
 		return ""
 	}
-	w := b.conf.Load()
-	if gone := w.gone(); gone != "" {
-		return gone
-	}
-	rights, want := n.Rights(), w.wanted()|ln.CanOpen
+	rights, want := n.Rights(), b.conf.Load().wanted()|ln.CanOpen
 	switch {
 	case rights.Admin():
 		return "the macaroon allows everything; a smaller one does: " + lnd.BakeCommand(want, macaroonName)
@@ -242,7 +247,7 @@ func (b *lightningBack) shut() {
 func (b *lightningBack) view(ctx context.Context) (api.Wallet, error) {
 	msat := func(n uint64) api.Amount { return api.Amount{Amount: n, Unit: string(payments.MilliSat)} }
 	v := b.conf.Load().outline()
-	v.Note, v.PerDay = b.note(), amountView(b.perDay.PerDay())
+	v.Note, v.Advice, v.PerDay = b.note(), b.advice(), amountView(b.perDay.PerDay())
 	left, err := b.perDay.Left(ctx)
 	if err != nil {
 		return v, err

@@ -58,7 +58,7 @@ func (scriptedMoney) Reconcile(context.Context) ([]api.Reconciled, error) {
 func (scriptedMoney) Wallets(context.Context) ([]api.Wallet, error) {
 	return []api.Wallet{
 		{Rail: "credit", Unit: "credits", State: "ready"},
-		{Rail: "lightning", Unit: "msat", Connected: true, State: "ready", Driver: "lnd", Network: "simnet", Account: "02ab", Spendable: msat(2_000_000), PerDay: msat(0)},
+		{Rail: "lightning", Unit: "msat", Connected: true, State: "ready", Driver: "lnd", Network: "simnet", Account: "02ab", Advice: "a smaller macaroon does", Spendable: msat(2_000_000), PerDay: msat(0)},
 	}, nil
 }
 

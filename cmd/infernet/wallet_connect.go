@@ -140,5 +140,11 @@ func (a *app) connect(cmd *cobra.Command, req api.ConnectRequest) error {
 	if err != nil {
 		return err
 	}
-	return a.emit(w, func() { a.showWallets([]api.Wallet{w}) })
+	return a.emit(w, func() {
+		a.showWallets([]api.Wallet{w})
+		// Said here, where it can be followed, and not at every look at the money.
+		if w.Advice != "" {
+			a.sayf("%s: %s", foreign(w.Rail), wholeWords(w.Advice))
+		}
+	})
 }

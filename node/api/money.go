@@ -112,7 +112,8 @@ type Wallet struct {
 	Driver    string `json:"driver,omitempty"` // lnd, nwc, key file, clef
 	Network   string `json:"network,omitempty"`
 	Account   string `json:"account,omitempty"` // node id of Lightning, or address
-	Note      string `json:"note,omitempty"`    // what its owner should know
+	Note      string `json:"note,omitempty"`    // what its owner should know now
+	Advice    string `json:"advice,omitempty"`  // what would be safer; worth saying once
 
 	SinceMS int64  `json:"since_ms,omitempty"` // when State began
 	Problem string `json:"problem,omitempty"`  // why it is not ready
