@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"infernet.tech/infernet/payments/lightning/ln"
@@ -162,11 +164,7 @@ func (r *Rig) Open(ctx context.Context, from, to *Node, sat, pushSat uint64) (ln
 // pay over it.
 func (r *Rig) OpenAll(ctx context.Context, all ...Wanted) (points []ln.ChannelPoint, err error) {
 	for _, w := range all {
-		info, err := w.To.Info(ctx)
-		if err != nil {
-			return nil, err
-		}
-		point, err := w.From.Fund(ctx, ln.OpenSpec{Peer: info.PubKey, Address: w.To.peer, CapacitySat: w.Sat, PushSat: w.PushSat})
+		point, err := w.fund(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("rig: a channel from %s to %s: %w", w.From.Name, w.To.Name, err)
 		}
@@ -181,6 +179,25 @@ func (r *Rig) OpenAll(ctx context.Context, all ...Wanted) (points []ln.ChannelPo
 		}
 	}
 	return points, r.each(func(n *Node) error { return r.knows(ctx, n, points) })
+}
+
+// fund begins a channel. On a busy machine the two nodes lose their connection as
+// soon as they have it; then nothing was begun, and it is tried again.
+func (w Wanted) fund(ctx context.Context) (point ln.ChannelPoint, err error) {
+	info, err := w.To.Info(ctx)
+	if err != nil {
+		return point, err
+	}
+	soon, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	lost := w.From.program.await(soon, "a connection to "+w.To.Name, func(ctx context.Context) error {
+		point, err = w.From.Fund(ctx, ln.OpenSpec{Peer: info.PubKey, Address: w.To.peer, CapacitySat: w.Sat, PushSat: w.PushSat})
+		if err != nil && strings.Contains(err.Error(), "is not online") {
+			return err
+		}
+		return nil
+	})
+	return point, errors.Join(lost, err)
 }
 
 // knows waits until a node knows the terms of channels, unless it is down or has
