@@ -13,7 +13,7 @@ const poll = 10 * time.Millisecond
 
 // Patience is how long something may take that must happen. It says nothing of
 // how fast that is: on a busy machine everything takes as long as it takes.
-const Patience = 3 * time.Minute
+const Patience = 8 * time.Minute
 
 // busy is how many times longer a busy machine may take than one that has nothing
 // else to do.
