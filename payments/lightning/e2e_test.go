@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long lnd may take for what it has to do, on a busy machine.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 // lnds are two real lnd nodes with a channel, on a chain of their own.
 type lnds struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long a state may take on a machine that is busy.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // pair brings up alice, who has a channel of a million satoshi to bob.
 func pair(t *testing.T, names ...string) *rig.Rig {
@@ -19,7 +19,7 @@ func pair(t *testing.T, names ...string) *rig.Rig {
 	if err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	r, err := rig.Start(ctx, rig.Config{Programs: programs, Dir: t.TempDir(), Nodes: append([]string{"alice", "bob"}, names...)})
 	if err != nil {

@@ -13,7 +13,7 @@ func TestBringUp(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	began := time.Now()
 	r, err := rig.Start(ctx, rig.Config{Programs: programs, Dir: t.TempDir(), Nodes: []string{"alice", "bob"}})
