@@ -108,7 +108,7 @@ func newRail(cfg Config, d Deps, l ledger) (*Rail, error) {
 		cfg: cfg, acct: acct, key: d.Key, s: d.Store, l: l, ceiling: d.Ceiling, clock: d.Clock, log: d.Log, unpaid: d.Unpaid,
 		due: map[identity.PubKey]bool{}, hints: map[common.Hash]bool{}, late: map[identity.PubKey]debtAge{},
 		trouble: map[identity.PubKey]string{}, lastly: lastly,
-		waking:  make(chan struct{}, 1), tending: make(chan struct{}, 1),
+		waking: make(chan struct{}, 1), tending: make(chan struct{}, 1),
 	}
 	given := cfg.Limits()
 	r.limited.Store(&given)
