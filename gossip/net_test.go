@@ -309,8 +309,9 @@ func TestPartitionHeals(t *testing.T) {
 			if agreed == len(docs)*len(w.nodes) {
 				break
 			}
-			if time.Since(healed) > manyRounds*gossip.Default().Every {
-				t.Fatalf("%d of %d after %d rounds", agreed, len(docs)*len(w.nodes), manyRounds)
+			// Whoever is back is synced with at once: no draw is in it.
+			if time.Since(healed) > 3*gossip.Default().Every {
+				t.Fatalf("%d of %d after three rounds", agreed, len(docs)*len(w.nodes))
 			}
 		}
 		var bytes, sessions uint64
