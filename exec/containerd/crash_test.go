@@ -231,6 +231,7 @@ func TestKilledDaemon(t *testing.T) {
 	if err := h.Destroy(t.Context()); err != nil {
 		t.Error(err)
 	}
+	t.Run("the task ends too", func(t *testing.T) { endsWithDaemon(t, r, cfg, task) })
 	task.ID, task.Env = "next", nil
 	if h, err = r.Start(t.Context(), task, exec.Streams{}); err != nil {
 		t.Fatal(err)
@@ -238,6 +239,38 @@ func TestKilledDaemon(t *testing.T) {
 	if res, err := h.Wait(t.Context()); err != nil || !res.OK() {
 		t.Errorf("%+v, %v", res, err)
 	}
+}
+
+// endsWithDaemon has a task end while there is no daemon. Its end may be lost,
+// and then that is what is said of it.
+func endsWithDaemon(t *testing.T, r *containerd.Runner, cfg containerd.Config, task exec.Task) {
+	task.ID = "together"
+	h, err := r.Start(t.Context(), task, exec.Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exectest.WaitServing(t, h)
+	socket, _ := r.Address()
+	pids := daemons(cfg, socket)
+	if len(pids) != 1 {
+		t.Fatalf("%d daemons", len(pids))
+	}
+	if err := unix.Kill(pids[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := exectest.Client(t, h).Get("http://task/exit?code=5"); err == nil {
+		resp.Body.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	res, err := h.Wait(ctx)
+	if err != nil || res.Reason != exec.ReasonInternal && (res.Reason != exec.ReasonExit || res.ExitCode != 5) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if err := h.Destroy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	waitDaemon(t, r, cfg, pids[0])
 }
 
 // waitDaemon returns once there is another daemon than the one that was killed,
