@@ -145,7 +145,7 @@ func TestLivePool(t *testing.T) {
 	t.Logf("warm after %v", time.Since(begun))
 	t.Run("Contract", func(t *testing.T) {
 		client := &http.Client{Transport: through{p, spec("main")}}
-		for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "main", Parallel: 8, Timeout: checkTime}) {
+		for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "main", Parallel: 8, Timeout: checkTime, Slack: 20 * time.Second}) {
 			if !f.OK {
 				t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
 			}
@@ -252,7 +252,7 @@ func liveDefault(t *testing.T, p *engine.Pool) {
 		Limits: exec.Limits{MemoryBytes: 256 << 20, CPUMillis: 1000},
 	}
 	client := &http.Client{Transport: through{p, s}}
-	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4, Timeout: checkTime}) {
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4, Timeout: checkTime, Slack: 20 * time.Second}) {
 		if !f.OK {
 			t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)
 		}
@@ -285,7 +285,7 @@ func liveOllama(t *testing.T, p *engine.Pool) {
 		Limits: exec.Limits{MemoryBytes: 512 << 20, CPUMillis: 2000},
 	}
 	client := &http.Client{Transport: through{p, s}}
-	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Context: 512, Parallel: 2, Health: "/api/version"}) {
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Context: 512, Parallel: 2, Health: "/api/version", Slack: 20 * time.Second}) {
 		if !f.OK {
 			t.Logf("%s (%s): %s", f.Name, f.Level, f.Detail)
 		}

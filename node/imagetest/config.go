@@ -37,6 +37,8 @@ type Config struct {
 	// Start is how long the engine may take until it is healthy, Each how long
 	// one check may take.
 	Start, Each time.Duration
+	// Slack is enginetest.Options.Slack.
+	Slack time.Duration
 	// Program is the infernet program beside which the runtime's own and the
 	// default engine lie; "" is this one.
 	Program string

@@ -79,7 +79,7 @@ func packed(t *testing.T, dir string) string {
 // try runs the test of an image, and sees that nothing is left of it.
 func try(t *testing.T, cfg imagetest.Config) imagetest.Result {
 	t.Helper()
-	cfg.Program = program(t)
+	cfg.Program, cfg.Slack = program(t), 20*time.Second
 	res, err := imagetest.Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ const child = "INFERNET_IMAGETEST_CHILD"
 // A run that was killed leaves nothing beyond the next run.
 func TestKilled(t *testing.T) {
 	cfg := imagetest.Default()
-	cfg.Program, cfg.Image = program(t), os.Getenv(child)
+	cfg.Program, cfg.Image, cfg.Slack = program(t), os.Getenv(child), 20*time.Second
 	if cfg.Image != "" {
 		cfg.Report = func(line string) { _, _ = os.Stdout.WriteString(line + "\n") }
 		_, err := imagetest.Run(t.Context(), cfg)

@@ -147,7 +147,7 @@ func (c Config) try(ctx context.Context, r *alone.Runtime, s engine.Spec, res *R
 		return nil
 	}
 	c.Report("checking")
-	o := enginetest.Options{Model: s.Name, Context: s.Context, Parallel: s.Parallel, Timeout: c.Each}
+	o := enginetest.Options{Model: s.Name, Context: s.Context, Parallel: s.Parallel, Timeout: c.Each, Slack: c.Slack}
 	if a, ok := engine.AdapterOf(c.Adapter); ok {
 		o.Health = a.Health
 	}

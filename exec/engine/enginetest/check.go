@@ -37,6 +37,9 @@ type Options struct {
 	// the capital of France.
 	Question string
 	Timeout  time.Duration // for each check; 0 is a minute
+	// Slack is what an answer after cancelled ones may take beyond ten times the
+	// usual; 0 is five seconds.
+	Slack time.Duration
 }
 
 // Passed says whether nothing is missing that must be there.
@@ -118,6 +121,9 @@ func Check(ctx context.Context, client *http.Client, base string, o Options) []F
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = time.Minute
+	}
+	if o.Slack <= 0 {
+		o.Slack = 5 * time.Second
 	}
 	if o.Health == "" {
 		o.Health = "/health"

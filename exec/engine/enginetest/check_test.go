@@ -42,7 +42,7 @@ func missing(findings []enginetest.Finding) []string {
 
 func TestEcho(t *testing.T) {
 	t.Parallel()
-	findings := served(t, handler.New(handler.Config{}), enginetest.Options{Parallel: 4})
+	findings := served(t, handler.New(handler.Config{}), enginetest.Options{Parallel: 4, Slack: 20 * time.Second})
 	for _, f := range findings {
 		if !f.OK {
 			t.Errorf("%s (%s): %s", f.Name, f.Level, f.Detail)

@@ -78,7 +78,7 @@ func TestDefaultEngine(t *testing.T) {
 			t.Fatalf("not healthy: %v; %s", err, said.String())
 		}
 	}
-	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4, Timeout: 5 * time.Minute}) {
+	for _, f := range enginetest.Check(t.Context(), client, "http://engine", enginetest.Options{Model: "demo", Parallel: 4, Timeout: 5 * time.Minute, Slack: 20 * time.Second}) {
 		// What the demonstration model is too small for, not the engine.
 		if !f.OK {
 			t.Errorf("%s (%s): %s", f.Name, f.Level, strings.ReplaceAll(f.Detail, "\n", " "))

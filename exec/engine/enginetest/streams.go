@@ -124,7 +124,7 @@ func cancelled(ctx context.Context, p *probe) error {
 	if _, err := p.says(ctx, nil); err != nil {
 		return err
 	}
-	if took := time.Since(begun); took > 10*usual+20*time.Second {
+	if took := time.Since(begun); took > 10*usual+p.o.Slack {
 		return fmt.Errorf("the next answer took %v, and before %v", took.Round(time.Millisecond), usual.Round(time.Millisecond))
 	}
 	return nil
