@@ -277,22 +277,23 @@ func TestCeilingLive(t *testing.T) {
 	if j := client.Run(text, dir); j.State != "done" || j.Cost.Amount != 200_000 {
 		t.Fatalf("job is %s: %s %s, %+v\n%s", j.State, j.Reason, j.Hint, j.Cost, client.History(j.ID))
 	}
-	nodetest.Predicate(t, 60*time.Second, "it is paid", func() bool { return wallet(t, client, "lightning").Owing.Amount == 0 })
-	// What was set aside for fees, and not needed, may still come back.
-	spent := 2_000_000 - wallet(t, client, "lightning").LeftToday.Amount
-	if spent < 200_000 {
-		t.Errorf("%d were spent", spent)
-	}
-	for perDay, left := range map[string][2]uint64{"3000 sat": {3_000_000 - spent, 3_000_000 - 200_000}, "100 sat": {0, 0}} {
+	// What was set aside for fees, and not needed, comes back.
+	nodetest.NoError(t, 60*time.Second, func() error {
+		if w := wallet(t, client, "lightning"); w.Owing.Amount != 0 || w.LeftToday.Amount != 2_000_000-200_000 {
+			return fmt.Errorf("%+v is owed, %+v left", w.Owing, w.LeftToday)
+		}
+		return nil
+	})
+	for perDay, left := range map[string]uint64{"3000 sat": 3_000_000 - 200_000, "100 sat": 0} {
 		behind(t, client, relay, away, w, perDay)
-		if got := wallet(t, client, "lightning"); got.LeftToday.Amount < left[0] || got.LeftToday.Amount > left[1] {
+		if got := wallet(t, client, "lightning"); got.LeftToday.Amount != left {
 			t.Errorf("with %s: %+v left of %+v, want %d", perDay, got.LeftToday, got.PerDay, left)
 		}
 	}
 	behind(t, client, relay, away, w, "3000 sat")
 	client.Stop()
 	client.Start()
-	if got := wallet(t, client, "lightning"); got.LeftToday.Amount < 3_000_000-spent || got.LeftToday.Amount > 3_000_000-200_000 {
+	if got := wallet(t, client, "lightning"); got.LeftToday.Amount != 3_000_000-200_000 {
 		t.Errorf("after a start: %+v", got.LeftToday)
 	}
 	for _, m := range append(sold, client) {
