@@ -89,10 +89,15 @@ func (n *testnet) finish(id string) api.Job {
 
 // untilCaught has more jobs done until the cheater is found in one, and returns
 // that one. Others may be so quick that its work is not waited for, and then there
-// is nothing to find.
+// is nothing to find: it is not paid either, for what it has is always wrong.
 func (n *testnet) untilCaught(j api.Job, again func() api.Job) api.Job {
 	n.t.Helper()
 	for more := 10; len(j.Cheaters) == 0 && more > 0; more-- {
+		for _, p := range j.Providers {
+			if p.NPub == n.npub("cheater1") && p.Paid > 0 {
+				n.t.Fatalf("the cheater is paid and not found: %+v", p)
+			}
+		}
 		n.t.Log("the cheater was not judged: once more")
 		j = again()
 	}
