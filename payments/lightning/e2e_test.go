@@ -2,6 +2,7 @@ package lightning_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -370,8 +371,7 @@ func realKill(t *testing.T, l lnds, s scenario, side, step int, after bool) bool
 		died = doom.isDead()
 		if !died {
 			victim.restart(nil)
-			eventually(t, func() error { return s.run(t.Context(), a, b) })
-			settled(t, a, b)
+			undisturbed(t, s, a, b, err)
 			return
 		}
 		said := payments.OutcomeOf(err)
@@ -384,11 +384,30 @@ func realKill(t *testing.T, l lnds, s scenario, side, step int, after bool) bool
 		}
 		eventually(t, func() error { return s.run(t.Context(), a, b) })
 		settled(t, a, b)
-		if got := a.spent(t); got != s.charged {
-			t.Fatalf("%s side %d step %d: the ceiling counts %d", s.name, side, step, got)
-		}
 	})
+	if got := a.spent(t); got != s.charged {
+		t.Fatalf("%s side %d step %d, died %t: the ceiling counts %d", s.name, side, step, died, got)
+	}
 	return died
+}
+
+// undisturbed runs once more what nobody was killed in. On a busy machine Fund
+// may take longer than it has; nothing else may go wrong, and not often.
+func undisturbed(t *testing.T, s scenario, a, b *node, err error) {
+	t.Helper()
+	failed := 0
+	for runs := 1; err != nil || runs < 2; runs++ {
+		if err != nil {
+			t.Logf("%s, and nobody was killed: %v", s.name, err)
+			late := errors.Is(err, context.DeadlineExceeded)
+			if failed++; failed > 3 || payments.OutcomeOf(err) != payments.NotCharged && !late {
+				t.Fatalf("%s, and nobody was killed: failed %d times, last: %v", s.name, failed, err)
+			}
+			<-time.After(time.Duration(failed) * time.Second) // lnd takes a moment to give back
+		}
+		err = s.run(t.Context(), a, b)
+	}
+	settled(t, a, b)
 }
 
 // revive brings a killed node back, and its channel.
