@@ -169,7 +169,12 @@ func connDeadlines(t *testing.T, transport string) {
 	if _, err := mine.Write([]byte("w")); err != nil {
 		t.Fatal(err)
 	}
-	c := <-got
+	var c net.Conn
+	select {
+	case c = <-got:
+	case <-time.After(3 * time.Minute):
+		t.Fatal("the other side has no connection")
+	}
 	if _, err := mine.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +195,11 @@ func connDeadlines(t *testing.T, transport string) {
 	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	err = <-done
+	select {
+	case err = <-done:
+	case <-time.After(3 * time.Minute):
+		t.Fatal("the read outlasts its deadline")
+	}
 	if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() {
 		t.Fatalf("the read ended with %v", err)
 	}

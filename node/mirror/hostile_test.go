@@ -236,12 +236,20 @@ func TestStall(t *testing.T) {
 	addr := run(t, s, func(c *mirrorConfig) { c.Stall, c.Requests = 300*time.Millisecond, 1 })
 	answered := func() {
 		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
 		for { // a machine that is busy may itself take nothing for so long
-			if got := ask(t, "GET", addr, "/v2/app/manifests/v1"); got.err == nil {
+			got := askUntil(ctx, t, "GET", addr, "/v2/app/manifests/v1")
+			if got.err == nil {
 				if got.status != 200 {
 					t.Errorf("%d", got.status)
 				}
 				return
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("never answered: %v", got.err)
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}

@@ -185,7 +185,13 @@ type reply struct {
 // ask sends one request as it is: nothing cleans its path.
 func ask(t testing.TB, method, addr, path string, header ...string) reply {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr, nil)
+	return askUntil(t.Context(), t, method, addr, path, header...)
+}
+
+// askUntil is ask, as long as ctx lasts.
+func askUntil(ctx context.Context, t testing.TB, method, addr, path string, header ...string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

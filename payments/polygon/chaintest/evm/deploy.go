@@ -53,8 +53,10 @@ func (c *Chain) Deploy(ctx context.Context) error {
 }
 
 // Indexed waits until the chain can say that a transaction is in none of its
-// blocks. It needs a block for that.
+// blocks, for three minutes at most. It needs a block for that.
 func (c *Chain) Indexed(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !c.eth.BlockChain().TxIndexDone() {
