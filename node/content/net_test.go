@@ -32,6 +32,7 @@ type member struct {
 	asks   *holders.Service
 	served atomic.Int64 // bytes of content written
 	brake  atomic.Int64 // no more is written than so many; 0: all
+	waited atomic.Bool  // something was awaited in vain: nothing is any more
 	blamed sync.Map     // by peer: points
 	stop   func()
 }
@@ -63,13 +64,18 @@ func (c counted) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
-// awaits waits until ok, or the end of the test.
+// awaits waits until ok, or the end of the test, and no longer than three
+// minutes.
 func (m *member) awaits(ok func() bool) {
-	for !ok() {
+	deadline := time.Now().Add(3 * time.Minute)
+	for !m.waited.Load() && !ok() {
 		select {
 		case <-m.t.Context().Done():
 			return
 		case <-time.After(time.Millisecond):
+		}
+		if time.Now().After(deadline) && m.t.Context().Err() == nil && !m.waited.Swap(true) {
+			m.t.Errorf("%s was held for three minutes", m.id().Short())
 		}
 	}
 }
@@ -240,6 +246,8 @@ func (m *member) refusal(cid string, o FetchOptions, want error) error {
 func TestFromTwoThroughHints(t *testing.T) {
 	t.Parallel()
 	// Of the last transfer either gives no more than 8 MiB before the other has.
+	// So neither can give all of it; that both are asked at the same time, rather
+	// than one after the other was given up, is not told by that.
 	const share = 8 << 20
 	var a, b *member
 	var before atomic.Int64

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"infernet.tech/infernet/exec"
 	"infernet.tech/infernet/exec/image"
 	"infernet.tech/infernet/node/holders"
 	"infernet.tech/infernet/p2p/identity"
@@ -80,11 +82,20 @@ func TestNewestNameHolds(t *testing.T) {
 	author := start(t, memberOptions{})
 	b := start(t, memberOptions{}, author)
 	old := author.imageOf("old", ImageOptions{Name: "app:v1"})
-	// Who is slow to answer is not waited for: then it is asked again.
+	// Who is slow to answer is not waited for: then it is asked again. Before that
+	// nobody says anything else.
 	means := func(what string, m *member, want AddedImage) {
 		t.Helper()
 		until(t, what, func() bool {
+			began := time.Now()
 			n, err := m.ResolveName(t.Context(), author.id(), Image, "app:v1")
+			took := time.Since(began)
+			switch {
+			case err != nil && !errors.Is(err, ErrUntold):
+				t.Fatalf("%s: %v", what, err)
+			case err == nil && n.Digest != want.Digest && took < betterTime:
+				t.Fatalf("%s: %s after no more than %s, want %s", what, n.Digest, took, want.Digest)
+			}
 			return err == nil && n.Digest == want.Digest
 		})
 	}
@@ -139,9 +150,15 @@ func TestDigestOfAnother(t *testing.T) {
 		}
 	}
 	until(t, "pulled", func() bool { // again, where the honest one was not waited for
+		began := time.Now()
 		e, _, err := c.PullImage(t.Context(), img.Digest, anyone)
+		took := time.Since(began)
 		if err == nil && e.CID != img.CID {
 			t.Errorf("pulled %+v", e)
+		}
+		late := errors.Is(err, exec.ErrImage) && !strings.Contains(err.Error(), img.CID) && took >= betterTime
+		if err != nil && !late && !errors.Is(err, ErrUntold) {
+			t.Fatalf("after %s: %v", took, err)
 		}
 		return err == nil
 	})
