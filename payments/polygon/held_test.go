@@ -23,6 +23,7 @@ func TestHeld(t *testing.T) {
 		return list
 	}
 	held(a, 0)
+	before := w.now()
 	a.ready(b, "j/0/0", 700)
 	if c := held(a, 1)[0]; c.Wallet != a.v.place().Wallet || c.Direction != payments.Out {
 		t.Fatalf("%+v", c)
@@ -38,8 +39,9 @@ func TestHeld(t *testing.T) {
 	if err != nil || risk.Due != 700 || risk.Lost != 0 || !risk.Until.Equal(c.Safe) {
 		t.Fatalf("%+v %v", risk, err)
 	}
-	if left := c.Safe.Sub(w.now()); left > c.Delay || left < c.Delay-time.Hour {
-		t.Fatalf("safe for %s of a delay of %s", left, c.Delay)
+	// The chain was looked at in between.
+	if from, to := before.Add(c.Delay), w.now().Add(c.Delay); c.Safe.Before(from) || c.Safe.After(to) {
+		t.Fatalf("safe until %s with a delay of %s, want from %s to %s", c.Safe, c.Delay, from, to)
 	}
 	if err := b.now().Redeem(t.Context()); err != nil {
 		t.Fatal(err)
