@@ -54,7 +54,7 @@ func (s suite) task(t testing.TB, env ...string) exec.Task {
 	}
 	return exec.Task{
 		ID: strings.TrimLeft(id, "-_."), Image: s.img, Env: env,
-		Limits: exec.Limits{MemoryBytes: 64 << 20, DiskBytes: 8 << 20, PIDs: 64, WallClock: time.Hour, LogBytes: 64 << 10},
+		Limits: exec.Limits{MemoryBytes: 64 << 20, DiskBytes: 8 << 20, PIDs: 64, WallClock: 10 * time.Minute, LogBytes: 64 << 10},
 	}
 }
 
