@@ -119,6 +119,9 @@ func TestEngineCrashes(t *testing.T) {
 		t.Errorf("%d words, %+v, %v", len(strings.Fields(a.text)), a.failure, err)
 	}
 	nodetest.Predicate(t, 5*time.Second, "the engine is back", func() bool { return started() >= 3 })
+	if n := started(); n > 6 {
+		t.Errorf("%d engines were started, one of two was to be started again", n)
+	}
 
 	// The request's own fault, everywhere: it is told, and does not hang.
 	if a, err := ask(t.Context(), client, chat("demo", "one two @crash=1")); err != nil || a.status/100 != 5 || a.failure.Message == "" {

@@ -219,6 +219,9 @@ func TestEngineRests(t *testing.T) {
 			started = len(p.Runner.Started())
 			return started > after && p.Runner.Live() == 0
 		})
+		if started > after+4 {
+			t.Fatalf("%d engines were started after the first %d", started-after, after)
+		}
 		return started
 	}
 	before := rests(0)
