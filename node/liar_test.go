@@ -210,7 +210,11 @@ func TestLiars(t *testing.T) {
 				lie.held(t, time.Since(began), usual)
 				rightResult(t, j, dir, file)
 				unpaid(t, client, j, liar.NPub())
-				return reasonTold(t, client, j, liar.NPub(), lie.codes)
+				told := reasonTold(t, client, j, liar.NPub(), lie.codes)
+				if !told {
+					notWaitedFor(t, client, j, liar)
+				}
+				return told
 			})
 			sameBooks(t, c, client)
 		})
@@ -421,4 +425,26 @@ func reasonTold(t *testing.T, client *nodetest.Member, j api.Job, npub string, c
 		}
 	}
 	return told > 0
+}
+
+// notWaitedFor holds that each attempt of a liar of which no reason is told was
+// cancelled: the job did without it before its lie was seen.
+func notWaitedFor(t *testing.T, client *nodetest.Member, j api.Job, l *nodetest.Liar) {
+	t.Helper()
+	why, err := client.API().Explain(t.Context(), j.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range l.Works() {
+		if w.Accept.Job.String() != j.ID {
+			continue
+		}
+		attempt := fmt.Sprintf("attempt %d/%d: ", w.Accept.Shard, w.Accept.Attempt)
+		if !slices.ContainsFunc(why.History, func(n api.Note) bool {
+			return strings.HasPrefix(n.Text, attempt) && strings.Contains(n.Text, "-> cancelled")
+		}) {
+			t.Errorf("nothing is told of what the liar said: %s", attempt)
+			t.Log(client.History(j.ID))
+		}
+	}
 }

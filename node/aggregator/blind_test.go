@@ -92,6 +92,7 @@ func (w *world) lookAlike(id string, watchers []*nodetest.Liar, seen map[string]
 	w.t.Helper()
 	j := w.stored(id)
 	kinds, asked := map[string]bool{}, map[string]bool{}
+	had := 0
 	for _, sh := range j.Shards {
 		for _, a := range sh.Attempts {
 			if work := watched(watchers, j.ID, sh.Index, a); work != nil {
@@ -100,8 +101,12 @@ func (w *world) lookAlike(id string, watchers []*nodetest.Liar, seen map[string]
 					asked[tale(w.t, work.Asked)] = true
 				}
 				seen[purpose(sh, a)]++
+				had++
 			}
 		}
+	}
+	if had == 0 {
+		return // none of them had part in it
 	}
 	w.t.Logf("seen: %v", seen)
 	if len(kinds) != 1 || len(asked) != 1 {
