@@ -25,7 +25,7 @@ import (
 var (
 	ErrNoJob    = errors.New("aggregator: no such job")
 	ErrShutdown = errors.New("aggregator: node is shutting down")
-	// ErrNoEvidence means that there is no such receipt or no dispute.
+	// ErrNoEvidence means that there was no dispute.
 	ErrNoEvidence = errors.New("aggregator: nothing of that kind is kept")
 )
 
